@@ -1,0 +1,10 @@
+//! The arithmetic: one folder per operation, a generic reference in each.
+//!
+//! Every kernel is batch-invariant bit for bit: one sentence is computed in the same order of operations whatever
+//! stands beside it.
+
+pub mod charcnn;
+pub mod crf;
+pub mod dense;
+pub mod highway;
+pub mod lstm;

@@ -1,0 +1,20 @@
+//! libmtl: embeddable multi-task natural language processing.
+//!
+//! Floors, from the ground up; a module imports only from floors below it:
+//! [`error`], [`text`], [`metrics`], [`bundle`], [`kernels`], [`engine`], [`tagger`], [`zoo`].
+
+pub mod error;
+pub mod text;
+
+pub mod metrics;
+
+pub mod bundle;
+pub mod kernels;
+
+pub mod engine;
+
+pub mod tagger;
+
+pub mod zoo;
+
+pub use error::{Error, ErrorKind, Result};
