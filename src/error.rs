@@ -112,7 +112,10 @@ mod tests {
 
     #[test]
     fn message_names_place_fault_and_remedy() {
-        let error = Error::new(ErrorKind::Input, "3 columns where 4 are needed").at("line 7").at("a.conll").remedy("pass --label-column");
+        let error = Error::new(ErrorKind::Input, "3 columns where 4 are needed")
+            .at("line 7")
+            .at("a.conll")
+            .remedy("pass --label-column");
         assert_eq!(error.to_string(), "a.conll: line 7: 3 columns where 4 are needed; pass --label-column");
     }
 }
