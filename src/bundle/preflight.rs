@@ -25,7 +25,6 @@ pub const OPSETS: std::ops::RangeInclusive<i64> = 15..=17;
 /// The versions of the intermediate representation that it may name.
 pub const IR_VERSIONS: std::ops::RangeInclusive<i64> = 8..=10;
 
-const FILE: &str = "model.onnx";
 const REMEDY: &str =
     "write the graph again with `mtl-export export`, or fetch the bundle again from where it is published";
 
@@ -54,7 +53,8 @@ const OPERATORS: &[(&str, usize, usize, &[&str])] = &[
     ("Unsqueeze", 2, 2, &[]),
 ];
 
-/// Checks the graph of a bundle whose weights lie at `tensors`, and returns the bytes to give to ONNX Runtime.
+/// Checks the graph of a bundle whose weights lie at `tensors`, and returns the bytes to give to ONNX Runtime. Errors
+/// name the place within the file; the caller names the file.
 pub fn check(bytes: &[u8], manifest: &Manifest, tensors: &[Region]) -> Result<Vec<u8>> {
     if bytes.len() > MAX_BYTES {
         return Err(limit("", format!("{} bytes where at most {MAX_BYTES} are allowed", bytes.len())));
@@ -88,7 +88,7 @@ fn limit(place: &str, message: impl Into<String>) -> Error {
 
 fn of_kind(kind: ErrorKind, place: &str, message: impl Into<String>) -> Error {
     let error = Error::new(kind, message).remedy(REMEDY);
-    if place.is_empty() { error.at(FILE) } else { error.at(place).at(FILE) }
+    if place.is_empty() { error } else { error.at(place) }
 }
 
 /// A name from the file as a message may show it.

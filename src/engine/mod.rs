@@ -4,6 +4,10 @@ pub mod native;
 #[cfg(feature = "onnx")]
 pub mod onnx;
 
+mod options;
+
+pub use options::{EngineKind, EngineOptions, Provider, ProviderRequest};
+
 use crate::Result;
 use serde::Serialize;
 

@@ -1,0 +1,155 @@
+//! How to open an engine.
+
+use crate::{Error, ErrorKind};
+use serde::Serialize;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// How to open an engine. The default is the native engine on one thread, which needs nothing beside the library.
+///
+/// ```
+/// use libmtl::engine::{EngineKind, EngineOptions, Provider, ProviderRequest};
+///
+/// let options = EngineOptions {
+///     engine: EngineKind::Onnx,
+///     threads: 2,
+///     providers: vec![
+///         ProviderRequest { provider: Provider::Cuda, required: false },
+///         ProviderRequest { provider: Provider::Cpu, required: true },
+///     ],
+///     ..EngineOptions::default()
+/// };
+/// assert_eq!(options.engine.to_string(), "onnx");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EngineOptions {
+    /// Who does the arithmetic.
+    pub engine: EngineKind,
+    /// Threads that a call may use; 0 is 1.
+    pub threads: usize,
+    /// The shared library of ONNX Runtime; without it, the one beside the program or the loader's own. A process loads
+    /// one ONNX Runtime, so every engine of it names the same.
+    pub library: Option<PathBuf>,
+    /// Execution providers of ONNX Runtime in order of preference; none is the CPU alone. Where the CPU is not listed
+    /// it comes last, as what the others fall back to.
+    pub providers: Vec<ProviderRequest>,
+    /// Takes an ONNX Runtime of 1.29 or newer although it writes telemetry below the user's home directory. Setting
+    /// `ORT_DISABLE_TELEMETRY=1` before the program starts keeps it from doing so, and needs no consent.
+    pub accept_telemetry: bool,
+}
+
+/// The engines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineKind {
+    /// Our kernels.
+    #[default]
+    Native,
+    /// ONNX Runtime.
+    Onnx,
+}
+
+/// Execution providers of ONNX Runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// The processor.
+    Cpu,
+    /// NVIDIA GPUs.
+    Cuda,
+    /// NVIDIA GPUs through TensorRT.
+    TensorRt,
+}
+
+/// A provider and what to do without it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ProviderRequest {
+    /// The provider.
+    pub provider: Provider,
+    /// Whether to refuse to run without it; otherwise the next one is tried, and the report says why.
+    pub required: bool,
+}
+
+impl EngineKind {
+    /// Every engine.
+    pub const ALL: [Self; 2] = [Self::Native, Self::Onnx];
+
+    /// Its name in options and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Onnx => "onnx",
+        }
+    }
+}
+
+impl Provider {
+    /// Every provider.
+    pub const ALL: [Self; 3] = [Self::Cpu, Self::Cuda, Self::TensorRt];
+
+    /// Its name in options and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+            Self::TensorRt => "tensorrt",
+        }
+    }
+}
+
+impl fmt::Display for EngineKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl fmt::Display for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for EngineKind {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        let found = Self::ALL.into_iter().find(|kind| kind.name() == name);
+        found.ok_or_else(|| unknown("engine", name, &Self::ALL.map(Self::name)))
+    }
+}
+
+impl FromStr for Provider {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        let found = Self::ALL.into_iter().find(|provider| provider.name() == name);
+        found.ok_or_else(|| unknown("provider", name, &Self::ALL.map(Self::name)))
+    }
+}
+
+fn unknown(what: &str, name: &str, known: &[&str]) -> Error {
+    Error::new(ErrorKind::Argument, format!("unknown {what} {name:?}")).remedy(format!("use {}", known.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        for kind in EngineKind::ALL {
+            assert_eq!(kind.to_string().parse::<EngineKind>().unwrap(), kind);
+        }
+        for provider in Provider::ALL {
+            assert_eq!(provider.to_string().parse::<Provider>().unwrap(), provider);
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_refused_with_those_that_are_known() {
+        let error = "CUDA".parse::<Provider>().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Argument);
+        assert_eq!(error.to_string(), "unknown provider \"CUDA\"; use cpu, cuda, tensorrt");
+    }
+}
