@@ -8,3 +8,4 @@ pub mod crf;
 pub mod dense;
 pub mod highway;
 pub mod lstm;
+mod simd;

@@ -2,6 +2,25 @@
 //!
 //! score(y, z) = start[z_1] + sum_t y_t[z_t] + sum_t A[z_t, z_{t-1}] + end[z_L]  (Lin 2018, eq. 4, with the end term).
 //! Emissions are `[length, labels]`, row-major. Transitions are indexed `[to, from]`.
+//!
+//! A score of minus infinity forbids: a start, an end, a pair of labels (see [`Constraints`]). Where every path is
+//! forbidden, decoding still answers with one that breaks the fewest rules.
+//!
+//! Slices whose lengths contradict each other are a programming error, and panic.
+
+mod constraints;
+mod decode;
+mod log_space;
+mod marginals;
+mod prepared;
+mod scaled;
+#[cfg(test)]
+mod tests;
+
+pub use constraints::Constraints;
+pub use decode::{nbest, viterbi};
+pub use marginals::{Marginals, marginals, path_probability};
+pub use prepared::Prepared;
 
 /// The parameters of a CRF over `labels` labels.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,53 +35,39 @@ pub struct Transitions {
     pub pairs: Vec<f32>,
 }
 
-/// Per-token probabilities and what span confidences need.
-#[derive(Debug, Clone)]
-pub struct Marginals {
-    /// log Z.
-    pub log_z: f64,
-    /// `[length, labels]`: P(z_t = k | sentence).
-    pub unary: Vec<f32>,
-    /// `[length, labels]`: log alpha, forward scores including the emission at t.
-    pub log_alpha: Vec<f32>,
-    /// `[length, labels]`: log beta, backward scores excluding the emission at t.
-    pub log_beta: Vec<f32>,
+impl Transitions {
+    /// All zero: every path scores its emissions alone.
+    pub fn zeros(labels: usize) -> Self {
+        Self { labels, start: vec![0.0; labels], end: vec![0.0; labels], pairs: vec![0.0; labels * labels] }
+    }
+
+    /// Number of tokens in `emissions`.
+    fn length(&self, emissions: &[f32]) -> usize {
+        assert!(
+            self.start.len() == self.labels
+                && self.end.len() == self.labels
+                && self.pairs.len() == self.labels * self.labels,
+            "transitions of {} labels have {} starts, {} ends, {} pairs",
+            self.labels,
+            self.start.len(),
+            self.end.len(),
+            self.pairs.len()
+        );
+        length(emissions.len(), self.labels)
+    }
 }
 
-/// The best path and its score. An empty sentence has an empty path and score 0.
-pub fn viterbi(emissions: &[f32], transitions: &Transitions) -> (Vec<u16>, f32) {
-    let _ = (emissions, transitions);
-    (Vec::new(), 0.0)
-}
-
-/// The `n` best paths, best first, with their scores; fewer when fewer exist.
-pub fn nbest(emissions: &[f32], transitions: &Transitions, n: usize) -> Vec<(Vec<u16>, f32)> {
-    let _ = (emissions, transitions, n);
-    Vec::new()
-}
-
-/// Forward-backward in log space at `temperature`: every score is divided by it first.
-pub fn marginals(emissions: &[f32], transitions: &Transitions, temperature: f32) -> Marginals {
-    let _ = (emissions, transitions, temperature);
-    Marginals { log_z: 0.0, unary: Vec::new(), log_alpha: Vec::new(), log_beta: Vec::new() }
-}
-
-/// P(z_start..z_end = `path` | sentence), `path` being the labels of the tokens from `start` on. `emissions`,
-/// `transitions` and `temperature` are those that gave `marginals`.
-pub fn path_probability(
-    marginals: &Marginals,
-    emissions: &[f32],
-    transitions: &Transitions,
-    temperature: f32,
-    start: usize,
-    path: &[u16],
-) -> f32 {
-    let _ = (marginals, emissions, transitions, temperature, start, path);
-    0.0
+/// Number of tokens in `values` scores of `labels` labels each.
+fn length(values: usize, labels: usize) -> usize {
+    let length = values.checked_div(labels).unwrap_or(0);
+    assert_eq!(length * labels, values, "emissions are not a whole number of rows of {labels} labels");
+    length
 }
 
 /// The negative log-likelihood log Z - score(gold) of one sentence, and its gradient *added* to `emission_gradient`
 /// (`[length, labels]`) and `transition_gradient`. Computed in f64 inside.
+///
+/// For several sentences with the same transitions, use [`Prepared`], which shares their exponentials.
 pub fn negative_log_likelihood(
     emissions: &[f32],
     transitions: &Transitions,
@@ -70,6 +75,5 @@ pub fn negative_log_likelihood(
     emission_gradient: &mut [f32],
     transition_gradient: &mut Transitions,
 ) -> f64 {
-    let _ = (emissions, transitions, gold, emission_gradient, transition_gradient);
-    0.0
+    Prepared::new(transitions).negative_log_likelihood(emissions, gold, emission_gradient, transition_gradient)
 }

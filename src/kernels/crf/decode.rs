@@ -1,0 +1,230 @@
+//! The best path, and the n best.
+
+use super::{Transitions, prepared::LANES};
+use crate::kernels::simd::dispatch;
+use pulp::{Simd, WithSimd};
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+
+/// What a forbidden step costs while decoding. Finite, so that where every path is forbidden one that breaks the
+/// fewest rules still wins; in double precision it leaves ordinary scores their digits.
+const FORBIDDEN: f64 = -1e12;
+
+/// A score as decoding adds it up; never a negative zero, which would order before zero.
+fn bounded(score: f32) -> f64 {
+    f64::from(score).max(FORBIDDEN) + 0.0
+}
+
+/// A total as callers see it.
+fn reported(total: f64) -> f32 {
+    if total < FORBIDDEN / 2.0 { f32::NEG_INFINITY } else { total as f32 }
+}
+
+/// Transitions laid out for decoding: `[from, width]`, padded with labels that cannot win.
+struct Table {
+    labels: usize,
+    width: usize,
+    start: Vec<f64>,
+    end: Vec<f64>,
+    pairs: Vec<f64>,
+}
+
+impl Table {
+    fn new(transitions: &Transitions) -> Self {
+        let labels = transitions.labels;
+        let width = labels.next_multiple_of(LANES);
+        let mut pairs = vec![f64::NEG_INFINITY; labels * width];
+        for (from, row) in pairs.chunks_exact_mut(width.max(1)).enumerate() {
+            row[..labels]
+                .iter_mut()
+                .enumerate()
+                .for_each(|(to, pair)| *pair = bounded(transitions.pairs[to * labels + from]));
+        }
+        let vector = |scores: &[f32]| scores.iter().map(|&score| bounded(score)).collect();
+        Self { labels, width, start: vector(&transitions.start), end: vector(&transitions.end), pairs }
+    }
+}
+
+/// The best path and its score. An empty sentence has an empty path and score 0. Of equal paths the one with the
+/// smaller last label wins, then the one with the smaller label before it, and so on.
+///
+/// Works in `length * labels` doubles: back-pointers are not kept but found again along the one path that is read.
+pub fn viterbi(emissions: &[f32], transitions: &Transitions) -> (Vec<u16>, f32) {
+    let length = transitions.length(emissions);
+    if length == 0 {
+        return (Vec::new(), 0.0);
+    }
+    let table = Table::new(transitions);
+    let mut scores = vec![f64::NEG_INFINITY; length * table.width];
+    dispatch(Forward { table: &table, emissions, scores: &mut scores });
+    let row = |t: usize| &scores[t * table.width..][..table.labels];
+    let (mut label, best) = first_largest(row(length - 1).iter().zip(&table.end).map(|(score, end)| score + end));
+    let mut path = vec![0; length];
+    for t in (0..length).rev() {
+        path[t] = label as u16;
+        if t > 0 {
+            let pairs = table.pairs[label..].iter().step_by(table.width);
+            label = first_largest(row(t - 1).iter().zip(pairs).map(|(score, pair)| score + pair)).0;
+        }
+    }
+    (path, reported(best))
+}
+
+/// Position and value of the first of the largest values.
+fn first_largest(values: impl Iterator<Item = f64>) -> (usize, f64) {
+    values.enumerate().fold((0, f64::NEG_INFINITY), |best, (i, value)| if value > best.1 { (i, value) } else { best })
+}
+
+/// Fills `scores` with the best score of a path up to and with each label.
+struct Forward<'a> {
+    table: &'a Table,
+    emissions: &'a [f32],
+    scores: &'a mut [f64],
+}
+
+impl WithSimd for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { table, emissions, scores } = self;
+        let &Table { labels, width, .. } = table;
+        for (t, emissions) in emissions.chunks_exact(labels).enumerate() {
+            let (before, rest) = scores.split_at_mut(t * width);
+            let row = &mut rest[..width];
+            match before.chunks_exact(width).next_back() {
+                None => row[..labels].copy_from_slice(&table.start),
+                Some(previous) => best_predecessors(row, &previous[..labels], &table.pairs),
+            }
+            row.iter_mut().zip(emissions).for_each(|(score, &emission)| *score += f64::from(emission).max(FORBIDDEN));
+        }
+    }
+}
+
+/// `out[to] = max over from of previous[from] + pairs[from, to]`.
+#[inline(always)]
+fn best_predecessors(out: &mut [f64], previous: &[f64], pairs: &[f64]) {
+    let width = out.len();
+    for (chunk, out) in out.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+        let mut best = [f64::NEG_INFINITY; LANES];
+        for (&score, row) in previous.iter().zip(pairs.chunks_exact(width)) {
+            for (best, &pair) in best.iter_mut().zip(&row.as_chunks::<LANES>().0[chunk]) {
+                let candidate = score + pair;
+                *best = if candidate > *best { candidate } else { *best };
+            }
+        }
+        *out = best;
+    }
+}
+
+/// A path up to a label: its score, and which of the previous label's paths it continues.
+#[derive(Clone, Copy)]
+struct Hypothesis {
+    score: f64,
+    from: usize,
+    rank: u32,
+}
+
+impl Ord for Hypothesis {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let key = |h: &Self| (Reverse(h.from), Reverse(h.rank));
+        self.score.total_cmp(&other.score).then_with(|| key(self).cmp(&key(other)))
+    }
+}
+
+impl PartialOrd for Hypothesis {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Hypothesis {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Hypothesis {}
+
+/// The `n` best paths, best first, with their scores; fewer when fewer exist. Equal paths stand in the order that
+/// [`viterbi`] prefers. Forbidden paths are not listed, unless there is no other: then one is.
+///
+/// Works in `length * labels * n` times 24 bytes.
+pub fn nbest(emissions: &[f32], transitions: &Transitions, n: usize) -> Vec<(Vec<u16>, f32)> {
+    let length = transitions.length(emissions);
+    if n == 0 {
+        return Vec::new();
+    }
+    if length == 0 {
+        return vec![(Vec::new(), 0.0)];
+    }
+    let n = n.min(u32::MAX as usize);
+    let table = Table::new(transitions);
+    let layers = layers(emissions, &table, n);
+    let last = &layers[length - 1];
+    let mut heap = BinaryHeap::new();
+    let finals = merge(last, table.labels, n, &mut heap, |from| table.end[from]);
+    let listed = finals.iter().enumerate().take_while(|(i, path)| *i == 0 || path.score >= FORBIDDEN / 2.0);
+    listed.map(|(_, path)| (trace(&layers, table.labels, *path), reported(path.score))).collect()
+}
+
+/// For each token and label the best paths up to there, best first; equally many for each label of a token.
+fn layers(emissions: &[f32], table: &Table, n: usize) -> Vec<Vec<Hypothesis>> {
+    let mut layers: Vec<Vec<Hypothesis>> = Vec::with_capacity(emissions.len() / table.labels);
+    let mut heap = BinaryHeap::new();
+    for emissions in emissions.chunks_exact(table.labels) {
+        let mut layer = Vec::new();
+        for (to, &emission) in emissions.iter().enumerate() {
+            let begin = layer.len();
+            match layers.last() {
+                None => layer.push(Hypothesis { score: table.start[to], from: 0, rank: 0 }),
+                Some(previous) => {
+                    layer.extend(merge(previous, table.labels, n, &mut heap, |from| {
+                        table.pairs[from * table.width + to]
+                    }));
+                }
+            }
+            layer[begin..].iter_mut().for_each(|path| path.score += bounded(emission));
+        }
+        layers.push(layer);
+    }
+    layers
+}
+
+/// The `n` best continuations of a layer's paths by a step that costs `step(from)`.
+fn merge(
+    layer: &[Hypothesis],
+    labels: usize,
+    n: usize,
+    heap: &mut BinaryHeap<Hypothesis>,
+    step: impl Fn(usize) -> f64,
+) -> Vec<Hypothesis> {
+    let each = layer.len() / labels;
+    let candidate = |from: usize, rank: usize| Hypothesis {
+        score: layer[from * each + rank].score + step(from),
+        from,
+        rank: rank as u32,
+    };
+    heap.clear();
+    heap.extend((0..labels).map(|from| candidate(from, 0)));
+    let mut best = Vec::with_capacity(n.min(layer.len()));
+    while best.len() < n
+        && let Some(path) = heap.pop()
+    {
+        best.push(path);
+        if path.rank as usize + 1 < each {
+            heap.push(candidate(path.from, path.rank as usize + 1));
+        }
+    }
+    best
+}
+
+/// The labels of a path, from its last step backwards.
+fn trace(layers: &[Vec<Hypothesis>], labels: usize, mut path: Hypothesis) -> Vec<u16> {
+    let mut trace = vec![0; layers.len()];
+    for (label, layer) in trace.iter_mut().zip(layers).rev() {
+        *label = path.from as u16;
+        path = layer[path.from * (layer.len() / labels) + path.rank as usize];
+    }
+    trace
+}

@@ -1,0 +1,163 @@
+//! Forward-backward in probability space, normalised at each token.
+//!
+//! Exact or refused. Every factor is at most 1 (scores are taken relative to the largest of their kind), and factors
+//! below exp(-DROP) are dropped. A forward value between 0 and exp(-FLOOR), or a normaliser below exp(-FLOOR), refuses;
+//! so products of kept factors stay above exp(-FLOOR - 2 DROP), in the normal range. All dropped paths together weigh
+//! at most K^L exp(-gap); unless that is below exp(-MARGIN) of what was summed, the pass refuses too.
+
+use super::prepared::{DROP, Expectations, LANES, Prepared, exponentiate, largest};
+use crate::kernels::simd::{dispatch, fused_f64};
+use pulp::{Simd, WithSimd};
+
+const FLOOR: f64 = 200.0;
+const MARGIN: f64 = 40.0;
+const _: () = assert!(FLOOR + 2.0 * DROP < 690.0);
+
+/// The sums, or `None` where scaling might lose something; the tables are `prepared`'s.
+pub(super) fn expectations(prepared: &Prepared, emissions: &[f32], log_beta: bool) -> Option<Expectations> {
+    let (labels, width) = (prepared.labels, prepared.width);
+    let length = emissions.len() / labels;
+    let mut factors = vec![0.0; length * width];
+    let (mut offset, mut gap) = (prepared.exp_start.offset + prepared.exp_end.offset, prepared.gap);
+    offset += prepared.forward.offset * (length - 1) as f64;
+    for (row, emissions) in factors.chunks_exact_mut(width).zip(emissions.chunks_exact(labels)) {
+        let scores = emissions.iter().map(|&score| f64::from(score) * prepared.scale);
+        let highest = largest(scores.clone());
+        offset += highest;
+        gap = gap.min(exponentiate(row, scores, highest));
+    }
+    let mut pass = Pass {
+        prepared,
+        factors,
+        alpha: vec![0.0; length * width],
+        norms: Vec::with_capacity(length + 1),
+        pairs: vec![0.0; labels * width],
+        log_beta,
+    };
+    let mut log_z = dispatch(Forward(&mut pass))?;
+    if log_z < (length as f64 + 1.0) * (labels as f64).ln() - gap + MARGIN {
+        return None;
+    }
+    log_z += offset;
+    dispatch(Backward(&mut pass));
+    Some(Expectations { log_z, states: pass.alpha, pairs: pass.pairs, log_beta: pass.factors })
+}
+
+/// The state of one sentence's two passes.
+struct Pass<'a> {
+    prepared: &'a Prepared,
+    /// `[length, width]`: exp(emission - largest of its token); afterwards log beta, where asked for.
+    factors: Vec<f64>,
+    /// `[length, width]`: normalised forward values; afterwards marginals.
+    alpha: Vec<f64>,
+    /// What each token's forward values were divided by, and last the weight of the ends.
+    norms: Vec<f64>,
+    /// `[from, width]`: expected pairs.
+    pairs: Vec<f64>,
+    log_beta: bool,
+}
+
+struct Forward<'a, 'b>(&'a mut Pass<'b>);
+
+impl WithSimd for Forward<'_, '_> {
+    type Output = Option<f64>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> Option<f64> {
+        let Pass { prepared, factors, alpha, norms, .. } = self.0;
+        let width = prepared.width;
+        let mut log_sum = 0.0;
+        for (t, factors) in factors.chunks_exact(width).enumerate() {
+            let (before, rest) = alpha.split_at_mut(t * width);
+            let row = &mut rest[..width];
+            match before.chunks_exact(width).next_back() {
+                None => row.copy_from_slice(&prepared.exp_start.values),
+                Some(previous) => multiply::<S>(row, &previous[..prepared.labels], &prepared.forward.values),
+            }
+            row.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
+            let norm = sum(row);
+            log_sum += checked_ln(norm)?;
+            norms.push(norm);
+            let inverse = 1.0 / norm;
+            row.iter_mut().for_each(|value| *value *= inverse);
+            let floor = (-FLOOR).exp();
+            if row.iter().fold(false, |low, &value| low | ((value < floor) & (value > 0.0))) {
+                return None;
+            }
+        }
+        let last = &alpha[alpha.len() - width..];
+        let norm: f64 = last.iter().zip(&prepared.exp_end.values).map(|(value, end)| value * end).sum();
+        norms.push(norm);
+        Some(log_sum + checked_ln(norm)?)
+    }
+}
+
+/// ln(norm), unless the norm is too small or not a number.
+#[inline(always)]
+fn checked_ln(norm: f64) -> Option<f64> {
+    let ln = norm.ln();
+    (ln > -FLOOR).then_some(ln)
+}
+
+struct Backward<'a, 'b>(&'a mut Pass<'b>);
+
+impl WithSimd for Backward<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Pass { prepared, factors, alpha, norms, pairs, log_beta } = self.0;
+        let (labels, width) = (prepared.labels, prepared.width);
+        let mut beta = prepared.exp_end.values.clone();
+        let end = norms.pop().unwrap_or(1.0);
+        beta.iter_mut().for_each(|value| *value /= end);
+        let mut weights = vec![0.0; width];
+        for t in (0..norms.len()).rev() {
+            let (before, rest) = alpha.split_at_mut(t * width);
+            let (row, factors) = (&mut rest[..width], &mut factors[t * width..][..width]);
+            // A label that no path reaches has no part in the normalisation.
+            beta.iter_mut().zip(&*row).for_each(|(beta, &alpha)| *beta = if alpha > 0.0 { *beta } else { 0.0 });
+            row.iter_mut().zip(&beta).for_each(|(alpha, beta)| *alpha *= beta);
+            let inverse = 1.0 / norms[t];
+            for ((weight, &beta), &factor) in weights.iter_mut().zip(&beta).zip(&*factors) {
+                *weight = beta * factor * inverse;
+            }
+            if *log_beta {
+                factors.iter_mut().zip(&beta).for_each(|(out, beta)| *out = beta.ln());
+            }
+            if let Some(previous) = before.chunks_exact(width).next_back() {
+                for (row, &alpha) in pairs.chunks_exact_mut(width).zip(&previous[..labels]) {
+                    row.iter_mut().zip(&weights).for_each(|(sum, &weight)| *sum = fused_f64::<S>(alpha, weight, *sum));
+                }
+                multiply::<S>(&mut beta, &weights[..labels], &prepared.backward);
+            }
+        }
+        pairs.iter_mut().zip(&prepared.forward.values).for_each(|(sum, factor)| *sum *= factor);
+    }
+}
+
+/// `out[j] = sum_i vector[i] * matrix[i, j]`, rows as long as `out`.
+#[inline(always)]
+fn multiply<S: Simd>(out: &mut [f64], vector: &[f64], matrix: &[f64]) {
+    let width = out.len();
+    for (chunk, out) in out.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+        let mut sums = [0.0; LANES];
+        for (&value, row) in vector.iter().zip(matrix.chunks_exact(width)) {
+            let row = &row.as_chunks::<LANES>().0[chunk];
+            for (sum, &entry) in sums.iter_mut().zip(row) {
+                *sum = fused_f64::<S>(value, entry, *sum);
+            }
+        }
+        *out = sums;
+    }
+}
+
+/// The sum of a padded row, lane by lane.
+#[inline(always)]
+fn sum(row: &[f64]) -> f64 {
+    let mut sums = [0.0; LANES];
+    for chunk in row.as_chunks::<LANES>().0 {
+        sums.iter_mut().zip(chunk).for_each(|(sum, value)| *sum += value);
+    }
+    sums.iter().sum()
+}

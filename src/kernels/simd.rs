@@ -1,0 +1,19 @@
+//! The one place where the instruction set is chosen, at run time.
+//!
+//! A kernel is a `pulp::WithSimd` whose body is plain loops over fixed-size blocks: compiled once per instruction set
+//! (x86-64 baseline, AVX2 + FMA, AVX-512; NEON), they vectorise. Hand-written kernels for a single set (fp16
+//! arithmetic, AMX) belong in a file of their own in the operation's folder, and are chosen here.
+
+use pulp::{Arch, Simd, WithSimd};
+
+/// Runs `kernel` with the best instruction set of this processor.
+#[inline]
+pub(crate) fn dispatch<K: WithSimd>(kernel: K) -> K::Output {
+    Arch::new().dispatch(kernel)
+}
+
+/// `a * b + c` in double precision, in one rounding where the instruction set can. (`mul_add` without it is a slow library call.)
+#[inline(always)]
+pub(crate) fn fused_f64<S: Simd>(a: f64, b: f64, c: f64) -> f64 {
+    if S::IS_SCALAR { a * b + c } else { a.mul_add(b, c) }
+}
