@@ -1,0 +1,120 @@
+# libmtl: every task of the house is a target here; `make help` lists them.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+CARGO ?= cargo
+PYTHON ?= python3
+DEPS := $(CURDIR)/.deps
+TOOLS := $(DEPS)/tools
+WORKSPACE := --workspace --all-features
+
+CARGO_DENY_VERSION := 0.20.2
+MDBOOK_VERSION := 0.5.4
+RUST_VERSION := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+
+# What is fetched, unless you name your own: ORT_DYLIB_PATH, LIBTORCH, or LIBTORCH_USE_PYTORCH=1.
+FETCH :=
+ifndef ORT_DYLIB_PATH
+FETCH += onnxruntime
+export ORT_DYLIB_PATH := $(DEPS)/onnxruntime/libonnxruntime.so.1.28.0
+endif
+ifndef LIBTORCH_USE_PYTORCH
+ifndef LIBTORCH
+FETCH += libtorch
+export LIBTORCH := $(DEPS)/libtorch
+endif
+export LD_LIBRARY_PATH := $(LIBTORCH)/lib$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH))
+endif
+export PATH := $(TOOLS)/bin:$(PATH)
+
+##@ Use
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Build the release `mtl` and tag a short text in several languages (downloads crates only)
+	$(CARGO) build --release --features cli --bin mtl
+	@target/release/mtl tag --model mtl-base --task ner models/demo.txt
+	@echo "The same on ONNX Runtime: make deps, then"
+	@echo "  ORT_DYLIB_PATH=.deps/onnxruntime/libonnxruntime.so.1.28.0 target/release/mtl tag --engine onnx models/demo.txt"
+
+##@ Develop
+
+.PHONY: deps
+deps: ## Fetch what tests need into .deps/: ONNX Runtime, libtorch (560 MB, once)
+	@$(if $(strip $(FETCH)),$(PYTHON) tools/fetch.py --into $(DEPS) $(FETCH),:)
+
+.PHONY: test
+test: deps ## Run every test of every language
+	@$(PYTHON) tools/run_tests.py
+
+.PHONY: fmt
+fmt: ## Format the Rust sources
+	$(CARGO) fmt --all
+
+.PHONY: lint
+lint: deps ## Lint all targets and features; a warning is an error
+	$(CARGO) clippy $(WORKSPACE) --all-targets -- -D warnings
+
+.PHONY: doc
+doc: deps ## Build the API documentation; a warning is an error
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(WORKSPACE) --no-deps
+
+.PHONY: book
+book: $(TOOLS)/bin/mdbook-$(MDBOOK_VERSION) ## Build the manual into target/book
+	$< build docs
+
+.PHONY: clean
+clean: ## Delete what was built; .deps/ stays (delete it by hand to fetch anew)
+	$(CARGO) clean
+
+##@ Check
+
+.PHONY: ci
+ci: ## Run everything that a change must pass
+	.ci/run
+
+.PHONY: fmt-check
+fmt-check: ## Check the format
+	$(CARGO) fmt --all --check
+
+.PHONY: deny
+deny: $(TOOLS)/bin/cargo-deny-$(CARGO_DENY_VERSION) ## Check licences, sources, bans, and advisories where they can be reached
+	$< --workspace --all-features check --hide-inclusion-graph bans licenses sources
+	@if timeout 120 $< fetch db >/dev/null 2>&1; then $< --workspace --all-features check --hide-inclusion-graph advisories; \
+	else echo "advisories: NOT CHECKED, their database cannot be reached from here"; fi
+
+.PHONY: docs-check
+docs-check: deps ## Check links, and that commands shown in documents exist
+	$(CARGO) build --quiet $(WORKSPACE) --bins
+	$(PYTHON) tools/check_docs.py --programs target/debug
+
+.PHONY: tree-check
+tree-check: ## Check that no file is too large and none names a place of one machine
+	$(PYTHON) tools/check_tree.py
+
+.PHONY: msrv
+msrv: ## Check the library with the oldest Rust that Cargo.toml promises
+	$(PYTHON) tools/check_msrv.py
+	@if rustup run $(RUST_VERSION) rustc --version 2>/dev/null || \
+		rustup toolchain install $(RUST_VERSION) --profile minimal; then \
+		CARGO_TARGET_DIR=target/msrv rustup run $(RUST_VERSION) cargo check --locked -p libmtl --all-features; \
+	else echo "msrv: NOT BUILT, Rust $(RUST_VERSION) cannot be installed here"; fi
+
+# Pinned tools, built once; the version in the name rebuilds them when it changes.
+$(TOOLS)/bin/cargo-deny-$(CARGO_DENY_VERSION):
+	$(call install_tool,cargo-deny,$(CARGO_DENY_VERSION))
+
+$(TOOLS)/bin/mdbook-$(MDBOOK_VERSION):
+	$(call install_tool,mdbook,$(MDBOOK_VERSION),--no-default-features)
+
+define install_tool
+	CARGO_TARGET_DIR=$(TOOLS)/build $(CARGO) install --quiet --locked --force --root $(TOOLS) $(3) $(1)@$(2)
+	rm -rf $(TOOLS)/build
+	mv $(TOOLS)/bin/$(1) $@
+endef

@@ -1,0 +1,356 @@
+#!/usr/bin/env python3
+"""Fetches the shared libraries that tests need into `.deps/`: ONNX Runtime, and libtorch for the trainer.
+
+They are taken out of wheels of the Python package index, by pinned digest. Interrupted downloads resume; what is
+there already is left alone. Standard library only; pip's index, certificate and proxy settings are honoured, and
+pip itself is the way out where a direct download is not possible.
+
+This is not a package manager: one table, at the top, says everything that it can fetch.
+"""
+
+import argparse
+import fcntl
+import hashlib
+import html
+import http.client
+import json
+import os
+import pathlib
+import platform
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import zipfile
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """One wheel: where it is listed, what it must be, and which members go where in the dependency's folder."""
+
+    project: str
+    version: str
+    file: str
+    size: int
+    sha256: str
+    members: dict  # member, or folder ending in "/", of the archive -> its place
+
+
+def torch_members():
+    """The part of PyTorch that the CPU needs: the headers, and the libraries without CUDA's kernels."""
+    libraries = ("libtorch.so", "libtorch_cpu.so", "libc10.so", "libgomp.so.1")
+    return {"torch/include/": "include/"} | {f"torch/lib/{name}": f"lib/{name}" for name in libraries}
+
+
+ONNX_MEMBERS = {"onnxruntime/capi/libonnxruntime.so.1.28.0": "libonnxruntime.so.1.28.0"}
+
+# machine -> dependency -> wheels. The two CUDA libraries are small, and libtorch_cpu.so of this build links to them.
+TABLE = {
+    "x86_64": {
+        "onnxruntime": [
+            Wheel("onnxruntime", "1.28.0",
+                  "onnxruntime-1.28.0-cp311-cp311-manylinux_2_27_x86_64.manylinux_2_28_x86_64.whl", 19193162,
+                  "a166b78ee04f3a37fa1ef82034b6a3ce96d9684e582d4d30b296de83e9998bb5", ONNX_MEMBERS),
+        ],
+        "libtorch": [
+            Wheel("torch", "2.11.0", "torch-2.11.0-cp311-cp311-manylinux_2_28_x86_64.whl", 530604548,
+                  "7aa2f9bbc6d4595ba72138026b2074be1233186150e9292865e04b7a63b8c67a", torch_members()),
+            Wheel("nvidia-cuda-runtime", "13.0.96",
+                  "nvidia_cuda_runtime-13.0.96-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl", 2243632,
+                  "7f82250d7782aa23b6cfe765ecc7db554bd3c2870c43f3d1821f1d18aebf0548",
+                  {"nvidia/cu13/lib/libcudart.so.13": "lib/libcudart.so.13"}),
+            Wheel("nvidia-cuda-cupti", "13.0.85",
+                  "nvidia_cuda_cupti-13.0.85-py3-none-manylinux_2_25_x86_64.whl", 10715597,
+                  "4eb01c08e859bf924d222250d2e8f8b8ff6d3db4721288cf35d14252a4d933c8",
+                  {"nvidia/cu13/lib/libcupti.so.13": "lib/libcupti.so.13"}),
+        ],
+    },
+    "aarch64": {
+        "onnxruntime": [
+            Wheel("onnxruntime", "1.28.0",
+                  "onnxruntime-1.28.0-cp311-cp311-manylinux_2_27_aarch64.manylinux_2_28_aarch64.whl", 17039880,
+                  "8d66f9ceb29909c70839e4e4fb3435c7b490050d8f162bd5f3aba4ca01ee517f", ONNX_MEMBERS),
+        ],
+    },
+}
+
+REMEDY = {
+    "onnxruntime": "or name an ONNX Runtime that you have (1.27 or 1.28): ORT_DYLIB_PATH=/path/to/libonnxruntime.so",
+    "libtorch": "or name a PyTorch 2.11 that you have: LIBTORCH=/path/to/torch (the folder with lib/ and include/)",
+}
+
+STAMP = ".fetched"
+CHUNK = 1 << 20
+ATTEMPTS = 5
+PIP_SECONDS = 1800
+PAUSE = 1.0  # seconds before the first retry; tests set it to 0
+NETWORK_ERRORS = (OSError, http.client.HTTPException, ValueError)  # a URLError is an OSError, bad JSON a ValueError
+
+
+class Refused(Exception):
+    """Something was had, and it is not what the table says: trying another way would not help."""
+
+
+class Unreachable(Exception):
+    """The file could not be had this way."""
+
+
+class Settings:
+    """pip's settings, so that a mirror or a company's certificate that works for pip works here."""
+
+    def __init__(self, configured):
+        self.index = (configured.get("index-url") or "https://pypi.org/simple").rstrip("/")
+        handlers = []
+        if certificate := configured.get("cert"):
+            handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=certificate)))
+        if proxy := configured.get("proxy"):
+            handlers.append(urllib.request.ProxyHandler({"http": proxy, "https": proxy}))
+        self.opener = urllib.request.build_opener(*handlers)
+        self.timeout = float(configured.get("default-timeout") or configured.get("timeout") or 60)
+
+    @classmethod
+    def of_pip(cls):
+        """What `pip config list` says; its environment variables win over its files."""
+        configured = {}
+        try:
+            listing = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True,
+                                     text=True, timeout=60, check=True).stdout
+        except (OSError, subprocess.SubprocessError):
+            listing = ""
+        for line in listing.splitlines():
+            if found := re.match(r"(global|install|download)\.([a-z-]+)='(.*)'$", line):
+                configured[found[2]] = found[3]
+        for name in ("index-url", "cert", "proxy", "default-timeout"):
+            if value := os.environ.get("PIP_" + name.replace("-", "_").upper()):
+                configured[name] = value
+        return cls(configured)
+
+    def open(self, url, **headers):
+        """A response, or one of NETWORK_ERRORS."""
+        return self.opener.open(urllib.request.Request(url, headers=headers), timeout=self.timeout)
+
+
+def locate(settings, wheel):
+    """The wheel's address, from the package index."""
+    page = f"{settings.index}/{wheel.project}/"
+    accept = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
+    with settings.open(page, Accept=accept) as response:
+        base, kind = response.url, response.headers.get_content_type()
+        body = response.read().decode()
+    if kind.endswith("json"):
+        links = {entry["filename"]: entry["url"] for entry in json.loads(body)["files"]}
+    else:
+        hrefs = [html.unescape(link) for link in re.findall(r"""href=["']([^"']+)["']""", body)]
+        links = {urllib.parse.unquote(urllib.parse.urlsplit(link).path.rsplit("/", 1)[-1]): link for link in hrefs}
+    if wheel.file not in links:
+        raise Unreachable(f"{page} does not list {wheel.file}")
+    return urllib.parse.urljoin(base, links[wheel.file])
+
+
+class Progress:
+    """How far a download is: one line rewritten on a terminal, a line for each tenth elsewhere."""
+
+    def __init__(self, name, total, done):
+        self.name, self.total, self.start, self.began = name, total, done, time.monotonic()
+        self.shown = -1
+        self.terminal = sys.stderr.isatty()
+
+    def show(self, done):
+        step = int(done * (100 if self.terminal else 10) / self.total)
+        if step == self.shown:
+            return
+        self.shown = step
+        speed = (done - self.start) / max(time.monotonic() - self.began, 1e-3)
+        text = f"  {self.name}  {done / 1e6:7.1f} of {self.total / 1e6:.1f} MB  {speed / 1e6:.1f} MB/s"
+        print(f"\r{text}\x1b[K" if self.terminal else text, end="" if self.terminal else "\n",
+              file=sys.stderr, flush=True)
+
+    def end(self):
+        if self.terminal:
+            print(file=sys.stderr)
+
+
+def digest(path):
+    """SHA-256 of a file, as hex."""
+    state = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(CHUNK):
+            state.update(chunk)
+    return state.hexdigest()
+
+
+def transfer(settings, url, part, wheel):
+    """One attempt: appends to `part` what it lacks, or starts anew if the server cannot resume."""
+    have = part.stat().st_size if part.exists() else 0
+    if have >= wheel.size:
+        return
+    with settings.open(url, **({"Range": f"bytes={have}-"} if have else {})) as response:
+        if have and response.status != 206:
+            have = 0
+        progress = Progress(wheel.project, wheel.size, have)
+        with open(part, "ab" if have else "wb") as file:
+            while have < wheel.size and (chunk := response.read(CHUNK)):
+                file.write(chunk)
+                have += len(chunk)
+                progress.show(have)
+        progress.end()
+    if have < wheel.size:
+        raise Unreachable(f"{url}: the connection ended at {have} of {wheel.size} bytes")
+
+
+def download(settings, wheel, part):
+    """Downloads to `part`, resuming after interruptions."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return transfer(settings, locate(settings, wheel), part, wheel)
+        except urllib.error.HTTPError as error:
+            fault = f"{error.url}: HTTP {error.code} {error.reason}"
+            if error.code < 500 and error.code not in (408, 416, 429):
+                break
+            if error.code == 416:  # what is there is no beginning of that file
+                part.unlink(missing_ok=True)
+        except (Unreachable, *NETWORK_ERRORS) as error:
+            fault = str(error)
+        if attempt < ATTEMPTS:
+            print(f"  {fault}; trying again", file=sys.stderr)
+            time.sleep(min(2 ** (attempt - 1), 8) * PAUSE)
+    raise Unreachable(fault)
+
+
+def download_by_pip(wheel, cache):
+    """Asks pip for the wheel, for settings that only pip understands."""
+    _, _, python, abi, tags = wheel.file.removesuffix(".whl").split("-")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
+               f"--dest={cache}", f"--abi={abi}", f"--implementation={python[:2]}",
+               *(f"--platform={tag}" for tag in tags.split(".")), f"{wheel.project}=={wheel.version}"]
+    if python.startswith("cp"):
+        command.append(f"--python-version={python[2:]}")
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PIP_SECONDS)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise Unreachable(f"pip: {error}") from error
+    if done.returncode or not (cache / wheel.file).exists():
+        last = (done.stderr.strip().splitlines() or ["it downloaded another file"])[-1]
+        raise Unreachable(f"pip: {last}")
+
+
+def obtain(settings, wheel, cache):
+    """The wheel's path in the cache, its digest checked."""
+    path = cache / wheel.file
+    if path.exists() and digest(path) == wheel.sha256:
+        return path
+    path.unlink(missing_ok=True)
+    part = cache / f"{wheel.file}.part"
+    try:
+        download(settings, wheel, part)
+        os.replace(part, path)
+    except Unreachable as direct:
+        print(f"  {direct}; asking pip", file=sys.stderr)
+        try:
+            download_by_pip(wheel, cache)
+        except Unreachable as error:
+            raise Unreachable(f"{direct}; {error}") from error
+    if (found := digest(path)) != wheel.sha256:
+        path.unlink()
+        raise Refused(f"{wheel.file} has SHA-256 {found}, not {wheel.sha256}: it was deleted and not used; "
+                      "if a second try says the same, the index or a proxy serves another file")
+    return path
+
+
+def unpack(wheel, path, folder):
+    """Copies the wheel's wanted members into the folder."""
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        for source, place in wheel.members.items():
+            chosen = [name for name in names if name == source or (source.endswith("/") and name.startswith(source))]
+            if not chosen:
+                raise Refused(f"{wheel.file} has no {source}")
+            for name in chosen:
+                target = folder / (place + name.removeprefix(source))
+                if name.endswith("/"):
+                    continue
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with archive.open(name) as member, open(target, "wb") as file:
+                    shutil.copyfileobj(member, file, CHUNK)
+
+
+def stamp_of(wheels):
+    """What a complete folder says of itself."""
+    return "".join(f"{wheel.project} {wheel.version} {wheel.sha256}\n" for wheel in wheels)
+
+
+def is_complete(folder, wheels):
+    """Whether the folder holds what the table asks for."""
+    try:
+        return (folder / STAMP).read_text() == stamp_of(wheels)
+    except OSError:
+        return False
+
+
+def fetch(settings, name, wheels, root):
+    """Brings one dependency up to date; its folder appears whole or not at all."""
+    folder = root / name
+    if is_complete(folder, wheels):
+        return
+    cache = root / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    total = sum(wheel.size for wheel in wheels) / 1e6
+    print(f"{name}: {total:.0f} MB to download once, into {folder}", file=sys.stderr)
+    paths = [obtain(settings, wheel, cache) for wheel in wheels]
+    fresh, old = root / f"{name}.new", root / f"{name}.old"
+    for leftover in (fresh, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    fresh.mkdir()
+    for wheel, path in zip(wheels, paths):
+        unpack(wheel, path, fresh)
+    (fresh / STAMP).write_text(stamp_of(wheels))
+    if folder.exists():
+        os.replace(folder, old)
+    os.replace(fresh, folder)
+    shutil.rmtree(old, ignore_errors=True)
+    for path in paths:
+        path.unlink()
+
+
+def wheels_for(name, table=TABLE):
+    """The wheels of a dependency on this machine."""
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
+    if platform.system() != "Linux" or name not in table.get(machine, {}):
+        raise Unreachable(f"no {name} for {platform.system()} on {machine} is in the table of tools/fetch.py")
+    return table[machine][name]
+
+
+def main(arguments=None, table=TABLE):
+    parser = argparse.ArgumentParser(description="Fetches the shared libraries that tests need.")
+    parser.add_argument("--into", type=pathlib.Path, default=pathlib.Path(".deps"), metavar="FOLDER")
+    parser.add_argument("name", nargs="+", choices=list(REMEDY))
+    options = parser.parse_args(arguments)
+    options.into.mkdir(parents=True, exist_ok=True)
+    with open(options.into / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two builds at once: the second waits, and finds the work done
+        settings = None
+        for name in options.name:
+            try:
+                wheels = wheels_for(name, table)
+                if not is_complete(options.into / name, wheels):
+                    settings = settings or Settings.of_pip()
+                    fetch(settings, name, wheels, options.into)
+            except Refused as error:
+                sys.exit(f"{name}: {error}")
+            except Unreachable as error:
+                sys.exit(f"{name}: {error}\nTry again when the package index can be reached (what was downloaded is "
+                         f"kept),\n{REMEDY[name]}")
+            except OSError as error:
+                sys.exit(f"{name}: {error}; check the space and the permissions of {options.into}")
+            except KeyboardInterrupt:
+                sys.exit(f"\n{name}: interrupted; what was downloaded is kept, the same command resumes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""Runs the tests of every language in the tree, and ends with the sum: `N passed, N failed`.
+
+A suite that ends badly without having counted a failure (it did not compile, it crashed) counts as one. To add a
+language, add its line to SUITES and, if its runner's closing lines are of a new kind, a reader of them.
+"""
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+
+
+@dataclass
+class Tally:
+    """Passed and failed tests."""
+
+    passed: int = 0
+    failed: int = 0
+
+
+class CargoReader:
+    """`test result: ok. 12 passed; 0 failed; ...`, once a test binary."""
+
+    LINE = re.compile(r"test result: \w+\. (\d+) passed; (\d+) failed;")
+
+    def read(self, line, tally):
+        if found := self.LINE.search(line):
+            tally.passed += int(found[1])
+            tally.failed += int(found[2])
+
+
+class UnittestReader:
+    """`Ran 13 tests in 0.2s`, then `OK` or `FAILED (failures=1, errors=2, skipped=1)`."""
+
+    ran = 0
+
+    def read(self, line, tally):
+        if found := re.match(r"Ran (\d+) tests? in", line):
+            self.ran = int(found[1])
+        elif found := re.match(r"(OK|FAILED)(?: \((.*)\))?$", line):
+            counts = {name.strip(): int(count) for name, count in re.findall(r"([a-z ]+)=(\d+)", found[2] or "")}
+            bad = sum(counts.get(name, 0) for name in ("failures", "errors", "unexpected successes"))
+            tally.passed += self.ran - bad - counts.get("skipped", 0)
+            tally.failed += bad
+            self.ran = 0
+
+
+SUITES = [
+    ("Rust", ["cargo", "test", "--workspace", "--all-features", "--no-fail-fast"], CargoReader),
+    ("Python: tools", [sys.executable, "-m", "unittest", "discover", "-s", "tools"], UnittestReader),
+    ("Python: peers", [sys.executable, "-m", "unittest", "discover", "-s", "benches/peers"], UnittestReader),
+]
+
+
+def run(name, command, reader):
+    """Runs one suite, passing its output on as it comes."""
+    print(f"==> {name}: {' '.join(command)}", flush=True)
+    tally, reader = Tally(), reader()
+    try:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                   errors="replace")
+    except OSError as error:
+        print(f"{name}: {error}; install {command[0]}")
+        return Tally(failed=1)
+    with process:
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            reader.read(line.rstrip(), tally)
+    if process.returncode and not tally.failed:
+        print(f"{name}: ended with status {process.returncode}, which counts as one failure")
+        tally.failed = 1
+    elif not tally.passed and not tally.failed:
+        print(f"{name}: no test ran, which counts as one failure")
+        tally.failed = 1
+    return tally
+
+
+def main(suites=SUITES):
+    tallies = [(name, run(name, command, reader)) for name, command, reader in suites]
+    print()
+    for name, tally in tallies:
+        print(f"{name}: {tally.passed} tests pass, {tally.failed} fail")
+    failed = sum(tally.failed for _, tally in tallies)
+    print(f"{sum(tally.passed for _, tally in tallies)} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""run_tests.py counts what runners print, and never takes a crash for a success."""
+
+import contextlib
+import io
+import sys
+import unittest
+
+import run_tests
+from run_tests import CargoReader, Tally, UnittestReader
+
+
+def python(text):
+    return [sys.executable, "-c", text]
+
+
+class RunTestsTest(unittest.TestCase):
+    def run_suites(self, *suites):
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            status = run_tests.main([("one", *suite) for suite in suites])
+        return status, output.getvalue().splitlines()[-1]
+
+    def test_reads_cargo(self):
+        tally, reader = Tally(), CargoReader()
+        for line in ("running 3 tests", "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out",
+                     "test result: FAILED. 7 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out"):
+            reader.read(line, tally)
+        self.assertEqual(tally, Tally(10, 2))
+
+    def test_reads_unittest(self):
+        tally, reader = Tally(), UnittestReader()
+        for line in ("Ran 5 tests in 0.1s", "", "OK (skipped=1)", "Ran 1 test in 0.1s", "OK",
+                     "Ran 9 tests in 2s", "FAILED (failures=1, errors=2)"):
+            reader.read(line, tally)
+        self.assertEqual(tally, Tally(11, 3))
+
+    def test_sums_over_suites(self):
+        line = "test result: ok. 4 passed; 0 failed; 0 ignored"
+        suite = (python(f"print({line!r})"), CargoReader)
+        self.assertEqual(self.run_suites(suite, suite), (0, "8 passed, 0 failed"))
+
+    def test_a_crash_is_a_failure(self):
+        line = "test result: ok. 4 passed; 0 failed; 0 ignored"
+        suite = (python(f"import os; print({line!r}, flush=True); os.abort()"), CargoReader)
+        self.assertEqual(self.run_suites(suite), (1, "4 passed, 1 failed"))
+
+    def test_no_test_is_a_failure(self):
+        self.assertEqual(self.run_suites((python("pass"), CargoReader)), (1, "0 passed, 1 failed"))
+
+    def test_a_missing_runner_is_a_failure(self):
+        self.assertEqual(self.run_suites((["no-such-runner"], CargoReader)), (1, "0 passed, 1 failed"))
+
+
+if __name__ == "__main__":
+    unittest.main()
