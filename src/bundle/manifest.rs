@@ -32,6 +32,7 @@ pub struct Manifest {
     /// How text becomes words.
     pub text: TextSettings,
     /// Each other file of the bundle by name.
+    #[serde(deserialize_with = "super::unique::map")]
     pub files: BTreeMap<String, FileEntry>,
     /// Scores on held-out data.
     pub metrics: Vec<Metric>,
@@ -62,7 +63,7 @@ pub struct Task {
     /// Languages with a language-specific layer, in the order of its rows.
     pub languages: Vec<String>,
     /// Calibration temperature by language, fitted on dev; 1 where absent.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "super::unique::map", skip_serializing_if = "BTreeMap::is_empty")]
     pub temperature: BTreeMap<String, f32>,
     /// Whether decoding forbids transitions that the scheme does not allow.
     pub constrained: bool,

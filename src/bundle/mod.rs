@@ -1,6 +1,222 @@
 //! A model on disk: manifest, weights, vocabulary, graph and golden cases, and their integrity.
+//!
+//! Opening trusts nothing: each file is read whole, its length and digest are compared with the manifest's before any
+//! parser sees it, and the parsers admit only what the manifest implies. The format is docs/bundle-format.md.
 
+mod bytes;
+mod check;
+mod folder;
+mod golden;
 pub mod graph;
+pub mod layout;
+mod limits;
 pub mod manifest;
 pub mod preflight;
+mod unique;
 pub mod vocabulary;
+mod weights;
+mod write;
+
+pub use bytes::Bytes;
+pub use check::OLDEST_FORMAT;
+pub use golden::GoldenCase;
+pub use manifest::Manifest;
+pub use vocabulary::Vocabulary;
+pub use weights::{Tensor, TensorView};
+pub use write::{Contents, write, write_manifest};
+
+use crate::{Error, ErrorKind, Result};
+use folder::Folder;
+use manifest::FileEntry;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use weights::Weights;
+
+/// How to open a bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OpenOptions {
+    /// Maps the files instead of reading them, and checks their structure but neither their digests nor that the
+    /// weights are finite.
+    ///
+    /// Only for a bundle that came inside something already verified, such as an app's signed package, and that nobody
+    /// writes to while it is open: where a mapped file is truncated, the operating system ends the process (SIGBUS).
+    pub trusted: bool,
+}
+
+/// An opened bundle: checked, immutable, shared freely between threads.
+#[derive(Debug)]
+pub struct Bundle {
+    path: PathBuf,
+    digest: String,
+    manifest: Manifest,
+    parts: Parts,
+}
+
+/// The files' contents, checked against the manifest.
+#[derive(Debug)]
+struct Parts {
+    weights: Weights,
+    graph: Vec<u8>,
+    words: BTreeMap<String, Vocabulary<Bytes>>,
+    chars: Vocabulary<Bytes>,
+    golden: Bytes,
+}
+
+impl Bundle {
+    /// Opens the bundle in the folder `path`, trusting nothing.
+    pub fn open(path: &Path) -> Result<Self> {
+        Self::open_with(path, OpenOptions::default())
+    }
+
+    /// Opens the bundle in the folder `path`.
+    pub fn open_with(path: &Path, options: OpenOptions) -> Result<Self> {
+        let folder = Folder::open(path)?;
+        let place = |e: Error| e.at(path.display());
+        let (manifest, digest) = read_manifest(&folder).map_err(place)?;
+        let files = read_files(&folder, &manifest, options.trusted).map_err(place)?;
+        let parts = Parts::check(&manifest, files, options.trusted).map_err(place)?;
+        Ok(Self { path: path.to_owned(), digest, manifest, parts })
+    }
+
+    /// What the bundle says about itself.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// SHA-256 of `bundle.json`, which names every other file's: it identifies the bundle to the last bit.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The weights called `name`, where they lie.
+    pub fn tensor(&self, name: &str) -> Result<TensorView<'_>> {
+        self.parts.weights.tensor(name).ok_or_else(|| {
+            Error::new(ErrorKind::Argument, format!("no tensor `{name}`"))
+                .at(layout::WEIGHTS)
+                .remedy("docs/bundle-format.md lists the tensors")
+        })
+    }
+
+    /// The words of `language`.
+    pub fn words(&self, language: &str) -> Option<&Vocabulary<Bytes>> {
+        self.parts.words.get(language)
+    }
+
+    /// The characters.
+    pub fn chars(&self) -> &Vocabulary<Bytes> {
+        &self.parts.chars
+    }
+
+    /// The graph, after its preflight, in canonical encoding.
+    pub fn graph(&self) -> &[u8] {
+        &self.parts.graph
+    }
+
+    /// The whole of `weights.safetensors`.
+    pub fn weights(&self) -> Bytes {
+        self.parts.weights.bytes().clone()
+    }
+
+    /// Parses the golden cases.
+    pub fn golden(&self) -> Result<Vec<GoldenCase>> {
+        golden::parse(&self.parts.golden, &self.manifest).map_err(|e| e.at(layout::GOLDEN).at(self.path.display()))
+    }
+
+    /// The folder it was opened from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Reads `bundle.json`, whose digest stands in a file of its own.
+fn read_manifest(folder: &Folder) -> Result<(Manifest, String)> {
+    let capped = |length| limits::at_most("bytes", length, limits::MANIFEST_BYTES);
+    let bytes = folder.read(layout::MANIFEST, false, capped).map_err(|e| e.at(layout::MANIFEST))?;
+    let digest = sha256(&bytes);
+    let stated = folder.read(layout::DIGEST, false, capped).map_err(|e| e.at(layout::DIGEST))?;
+    if *stated != *digest_line(&digest).as_bytes() {
+        let message = format!("is not the digest of {}, which is {digest}", layout::MANIFEST);
+        let remedy = "fetch the bundle again; after an edit of your own, run `sha256sum bundle.json > bundle.sha256`";
+        return Err(Error::new(ErrorKind::Integrity, message).at(layout::DIGEST).remedy(remedy));
+    }
+    let manifest = Manifest::parse(&bytes).map_err(|e| e.at(layout::MANIFEST))?;
+    Ok((manifest, digest))
+}
+
+/// Reads or maps every file that the format has; none is parsed before all are verified.
+fn read_files(folder: &Folder, manifest: &Manifest, trusted: bool) -> Result<BTreeMap<String, Bytes>> {
+    let mut files = BTreeMap::new();
+    for name in layout::files(manifest) {
+        let entry = manifest.files.get(&name);
+        let bytes = entry.ok_or_else(|| limits::malformed("not listed in the manifest"));
+        let bytes = bytes.and_then(|entry| read_file(folder, &name, entry, trusted)).map_err(|e| e.at(&name))?;
+        files.insert(name, bytes);
+    }
+    Ok(files)
+}
+
+fn read_file(folder: &Folder, name: &str, entry: &FileEntry, trusted: bool) -> Result<Bytes> {
+    let again = "fetch the bundle again";
+    let bytes = folder.read(name, trusted, |length| {
+        if length == entry.bytes {
+            return Ok(());
+        }
+        let message = format!("{length} bytes long, where the manifest says {}", entry.bytes);
+        Err(Error::new(ErrorKind::Integrity, message).remedy(again))
+    })?;
+    if !trusted {
+        let digest = sha256(&bytes);
+        if digest != entry.sha256 {
+            let message = format!("its SHA-256 is {digest}, where the manifest says {}", entry.sha256);
+            return Err(Error::new(ErrorKind::Integrity, message).remedy(again));
+        }
+    }
+    Ok(bytes)
+}
+
+impl Parts {
+    /// Parses the files of `layout::files`.
+    fn check(manifest: &Manifest, mut files: BTreeMap<String, Bytes>, trusted: bool) -> Result<Self> {
+        let mut take = |name: &str| {
+            let missing = || limits::malformed("missing").at(name);
+            files.remove(name).ok_or_else(missing)
+        };
+        let weights = Weights::open(take(layout::WEIGHTS)?, &layout::expected(manifest), trusted)
+            .map_err(|e| e.at(layout::WEIGHTS))?;
+        let graph = preflight::check(&take(layout::GRAPH)?, manifest, &weights.regions())?;
+        let chars = open_chars(take(layout::CHARS)?, manifest).map_err(|e| e.at(layout::CHARS))?;
+        let mut words = BTreeMap::new();
+        for language in &manifest.languages {
+            let name = layout::words(language);
+            let vocabulary = Vocabulary::open(take(&name)?, manifest.architecture.words as u32);
+            words.insert(language.clone(), vocabulary.map_err(|e| e.at(&name))?);
+        }
+        Ok(Self { weights, graph, words, chars, golden: take(layout::GOLDEN)? })
+    }
+}
+
+/// A vocabulary of single characters, which leaves row 0 to padding and row 1 to unknown characters.
+fn open_chars(bytes: Bytes, manifest: &Manifest) -> Result<Vocabulary<Bytes>> {
+    let chars = Vocabulary::open(bytes, manifest.architecture.chars as u32)?;
+    for (i, (entry, row)) in chars.iter().enumerate() {
+        if entry.chars().count() != 1 {
+            return Err(limits::malformed("not one character").at(format!("entry {i}")));
+        }
+        if row < 2 {
+            let message = format!("row {row}, which is reserved (0 padding, 1 unknown)");
+            return Err(limits::malformed(message).at(format!("entry {i}")));
+        }
+    }
+    Ok(chars)
+}
+
+/// SHA-256 in lower-case hexadecimal.
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The content of `bundle.sha256`.
+fn digest_line(digest: &str) -> String {
+    format!("{digest}  {}\n", layout::MANIFEST)
+}

@@ -1,0 +1,104 @@
+//! `golden.jsonl`: inputs and the outputs that the trainer computed for them.
+
+use super::limits::{self, at_most, clip, malformed};
+use super::manifest::{Manifest, Task};
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One sentence, and what every engine must make of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GoldenCase {
+    /// Task.
+    pub task: String,
+    /// Language.
+    pub language: String,
+    /// The word forms.
+    pub tokens: Vec<String>,
+    /// The best labels.
+    pub labels: Vec<String>,
+    /// A row of scores for each token, in the order of the task's labels.
+    pub emissions: Vec<Vec<f32>>,
+    /// How far another engine's scores may be from these.
+    pub tolerance: f32,
+}
+
+/// Parses the file; an error names the line.
+pub(super) fn parse(bytes: &[u8], manifest: &Manifest) -> Result<Vec<GoldenCase>> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|e| malformed(format!("not UTF-8 at byte {}", e.valid_up_to())).caused_by(e))?;
+    let checker = Checker::new(manifest);
+    let mut cases = Vec::new();
+    for (i, line) in text.lines().enumerate() {
+        let place = |e: Error| e.at(format!("line {}", i + 1));
+        at_most("cases", i as u64 + 1, limits::GOLDEN_CASES as u64).map_err(place)?;
+        let case: GoldenCase = serde_json::from_str(line).map_err(|e| place(malformed(e.to_string()).caused_by(e)))?;
+        checker.check(&case).map_err(place)?;
+        cases.push(case);
+    }
+    Ok(cases)
+}
+
+/// The label sets of a manifest, made ready for look-ups.
+struct Checker<'a> {
+    labels: BTreeMap<&'a str, BTreeSet<&'a str>>,
+    languages: &'a [String],
+}
+
+impl<'a> Checker<'a> {
+    fn new(manifest: &'a Manifest) -> Self {
+        let labels = |task: &'a Task| (task.name.as_str(), task.labels.iter().map(String::as_str).collect());
+        Self { labels: manifest.tasks.iter().map(labels).collect(), languages: &manifest.languages }
+    }
+
+    /// Checks one case against the manifest.
+    fn check(&self, case: &GoldenCase) -> Result<()> {
+        let Some(labels) = self.labels.get(case.task.as_str()) else {
+            return Err(malformed(format!("no task `{}`", clip(&case.task))).at("task"));
+        };
+        if !self.languages.contains(&case.language) {
+            return Err(malformed(format!("no language `{}`", clip(&case.language))).at("language"));
+        }
+        check_values(case, labels)
+    }
+}
+
+/// Checks the sentence and what is expected of it.
+fn check_values(case: &GoldenCase, labels: &BTreeSet<&str>) -> Result<()> {
+    let count = case.tokens.len();
+    if count == 0 || case.tokens.iter().any(String::is_empty) {
+        return Err(malformed("an empty sentence or token").at("tokens"));
+    }
+    if case.labels.len() != count {
+        return Err(malformed(format!("{} labels for {count} tokens", case.labels.len())).at("labels"));
+    }
+    if let Some(label) = case.labels.iter().find(|l| !labels.contains(l.as_str())) {
+        return Err(malformed(format!("`{}` is no label of {}", clip(label), case.task)).at("labels"));
+    }
+    if case.emissions.len() != count {
+        return Err(malformed(format!("{} rows for {count} tokens", case.emissions.len())).at("emissions"));
+    }
+    for (i, row) in case.emissions.iter().enumerate() {
+        if row.len() != labels.len() || row.iter().any(|v| !v.is_finite()) {
+            let message = format!("{} numbers are needed, all finite", labels.len());
+            return Err(malformed(message).at(format!("emissions: row {i}")));
+        }
+    }
+    if !(case.tolerance > 0.0 && case.tolerance <= 1.0) {
+        return Err(malformed(format!("{}, where it must be in (0, 1]", case.tolerance)).at("tolerance"));
+    }
+    Ok(())
+}
+
+/// The file's bytes for `cases`.
+pub(super) fn write(cases: &[GoldenCase], manifest: &Manifest) -> Result<Vec<u8>> {
+    let checker = Checker::new(manifest);
+    let mut bytes = Vec::new();
+    for (i, case) in cases.iter().enumerate() {
+        checker.check(case).map_err(|e| e.at(format!("golden case {i}")))?;
+        serde_json::to_writer(&mut bytes, case).map_err(|e| malformed(e.to_string()).caused_by(e))?;
+        bytes.push(b'\n');
+    }
+    Ok(bytes)
+}
