@@ -1,0 +1,167 @@
+//! SGD with momentum and Adam over named parameters, with sparse rows for the word table.
+//!
+//! Updates run over the tensors' memory in one pass each: libtorch's element-wise operators would take ten.
+
+use crate::config::{Optimizer as Settings, OptimizerKind, Schedule};
+use crate::model::Model;
+use std::collections::BTreeMap;
+use tch::{Device, Kind, Tensor};
+
+const ADAM_EPSILON: f32 = 1e-8;
+
+/// Optimiser state: buffers by `task|parameter|buffer`, the task empty when one state serves all.
+pub struct Optimizer {
+    settings: Settings,
+    /// Momentum and second-moment buffers.
+    pub buffers: BTreeMap<String, Tensor>,
+    /// Updates of each parameter, for Adam's bias correction.
+    pub counts: BTreeMap<String, u64>,
+}
+
+impl Optimizer {
+    /// With empty state.
+    pub fn new(settings: &Settings) -> Self {
+        Self { settings: settings.clone(), buffers: BTreeMap::new(), counts: BTreeMap::new() }
+    }
+
+    /// The learning rate at `step` of `steps`.
+    pub fn learning_rate(&self, step: u64, steps: u64) -> f64 {
+        let s = &self.settings;
+        match s.schedule {
+            Schedule::Exponential => s.learning_rate * s.decay.powf(step as f64 / s.decay_steps),
+            Schedule::Linear => s.learning_rate * (1.0 - step as f64 / steps.max(1) as f64),
+        }
+    }
+
+    /// Clips and applies the gradients of the task's parameters and of the touched word rows, then clears them.
+    pub fn apply(&mut self, model: &mut Model, task: usize, ids: &[i64], rows: &Tensor, rate: f64) {
+        let scope = if self.settings.per_task_state { model.tasks[task].key.clone() } else { String::new() };
+        let gradients: Vec<(String, Tensor)> = model
+            .names_of(task)
+            .into_iter()
+            .map(|name| (model.parameters[&name].grad(), name))
+            .filter(|(gradient, _)| gradient.defined())
+            .map(|(gradient, name)| (name, gradient.contiguous()))
+            .collect();
+        let row_gradient = rows.grad().contiguous();
+        let scale = self.clip_scale(gradients.iter().map(|(_, g)| g).chain([&row_gradient]));
+        for (name, gradient) in &gradients {
+            if let Some(parameter) = model.parameters.get_mut(name) {
+                self.update(&format!("{scope}|{name}"), values_mut(parameter), values(gradient), scale, rate as f32);
+                parameter.zero_grad();
+            }
+        }
+        self.update_rows(&scope, &mut model.words, ids, values(&row_gradient), scale, rate as f32);
+    }
+
+    fn clip_scale<'a>(&self, gradients: impl Iterator<Item = &'a Tensor>) -> f32 {
+        if self.settings.clip <= 0.0 {
+            return 1.0;
+        }
+        let square = |g: &Tensor| values(g).chunks(256).map(|c| f64::from(c.iter().map(|x| x * x).sum::<f32>())).sum::<f64>();
+        let norm = gradients.map(square).sum::<f64>().sqrt();
+        if norm > self.settings.clip { (self.settings.clip / norm) as f32 } else { 1.0 }
+    }
+
+    fn update(&mut self, key: &str, parameter: &mut [f32], gradient: &[f32], scale: f32, rate: f32) {
+        match self.settings.kind {
+            OptimizerKind::Sgd => {
+                let momentum = self.settings.momentum as f32;
+                let velocity = self.buffer(format!("{key}|momentum"), parameter.len());
+                for ((p, g), v) in parameter.iter_mut().zip(gradient).zip(velocity) {
+                    *v = momentum * *v + scale * g;
+                    *p -= rate * *v;
+                }
+            }
+            OptimizerKind::Adam => {
+                let count = self.counts.entry(key.to_string()).or_insert(0);
+                *count += 1;
+                let adam = Adam::new(&self.settings, *count as f32, rate);
+                let mut first = self.take(format!("{key}|first"), parameter.len());
+                let second = self.buffer(format!("{key}|second"), parameter.len());
+                adam.update(parameter, gradient, scale, values_mut(&mut first), second);
+                self.buffers.insert(format!("{key}|first"), first);
+            }
+        }
+    }
+
+    /// Rows are touched at different rates: SGD takes no momentum there (it would move untouched rows, seeds A.4);
+    /// Adam counts the updates of each row.
+    fn update_rows(&mut self, scope: &str, words: &mut Tensor, ids: &[i64], gradient: &[f32], scale: f32, rate: f32) {
+        let (rows, dim) = (words.size()[0] as usize, words.size()[1] as usize);
+        let row = |id: i64| id as usize * dim..(id as usize + 1) * dim;
+        let table = values_mut(words);
+        if self.settings.kind == OptimizerKind::Sgd {
+            for (&id, g) in ids.iter().zip(gradient.chunks_exact(dim)) {
+                table[row(id)].iter_mut().zip(g).for_each(|(p, g)| *p -= rate * scale * g);
+            }
+            return;
+        }
+        let name = |part: &str| format!("{scope}|word.embedding|{part}");
+        let mut first = self.take(name("first"), rows * dim);
+        let mut count = self.take(name("count"), rows);
+        let settings = self.settings.clone();
+        let second = self.buffer(name("second"), rows * dim);
+        let (m, counts) = (values_mut(&mut first), values_mut(&mut count));
+        for (&id, g) in ids.iter().zip(gradient.chunks_exact(dim)) {
+            counts[id as usize] += 1.0;
+            let adam = Adam::new(&settings, counts[id as usize], rate);
+            adam.update(&mut table[row(id)], g, scale, &mut m[row(id)], &mut second[row(id)]);
+        }
+        self.buffers.insert(name("first"), first);
+        self.buffers.insert(name("count"), count);
+    }
+
+    fn take(&mut self, key: String, length: usize) -> Tensor {
+        self.buffers.remove(&key).unwrap_or_else(|| Tensor::zeros([length as i64], (Kind::Float, Device::Cpu)))
+    }
+
+    fn buffer(&mut self, key: String, length: usize) -> &mut [f32] {
+        let zeros = || Tensor::zeros([length as i64], (Kind::Float, Device::Cpu));
+        values_mut(self.buffers.entry(key).or_insert_with(zeros))
+    }
+}
+
+/// One update of Adam (Kingma & Ba 2015, algorithm 1).
+struct Adam {
+    beta1: f32,
+    beta2: f32,
+    step: f32,
+    correction: f32,
+}
+
+impl Adam {
+    fn new(settings: &Settings, count: f32, rate: f32) -> Self {
+        let (beta1, beta2) = (settings.momentum as f32, settings.beta2 as f32);
+        let correction = 1.0 / (1.0 - beta2.powf(count)).sqrt();
+        Self { beta1, beta2, step: rate / (1.0 - beta1.powf(count)), correction }
+    }
+
+    fn update(&self, parameter: &mut [f32], gradient: &[f32], scale: f32, first: &mut [f32], second: &mut [f32]) {
+        for (((p, g), m), v) in parameter.iter_mut().zip(gradient).zip(first).zip(second) {
+            let g = g * scale;
+            *m += (1.0 - self.beta1) * (g - *m);
+            *v += (1.0 - self.beta2) * (g * g - *v);
+            *p -= self.step * *m / (v.sqrt() * self.correction + ADAM_EPSILON);
+        }
+    }
+}
+
+/// The memory of a contiguous CPU tensor of f32.
+fn values(tensor: &Tensor) -> &[f32] {
+    check(tensor);
+    // SAFETY: `check` holds, so the storage has `numel` f32 in a row, and it lives as long as the borrow.
+    unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast::<f32>(), tensor.numel()) }
+}
+
+/// The same, to write: the caller's exclusive borrow is of the only handle that is used meanwhile.
+fn values_mut(tensor: &mut Tensor) -> &mut [f32] {
+    check(tensor);
+    // SAFETY: as in `values`; no other handle of this storage is read or written during the borrow.
+    unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast::<f32>(), tensor.numel()) }
+}
+
+fn check(tensor: &Tensor) {
+    let plain = tensor.kind() == Kind::Float && tensor.device() == Device::Cpu && tensor.is_contiguous();
+    assert!(plain, "optimiser tensors are contiguous f32 on the CPU");
+}

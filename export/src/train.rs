@@ -1,0 +1,372 @@
+//! One training run: steps, selection on dev, checkpoints, curves, and the test score at the selected point.
+
+use crate::Result;
+use crate::checkpoint;
+use crate::config::{Config, Constraints};
+use crate::curves::{self, Point};
+use crate::data::TaskData;
+use crate::error::fail;
+use crate::model::{Batch, Model};
+use crate::optimizer::Optimizer;
+use crate::random;
+use crate::sampler::{self, SentenceSampler, TaskSampler};
+use crate::vocabulary::{Encoded, Lexicon};
+use indicatif::{ProgressBar, ProgressStyle};
+use libmtl::kernels::crf;
+use libmtl::metrics::Counts;
+use libmtl::text::scheme::Scheme;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// Sentences per batch when no gradient is needed.
+const PREDICT_BATCH: usize = 64;
+
+/// Set by Ctrl-C: the run saves a checkpoint and stops.
+pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Scores of one task on one set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scores {
+    /// Sentences scored.
+    pub sentences: u64,
+    /// Tokens scored.
+    pub tokens: u64,
+    /// conlleval precision; 0 for plain labels, which make no spans.
+    pub precision: f64,
+    /// conlleval recall.
+    pub recall: f64,
+    /// conlleval F1.
+    pub f1: f64,
+    /// F1 over well-formed BIOES spans.
+    pub strict_f1: f64,
+    /// Token accuracy.
+    pub accuracy: f64,
+}
+
+impl Scores {
+    /// What selects: F1 for spans, accuracy for plain labels.
+    pub fn main(&self, scheme: Scheme) -> f64 {
+        if scheme == Scheme::Plain { self.accuracy } else { self.f1 }
+    }
+}
+
+/// Where a run stands; all that a resumed run needs besides the tensors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Progress {
+    /// Digest of the experiment's settings: a checkpoint resumes only the run that it came from.
+    pub experiment: String,
+    /// The seed.
+    pub seed: u64,
+    /// Steps done.
+    pub step: u64,
+    /// Batches drawn by each task.
+    pub drawn: Vec<u64>,
+    /// Best dev score so far and its step.
+    pub best: Option<(f64, u64)>,
+    /// Smoothed loss by task.
+    pub loss: Vec<Option<f64>>,
+    /// The learning curve.
+    pub curve: Vec<Point>,
+    /// Whether all steps are done or patience ran out.
+    pub finished: bool,
+}
+
+/// The result of a run, `result.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunResult {
+    /// Name of the experiment.
+    pub experiment: String,
+    /// The seed.
+    pub seed: u64,
+    /// Threads of libtorch.
+    pub threads: i32,
+    /// Steps trained.
+    pub steps: u64,
+    /// The step whose parameters were selected on dev.
+    pub selected_step: u64,
+    /// Scores on dev by task.
+    pub dev: BTreeMap<String, Scores>,
+    /// Scores on test by task.
+    pub test: BTreeMap<String, Scores>,
+}
+
+/// A run with its data and network.
+pub struct Run {
+    /// The experiment.
+    pub config: Config,
+    /// Vocabularies.
+    pub lexicon: Lexicon,
+    /// The network.
+    pub model: Model,
+    /// Sentences by task.
+    pub data: Vec<TaskData>,
+    seed: u64,
+    train: Vec<Vec<Encoded>>,
+    dev: Vec<Vec<Encoded>>,
+    test: Vec<Vec<Encoded>>,
+    folder: PathBuf,
+}
+
+impl Run {
+    /// Reads the data, builds the vocabularies and an initialised network.
+    pub fn new(config: Config, seed: u64, folder: &Path) -> Result<Self> {
+        tch::set_num_threads(config.threads);
+        let data = config.tasks.iter().map(|t| TaskData::read(&config, t, seed)).collect::<Result<Vec<_>>>()?;
+        let (mut lexicon, words) = Lexicon::build(&config, &data)?;
+        let trained: Vec<bool> = data.iter().map(|d| !d.train.is_empty()).collect();
+        if !trained.contains(&true) {
+            return Err(fail("no task has a training sentence"));
+        }
+        let model = Model::new(&config, &lexicon, &words, seed, &trained);
+        let mut encode = |set: fn(&TaskData) -> &Vec<crate::data::Gold>| {
+            let tasks = config.tasks.iter().zip(&data).zip(&model.tasks);
+            tasks.map(|((t, d), m)| set(d).iter().map(|g| lexicon.encode(g, &t.language, m.kind)).collect()).collect()
+        };
+        let (train, dev, test) = (encode(|d| &d.train), encode(|d| &d.dev), encode(|d| &d.test));
+        Ok(Self { config, lexicon, model, data, seed, train, dev, test, folder: folder.to_path_buf() })
+    }
+
+    /// Trains to the end, or until interrupted; goes on from the folder's checkpoint when there is one.
+    pub fn train(&mut self) -> Result<RunResult> {
+        std::fs::create_dir_all(&self.folder).map_err(|e| libmtl::Error::io(self.folder.display(), e))?;
+        let mut optimizer = Optimizer::new(&self.config.optimizer);
+        let fresh = Progress {
+            experiment: self.digest(),
+            seed: self.seed,
+            step: 0,
+            drawn: vec![0; self.data.len()],
+            best: None,
+            loss: vec![None; self.data.len()],
+            curve: Vec::new(),
+            finished: false,
+        };
+        let mut progress = match checkpoint::load_last(&self.folder, &mut self.model, &mut optimizer)? {
+            Some(saved) if saved.experiment == fresh.experiment && saved.seed == fresh.seed => saved,
+            Some(_) => {
+                return Err(fail("holds a checkpoint of another experiment or seed")
+                    .at(self.folder.display())
+                    .remedy("choose another --output, or delete the folder"));
+            }
+            None => fresh,
+        };
+        self.steps(&mut progress, &mut optimizer)?;
+        checkpoint::load_best(&self.folder, &mut self.model)?;
+        let result = RunResult {
+            experiment: self.config.name.clone(),
+            seed: self.seed,
+            threads: self.config.threads,
+            steps: progress.step,
+            selected_step: progress.best.map_or(0, |(_, step)| step),
+            dev: self.scores(Set::Dev),
+            test: self.scores(Set::Test),
+        };
+        checkpoint::write_json(&self.folder.join("result.json"), &result)?;
+        Ok(result)
+    }
+
+    fn steps(&mut self, progress: &mut Progress, optimizer: &mut Optimizer) -> Result<()> {
+        let t = self.config.training.clone();
+        let sizes: Vec<usize> = self.train.iter().map(Vec::len).collect();
+        let tasks = TaskSampler::new(&sampler::probabilities(&self.config, &sizes), self.seed);
+        let mut sentences: Vec<SentenceSampler> = self.train.iter().zip(&self.config.tasks).map(|(set, task)| {
+            let lengths = set.iter().map(|s| s.words.len()).collect();
+            SentenceSampler::new(lengths, t.batch, t.bucket, self.seed, &task.key())
+        }).collect();
+        let bar = progress_bar(t.steps, &self.config.name, self.seed);
+        bar.set_position(progress.step);
+        let mut clock = Clock::new();
+        while progress.step < t.steps && !progress.finished {
+            let task = tasks.draw(progress.step);
+            let picked = sentences[task].batch(progress.drawn[task]);
+            let picked: Vec<&Encoded> = picked.iter().map(|&i| &self.train[task][i]).collect();
+            let mut rng = random::stream(self.seed, "unknown words", progress.step);
+            let unknown = Some((self.config.vocabulary.unknown_rate, &mut rng));
+            let batch = Batch::new(&picked, &self.lexicon.entries, self.widest(), unknown);
+            // The dropout masks are a function of (seed, step), so a resumed run repeats them.
+            tch::manual_seed((self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ progress.step) as i64 & i64::MAX);
+            let rate = optimizer.learning_rate(progress.step, t.steps);
+            let step = self.model.step(task, &batch);
+            if !step.loss.is_finite() {
+                let remedy = "lower [optimizer] learning_rate, or set clip";
+                return Err(fail(format!("the loss is {} at step {}", step.loss, progress.step)).remedy(remedy));
+            }
+            optimizer.apply(&mut self.model, task, &batch.rows, &step.rows, rate);
+            progress.step += 1;
+            progress.drawn[task] += 1;
+            let smoothed = progress.loss[task].map_or(step.loss, |old| 0.98 * old + 0.02 * step.loss);
+            progress.loss[task] = Some(smoothed);
+            clock.tokens += batch.tokens();
+            bar.inc(1);
+            if progress.step % 20 == 0 {
+                bar.set_message(clock.message(progress));
+            }
+            if progress.step % t.evaluate_every == 0 || progress.step == t.steps {
+                self.evaluate(progress, optimizer, rate, &bar, &mut clock)?;
+            }
+            if INTERRUPTED.load(Ordering::Relaxed) {
+                checkpoint::save_last(&self.folder, &self.model, optimizer, progress)?;
+                bar.abandon();
+                return Err(libmtl::Error::new(libmtl::ErrorKind::Interrupted, "interrupted")
+                    .at(self.folder.display())
+                    .remedy("the checkpoint is saved; the same command goes on from it"));
+            }
+        }
+        bar.finish();
+        Ok(())
+    }
+
+    fn evaluate(
+        &mut self,
+        progress: &mut Progress,
+        optimizer: &Optimizer,
+        rate: f64,
+        bar: &ProgressBar,
+        clock: &mut Clock,
+    ) -> Result<()> {
+        let dev = self.scores(Set::Dev);
+        let main: BTreeMap<String, f64> =
+            self.config.tasks.iter().map(|t| (t.key(), dev[&t.key()].main(t.scheme))).collect();
+        let score = match &self.config.training.target {
+            Some(target) => main[target],
+            None => main.values().sum::<f64>() / main.len() as f64,
+        };
+        let loss = self.config.tasks.iter().zip(&progress.loss).filter_map(|(t, l)| l.map(|l| (t.key(), l))).collect();
+        let tokens_per_second = clock.restart();
+        progress.curve.push(Point { step: progress.step, learning_rate: rate, loss, dev: main, score, tokens_per_second });
+        if progress.best.is_none_or(|(best, _)| score > best) {
+            progress.best = Some((score, progress.step));
+            checkpoint::save_best(&self.folder, &self.model)?;
+        }
+        let since = progress.best.map_or(0, |(_, step)| (progress.step - step) / self.config.training.evaluate_every);
+        let patience = self.config.training.patience;
+        progress.finished = progress.step >= self.config.training.steps || (patience > 0 && since >= patience);
+        checkpoint::save_last(&self.folder, &self.model, optimizer, progress)?;
+        curves::write(&self.folder, &self.config.name, &progress.curve)?;
+        let line = curves::line(&self.config.name, self.seed, &progress.curve, progress.best);
+        if bar.is_hidden() { eprintln!("{line}") } else { bar.println(line) }
+        clock.restart();
+        Ok(())
+    }
+
+    /// Scores of every task that has sentences in `set`.
+    pub fn scores(&self, set: Set) -> BTreeMap<String, Scores> {
+        let mut out = BTreeMap::new();
+        for (index, task) in self.config.tasks.iter().enumerate() {
+            let (encoded, gold) = match set {
+                Set::Dev => (&self.dev[index], &self.data[index].dev),
+                Set::Test => (&self.test[index], &self.data[index].test),
+            };
+            if encoded.is_empty() {
+                continue;
+            }
+            let labels = &self.lexicon.types[self.model.tasks[index].kind].labels;
+            let mut counts = Counts::new(task.scheme);
+            for (gold, path) in gold.iter().zip(self.predict(index, encoded)) {
+                let tags: Vec<&str> = path.iter().map(|&l| labels[usize::from(l)].as_str()).collect();
+                counts.add(&gold.tags, &tags);
+            }
+            out.insert(task.key(), Scores {
+                sentences: counts.sentences,
+                tokens: counts.tokens,
+                precision: counts.lenient.precision(),
+                recall: counts.lenient.recall(),
+                f1: counts.lenient.f1(),
+                strict_f1: counts.strict.f1(),
+                accuracy: counts.accuracy(),
+            });
+        }
+        out
+    }
+
+    /// Viterbi paths in the order of `sentences`.
+    pub fn predict(&self, task: usize, sentences: &[Encoded]) -> Vec<Vec<u16>> {
+        let transitions = self.model.transitions(task, self.config.model.constraints != Constraints::Off);
+        self.emissions(task, sentences).iter().map(|e| crf::viterbi(e, &transitions).0).collect()
+    }
+
+    /// Emissions in the order of `sentences`.
+    pub fn emissions(&self, task: usize, sentences: &[Encoded]) -> Vec<Vec<f32>> {
+        let mut order: Vec<usize> = (0..sentences.len()).collect();
+        order.sort_by_key(|&i| sentences[i].words.len());
+        let mut out = vec![Vec::new(); sentences.len()];
+        for part in order.chunks(PREDICT_BATCH) {
+            let picked: Vec<&Encoded> = part.iter().map(|&i| &sentences[i]).collect();
+            let batch = Batch::new(&picked, &self.lexicon.entries, self.widest(), None);
+            for (&i, emissions) in part.iter().zip(self.model.predict(task, &batch)) {
+                out[i] = emissions;
+            }
+        }
+        out
+    }
+
+    /// Dev sentences of a task.
+    pub fn dev(&self, task: usize) -> &[Encoded] {
+        &self.dev[task]
+    }
+
+    /// The run's folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn widest(&self) -> usize {
+        self.config.model.char_widths.iter().copied().max().unwrap_or(1)
+    }
+
+    fn digest(&self) -> String {
+        checkpoint::digest(&self.config)
+    }
+}
+
+/// A data set of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Set {
+    /// Selection.
+    Dev,
+    /// Held out.
+    Test,
+}
+
+struct Clock {
+    since: Instant,
+    tokens: usize,
+}
+
+impl Clock {
+    fn new() -> Self {
+        Self { since: Instant::now(), tokens: 0 }
+    }
+
+    fn rate(&self) -> f64 {
+        self.tokens as f64 / self.since.elapsed().as_secs_f64().max(1e-9)
+    }
+
+    fn restart(&mut self) -> f64 {
+        let rate = self.rate();
+        *self = Self::new();
+        rate
+    }
+
+    fn message(&self, progress: &Progress) -> String {
+        let losses: Vec<f64> = progress.loss.iter().flatten().copied().collect();
+        let mean = losses.iter().sum::<f64>() / losses.len().max(1) as f64;
+        let dev = progress.best.map_or(String::new(), |(score, _)| format!(" dev {:.2}", 100.0 * score));
+        format!("loss {mean:.3}{dev} {:.0} tokens/s", self.rate())
+    }
+}
+
+fn progress_bar(steps: u64, name: &str, seed: u64) -> ProgressBar {
+    let style = "{prefix} {bar:30} {pos}/{len} {msg} [{elapsed_precise}, {eta_precise} left]";
+    let bar = ProgressBar::new(steps);
+    if let Ok(style) = ProgressStyle::with_template(style) {
+        bar.set_style(style);
+    }
+    bar.set_prefix(format!("{name} seed {seed}"));
+    bar
+}
