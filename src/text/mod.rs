@@ -1,5 +1,6 @@
 //! From text to tokens with byte offsets, and from tags to spans. Knows nothing of models.
 
+mod abbreviations;
 pub mod offsets;
 pub mod readers;
 pub mod scheme;
@@ -19,4 +20,34 @@ pub struct Sentence {
     pub labels: Vec<String>,
     /// The line of the input, from 1, on which the sentence begins; 0 when it came from no file.
     pub line: u64,
+}
+
+/// The primary subtag of a language tag: `en` of `en-GB`.
+fn base_language(language: &str) -> &str {
+    language.split(['-', '_']).next().unwrap_or(language)
+}
+
+/// The tokenised sentences of a text in `language` (ISO 639-1); `base` is added to every offset.
+///
+/// ```
+/// let sentences = libmtl::text::sentences_of("Don't panic. It works.", 0, "en");
+/// assert_eq!(sentences[0].tokens, ["Do", "n't", "panic", "."]);
+/// assert_eq!(sentences[1].offsets[0], 13..15);
+/// ```
+pub fn sentences_of(text: &str, base: usize, language: &str) -> Vec<Sentence> {
+    sentences::split(text, language)
+        .into_iter()
+        .map(|range| {
+            let sentence = &text[range.clone()];
+            let words = tokens::tokenise(sentence, language);
+            Sentence {
+                tokens: words.iter().map(|word| sentence[word.clone()].to_owned()).collect(),
+                offsets: words
+                    .iter()
+                    .map(|word| base + range.start + word.start..base + range.start + word.end)
+                    .collect(),
+                ..Sentence::default()
+            }
+        })
+        .collect()
 }

@@ -5,6 +5,8 @@
 
 mod columns;
 mod lines;
+mod plain;
 
 pub use columns::{ConllOptions, Separator, conll, conllu};
 pub use lines::MAX_LINE;
+pub use plain::{TextOptions, text, tokens};
