@@ -36,14 +36,14 @@ run ner-en-crfsuite crfsuite_ner.py --lang en \
   --dev uner/English-EWT/en_ewt-ud-dev.iob2:1:2 --test uner/English-EWT/en_ewt-ud-test.iob2:1:2 \
   --map person=PER location=LOC corporation=ORG group=ORG product=O creative-work=O MISC=O
 
-treebank() { # CODE STEM
-  local lang=$1 stem=ud/$2 columns
-  for columns in upos all; do
-    run "upos-$lang-udpipe-$columns" udpipe_upos.py --lang "$lang" --columns "$columns" \
-      --train "$stem-ud-train.conllu" --dev "$stem-ud-dev.conllu" --test "$stem-ud-test.conllu"
-  done
+treebank() { # COLUMNS CODE STEM
+  local columns=$1 lang=$2 stem=ud/$3
+  run "upos-$lang-udpipe-$columns" udpipe_upos.py --lang "$lang" --columns "$columns" \
+    --train "$stem-ud-train.conllu" --dev "$stem-ud-dev.conllu" --test "$stem-ud-test.conllu"
 }
-treebank ru ru_taiga_v2.6/ru_taiga
-treebank fr fr_sequoia/fr_sequoia
-treebank nl nl_lassysmall_v2.0/nl_lassysmall
-treebank en en_ewt/en_ewt
+for columns in upos all; do # the quick setting first
+  treebank "$columns" ru ru_taiga_v2.6/ru_taiga
+  treebank "$columns" fr fr_sequoia/fr_sequoia
+  treebank "$columns" nl nl_lassysmall_v2.0/nl_lassysmall
+  treebank "$columns" en en_ewt/en_ewt
+done
