@@ -3,7 +3,7 @@
 
 mod proto;
 #[cfg(test)]
-pub(super) mod testing;
+pub(crate) mod testing;
 
 use super::manifest::{Activation, Manifest, Task};
 pub use proto::*;
@@ -43,6 +43,21 @@ pub fn has_specific(manifest: &Manifest, task: &Task) -> bool {
     manifest.architecture.specific_layers && !task.languages.is_empty()
 }
 
+/// The input that holds the row of a task's language in the stacks of its specific layers.
+pub fn language_name(task: &Task) -> String {
+    format!("language.{}", task.name)
+}
+
+/// The input that is 1 for the gate as it was trained, and 0 for the universal layer alone.
+pub fn gate_name(task: &Task) -> String {
+    format!("gate.{}", task.name)
+}
+
+/// The output that holds a task's emissions.
+pub fn output_name(task: &Task) -> String {
+    format!("emissions.{}", task.name)
+}
+
 /// The inputs that the graph of `manifest` has, in order.
 pub fn inputs(manifest: &Manifest) -> Vec<Port> {
     use Extent::{Fixed, Named};
@@ -55,8 +70,8 @@ pub fn inputs(manifest: &Manifest) -> Vec<Port> {
         port("lengths", data_type::INT32, &[Named("batch")]),
     ];
     for task in manifest.tasks.iter().filter(|task| has_specific(manifest, task)) {
-        ports.push(port(&format!("language.{}", task.name), data_type::INT64, &[Fixed(1)]));
-        ports.push(port(&format!("gate.{}", task.name), data_type::FLOAT, &[Fixed(1)]));
+        ports.push(port(&language_name(task), data_type::INT64, &[Fixed(1)]));
+        ports.push(port(&gate_name(task), data_type::FLOAT, &[Fixed(1)]));
     }
     ports
 }
@@ -64,7 +79,7 @@ pub fn inputs(manifest: &Manifest) -> Vec<Port> {
 /// The outputs that the graph of `manifest` has, in order.
 pub fn outputs(manifest: &Manifest) -> Vec<Port> {
     let port = |task: &Task| Port {
-        name: format!("emissions.{}", task.name),
+        name: output_name(task),
         element: data_type::FLOAT,
         dims: vec![Extent::Named("batch"), Extent::Named("time"), Extent::Fixed(task.labels.len())],
     };
@@ -202,7 +217,7 @@ impl Builder<'_> {
     /// `emissions.{task}`.
     fn head(&mut self, task: &Task, hidden: &str) {
         let (name, base) = (&task.name, format!("task/{}", task.name));
-        let output = format!("emissions.{name}");
+        let output = output_name(task);
         let specific = has_specific(self.manifest, task);
         let target = if specific { format!("{base}/universal") } else { output.clone() };
         let weight = self.float(&format!("task.{name}.universal.weight"));
@@ -212,7 +227,7 @@ impl Builder<'_> {
             let own = self.selected(task, "specific", hidden);
             let gate = self.selected(task, "gate", hidden);
             let gate = self.node("Sigmoid", &[&gate], &format!("{base}/sigmoid"), vec![]);
-            let gate = self.node("Mul", &[&gate, &format!("gate.{name}")], &format!("{base}/scaled"), vec![]);
+            let gate = self.node("Mul", &[&gate, &gate_name(task)], &format!("{base}/scaled"), vec![]);
             let difference = self.node("Sub", &[&own, &universal], &format!("{base}/difference"), vec![]);
             let share = self.node("Mul", &[&gate, &difference], &format!("{base}/share"), vec![]);
             self.node("Add", &[&universal, &share], &output, vec![]);
@@ -221,7 +236,7 @@ impl Builder<'_> {
 
     /// The language's row of a stack of output layers, applied.
     fn selected(&mut self, task: &Task, part: &str, hidden: &str) -> String {
-        let (base, row) = (format!("task/{}/{part}", task.name), format!("language.{}", task.name));
+        let (base, row) = (format!("task/{}/{part}", task.name), language_name(task));
         let [weight, bias] = ["weight", "bias"].map(|kind| {
             let stack = self.weight(&format!("task.{}.{part}.{kind}", task.name));
             let own = self.node("Gather", &[&stack, &row], &format!("{base}/{kind}16"), vec![int("axis", 0)]);

@@ -11,7 +11,7 @@ use prost::Message;
 use std::collections::HashSet;
 
 /// The largest `model.onnx`, in bytes.
-pub const MAX_BYTES: usize = 256 << 10;
+pub const MAX_BYTES: usize = 512 << 10;
 /// The most nodes.
 pub const MAX_NODES: usize = 2048;
 /// The longest name, in bytes.

@@ -8,7 +8,9 @@ mod options;
 
 pub use options::{EngineKind, EngineOptions, Provider, ProviderRequest};
 
-use crate::Result;
+use crate::bundle::Bundle;
+use crate::bundle::manifest::Manifest;
+use crate::{Error, ErrorKind, Result};
 use serde::Serialize;
 
 /// The features of one distinct word form: what the embedding and the character encoder need.
@@ -64,6 +66,59 @@ pub struct Report {
     pub threads: usize,
     /// Each provider that was asked for.
     pub providers: Vec<Attempt>,
+}
+
+/// Opens `bundle` with the engine that `options` name.
+pub fn open(bundle: &Bundle, options: &EngineOptions) -> Result<Box<dyn Engine>> {
+    match options.engine {
+        EngineKind::Native => {
+            if let Some(request) = options.providers.iter().find(|r| r.required && r.provider != Provider::Cpu) {
+                return Err(Error::new(ErrorKind::Provider, format!("the native engine has no {}", request.provider))
+                    .remedy("use the engine `onnx`, or the provider `cpu`"));
+            }
+            Err(Error::new(ErrorKind::Engine, "the native engine is not in this build yet"))
+        }
+        EngineKind::Onnx => open_onnx(bundle, options),
+    }
+}
+
+#[cfg(feature = "onnx")]
+fn open_onnx(bundle: &Bundle, options: &EngineOptions) -> Result<Box<dyn Engine>> {
+    Ok(Box::new(onnx::Onnx::open(bundle, options)?))
+}
+
+#[cfg(not(feature = "onnx"))]
+fn open_onnx(_: &Bundle, _: &EngineOptions) -> Result<Box<dyn Engine>> {
+    Err(Error::new(ErrorKind::Engine, "this build of libmtl has no ONNX Runtime engine")
+        .remedy("use the engine `native`, or build libmtl with the feature `onnx`"))
+}
+
+/// Refuses a batch or a head that the network of `manifest` cannot compute.
+pub(crate) fn check(manifest: &Manifest, batch: &Batch, head: Head) -> Result<()> {
+    let wrong = |place: String, message: &str| Err(Error::new(ErrorKind::Argument, message).at(place));
+    let Some(task) = manifest.tasks.get(head.task) else {
+        return wrong(format!("task {}", head.task), "the bundle has no task of this number");
+    };
+    if let Some(language) = head.language.filter(|&language| language >= task.languages.len()) {
+        return wrong(format!("language {language} of task {}", task.name), "the task has no language of this number");
+    }
+    for (index, word) in batch.words.iter().enumerate() {
+        if word.row as usize >= manifest.architecture.words {
+            return wrong(format!("word {index}"), "its row is beyond the word table");
+        }
+        if word.chars.iter().any(|&char| char as usize >= manifest.architecture.chars) {
+            return wrong(format!("word {index}"), "one of its characters is beyond the character table");
+        }
+    }
+    for (index, sentence) in batch.sentences.iter().enumerate() {
+        if sentence.is_empty() {
+            return wrong(format!("sentence {index}"), "is empty");
+        }
+        if sentence.iter().any(|&word| word as usize >= batch.words.len()) {
+            return wrong(format!("sentence {index}"), "one of its words is not in the batch");
+        }
+    }
+    Ok(())
 }
 
 /// Computes emissions. Implementations are pure functions of their input: no state between calls.

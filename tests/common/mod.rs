@@ -184,3 +184,34 @@ fn golden(manifest: &Manifest, words: &BTreeMap<String, BTreeMap<String, u32>>) 
     }
     cases
 }
+
+/// ONNX Runtime from `ORT_DYLIB_PATH`, or from the folder that `make deps` fills.
+#[cfg(feature = "onnx")]
+pub fn onnx_options() -> libmtl::engine::EngineOptions {
+    let fetched = || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(".deps/onnxruntime");
+    let library = libmtl::engine::onnx::library_from_environment().unwrap_or_else(fetched);
+    assert!(library.exists(), "{} does not exist: run `make deps`, or set ORT_DYLIB_PATH", library.display());
+    libmtl::engine::EngineOptions {
+        engine: libmtl::engine::EngineKind::Onnx,
+        library: Some(library),
+        ..Default::default()
+    }
+}
+
+/// Sentences of these lengths over random word types, known and unknown ones, short and long.
+pub fn random_batch(seed: u64, bundle: &libmtl::bundle::Bundle, lengths: &[usize]) -> libmtl::engine::Batch {
+    println!("random batch: seed {seed}");
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let architecture = &bundle.manifest().architecture;
+    let mut word = || {
+        let length = if rng.random_range(0..20) == 0 { rng.random_range(1..60) } else { rng.random_range(1..9) };
+        libmtl::engine::WordType {
+            row: rng.random_range(0..architecture.words as u32),
+            chars: (0..length).map(|_| rng.random_range(1..architecture.chars as u32)).collect(),
+        }
+    };
+    let words: Vec<_> = (0..60).map(|_| word()).collect();
+    let mut token = || rng.random_range(0..words.len() as u32);
+    let sentences = lengths.iter().map(|&length| (0..length).map(|_| token()).collect()).collect();
+    libmtl::engine::Batch { words, sentences }
+}

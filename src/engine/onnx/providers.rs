@@ -1,0 +1,176 @@
+//! Execution providers in the caller's order: required ones or an error, preferred ones or a reason in the report.
+
+use super::library::Runtime;
+use super::{batches, failed, run};
+use crate::bundle::Bundle;
+use crate::bundle::graph;
+use crate::engine::{Attempt, Batch, EngineOptions, Head, Provider, ProviderRequest, WordType};
+use crate::{Error, ErrorKind, Result};
+use ort::ep::{self, ExecutionProvider};
+use ort::logging::LogLevel;
+use ort::session::Session;
+use ort::session::builder::{AutoDevicePolicy, BuilderResult, SessionBuilder};
+use std::sync::Arc;
+
+/// A session, and how each provider fared.
+pub struct Opened {
+    /// The session.
+    pub session: Session,
+    /// One for each provider, in order.
+    pub attempts: Vec<Attempt>,
+}
+
+/// Opens a session on the providers that work, in order.
+pub fn open(bundle: &Bundle, runtime: &Runtime, options: &EngineOptions, threads: usize) -> Result<Opened> {
+    let requests = ordered(&options.providers)?;
+    let weights: Arc<[u8]> = Arc::from(bundle.weights().as_ref());
+    // Why each provider is not in use; each round adds one, so rounds end.
+    let mut refusals: Vec<Option<String>> = vec![None; requests.len()];
+    loop {
+        let mut builder = builder(runtime, threads, &weights).map_err(failed)?;
+        for (request, refusal) in requests.iter().zip(&mut refusals).filter(|(_, refusal)| refusal.is_none()) {
+            if let Err(reason) = register(&mut builder, request.provider, runtime) {
+                if request.required {
+                    return Err(missing(request.provider, reason));
+                }
+                *refusal = Some(reason);
+            }
+        }
+        let accelerated = |i: usize| requests[i].provider != Provider::Cpu && refusals[i].is_none();
+        let accelerators: Vec<usize> = (0..requests.len()).filter(|&i| accelerated(i)).collect();
+        match commit(builder, bundle, !accelerators.is_empty()) {
+            Ok(session) => return Ok(Opened { session, attempts: attempts(&requests, refusals) }),
+            Err(error) => match accelerators.iter().find(|&&i| !requests[i].required) {
+                Some(&preferred) => refusals[preferred] = Some(error.to_string()),
+                None if accelerators.is_empty() => return Err(error),
+                None => return Err(missing(requests[accelerators[0]].provider, error.to_string())),
+            },
+        }
+    }
+}
+
+/// The requests, with the CPU last where the caller does not name it.
+fn ordered(requests: &[ProviderRequest]) -> Result<Vec<ProviderRequest>> {
+    let mut ordered = requests.to_vec();
+    for (i, request) in requests.iter().enumerate() {
+        if requests[..i].iter().any(|other| other.provider == request.provider) {
+            let message = format!("provider {} is asked for twice", request.provider);
+            return Err(Error::new(ErrorKind::Argument, message).remedy("name each provider once"));
+        }
+    }
+    match requests.iter().position(|request| request.provider == Provider::Cpu) {
+        None => ordered.push(ProviderRequest { provider: Provider::Cpu, required: false }),
+        Some(place) if place + 1 < requests.len() => {
+            let message =
+                format!("provider {} comes after cpu, which leaves it nothing to do", requests[place + 1].provider);
+            return Err(Error::new(ErrorKind::Argument, message).remedy("name cpu last"));
+        }
+        Some(_) => {}
+    }
+    Ok(ordered)
+}
+
+fn missing(provider: Provider, reason: String) -> Error {
+    Error::new(ErrorKind::Provider, reason)
+        .at(format!("required provider {provider}"))
+        .remedy("ask for it as preferred to fall back, and read the report for what runs")
+}
+
+fn attempts(requests: &[ProviderRequest], refusals: Vec<Option<String>>) -> Vec<Attempt> {
+    let attempt = |(request, refusal): (&ProviderRequest, Option<String>)| Attempt {
+        provider: request.provider.to_string(),
+        required: request.required,
+        used: refusal.is_none(),
+        reason: refusal.unwrap_or_else(|| match request.provider {
+            Provider::Cpu => "in use".into(),
+            _ => "in use on device 0; operators that it lacks run on the next provider".into(),
+        }),
+    };
+    requests.iter().zip(refusals).map(attempt).collect()
+}
+
+/// Adds a provider to the session, or says why that is impossible.
+fn register(builder: &mut SessionBuilder, provider: Provider, runtime: &Runtime) -> std::result::Result<(), String> {
+    fn add<E: ExecutionProvider>(
+        builder: &mut SessionBuilder,
+        provider: E,
+        absent: impl Fn() -> String,
+    ) -> std::result::Result<(), String> {
+        match E::is_available() {
+            Ok(true) => provider.register(builder).map_err(|e| e.message().trim().to_owned()),
+            Ok(false) => Err(absent()),
+            Err(e) => Err(e.message().trim().to_owned()),
+        }
+    }
+    let absent = |name: &str| {
+        let (version, path) = (runtime.version(), runtime.path().display());
+        format!("ONNX Runtime {version} at {path} is built without {name}; take `onnxruntime-gpu=={version}`")
+    };
+    match provider {
+        Provider::Cpu => {
+            // Without an arena, memory is returned after an unusually long sentence.
+            add(builder, ep::CPU::default().with_arena_allocator(false), String::new)
+        }
+        Provider::Cuda => {
+            let search = ep::cuda::ConvAlgorithmSearch::Heuristic;
+            let cuda = ep::CUDA::default().with_device_id(0).with_tf32(false).with_conv_algorithm_search(search);
+            add(builder, cuda, || absent("CUDA"))
+        }
+        Provider::TensorRt => add(builder, ep::TensorRT::default().with_device_id(0), || absent("TensorRT")),
+    }
+}
+
+/// Options that every session has.
+fn builder(runtime: &Runtime, threads: usize, weights: &Arc<[u8]>) -> ort::Result<SessionBuilder> {
+    fn plain(result: BuilderResult) -> ort::Result<SessionBuilder> {
+        result.map_err(ort::Error::from)
+    }
+    let builder = Session::builder(runtime.environment())?;
+    let builder = plain(builder.with_intra_threads(threads))?;
+    let builder = plain(builder.with_inter_threads(1))?;
+    let builder = plain(builder.with_intra_op_spinning(false))?;
+    let builder = plain(builder.with_inter_op_spinning(false))?;
+    let builder = plain(builder.with_log_level(LogLevel::Fatal))?;
+    // Shapes differ from call to call, so a plan of one call's memory is of no use to the next.
+    let builder = plain(builder.with_memory_pattern(false))?;
+    let builder = plain(builder.with_auto_device(AutoDevicePolicy::PreferCPU))?;
+    plain(builder.with_external_initializer_file_in_memory(graph::WEIGHTS, Arc::clone(weights)))
+}
+
+/// Creates the session. On an accelerator one word goes through it, so that what fails at the first run fails here.
+fn commit(mut builder: SessionBuilder, bundle: &Bundle, accelerated: bool) -> Result<Session> {
+    let mut session = builder.commit_from_memory(bundle.graph()).map_err(failed)?;
+    if accelerated {
+        let batch = Batch { words: vec![WordType { row: 0, chars: vec![1] }], sentences: vec![vec![0]] };
+        let padded = batches::pad(&bundle.manifest().architecture, &batch, &[0]);
+        run(&mut session, bundle.manifest(), &padded, Head { task: 0, language: None })?;
+    }
+    Ok(session)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(provider: Provider, required: bool) -> ProviderRequest {
+        ProviderRequest { provider, required }
+    }
+
+    #[test]
+    fn the_cpu_comes_last() {
+        let cuda = request(Provider::Cuda, false);
+        assert_eq!(ordered(&[]).unwrap(), [request(Provider::Cpu, false)]);
+        assert_eq!(ordered(&[cuda]).unwrap(), [cuda, request(Provider::Cpu, false)]);
+        assert_eq!(ordered(&[cuda, request(Provider::Cpu, true)]).unwrap(), [cuda, request(Provider::Cpu, true)]);
+    }
+
+    #[test]
+    fn a_provider_twice_or_after_the_cpu_is_refused() {
+        let [cpu, cuda] = [Provider::Cpu, Provider::Cuda].map(|provider| request(provider, false));
+        for (requests, words) in [([cuda, cuda], "twice"), ([cpu, cuda], "after cpu")] {
+            let error = ordered(&requests).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Argument);
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
+}

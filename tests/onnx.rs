@@ -1,0 +1,143 @@
+//! The ONNX Runtime engine: providers, limits, threads, and errors that say what to do.
+#![cfg(feature = "onnx")]
+
+mod common;
+
+use common::{Sizes, onnx_options, random_batch, random_bundle};
+use libmtl::bundle::Bundle;
+use libmtl::engine::{self, Engine, EngineOptions, Head, Provider, ProviderRequest, WordType};
+use libmtl::{Error, ErrorKind};
+
+fn open(bundle: &Bundle, options: &EngineOptions) -> Box<dyn Engine> {
+    engine::open(bundle, options).unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn refused(bundle: &Bundle, options: &EngineOptions) -> Error {
+    engine::open(bundle, options).err().expect("an error")
+}
+
+fn with(requests: &[(Provider, bool)]) -> EngineOptions {
+    let providers = requests.iter().map(|&(provider, required)| ProviderRequest { provider, required }).collect();
+    EngineOptions { providers, ..onnx_options() }
+}
+
+#[test]
+fn the_report_says_what_runs() {
+    let folder = random_bundle(1, &Sizes::default());
+    let bundle = Bundle::open(folder.path()).unwrap();
+    let engine = open(&bundle, &EngineOptions { threads: 2, ..onnx_options() });
+    let report = engine.report();
+    assert_eq!((report.engine.as_str(), report.threads), ("onnx", 2));
+    assert!(report.version.starts_with("1."), "{report:?}");
+    assert_eq!(report.providers.len(), 1);
+    assert!(report.providers[0].provider == "cpu" && report.providers[0].used);
+}
+
+#[test]
+fn a_preferred_provider_that_is_missing_falls_through_and_the_report_says_why() {
+    let folder = random_bundle(2, &Sizes::default());
+    let bundle = Bundle::open(folder.path()).unwrap();
+    let options = with(&[(Provider::TensorRt, false), (Provider::Cuda, false), (Provider::Cpu, true)]);
+    let engine = open(&bundle, &options);
+    let attempts = &engine.report().providers;
+    assert_eq!(attempts.iter().map(|a| a.provider.as_str()).collect::<Vec<_>>(), ["tensorrt", "cuda", "cpu"]);
+    for attempt in &attempts[..2] {
+        assert!(!attempt.used && !attempt.required, "{attempt:?}");
+        assert!(attempt.reason.contains("onnxruntime-gpu"), "{attempt:?}");
+    }
+    assert!(attempts[2].used && attempts[2].required, "{attempts:?}");
+}
+
+#[test]
+fn a_required_provider_that_is_missing_is_an_error_that_says_why() {
+    let folder = random_bundle(3, &Sizes::default());
+    let bundle = Bundle::open(folder.path()).unwrap();
+    for provider in [Provider::Cuda, Provider::TensorRt] {
+        let error = refused(&bundle, &with(&[(provider, true)]));
+        assert_eq!(error.kind(), ErrorKind::Provider);
+        assert!(error.to_string().contains(&format!("required provider {provider}")), "{error}");
+        assert!(error.to_string().contains("is built without"), "{error}");
+    }
+}
+
+#[test]
+fn another_library_in_the_same_process_is_refused() {
+    let folder = random_bundle(4, &Sizes::default());
+    let bundle = Bundle::open(folder.path()).unwrap();
+    open(&bundle, &onnx_options());
+    let other = tempfile::NamedTempFile::new().unwrap();
+    let error = refused(&bundle, &EngineOptions { library: Some(other.path().into()), ..onnx_options() });
+    assert!(error.to_string().contains("has loaded another ONNX Runtime already"), "{error}");
+    // Without a name, the one that is loaded is taken.
+    open(&bundle, &EngineOptions { library: None, ..onnx_options() });
+}
+
+#[test]
+fn what_the_network_cannot_compute_is_refused() {
+    let folder = random_bundle(5, &Sizes::default());
+    let bundle = Bundle::open(folder.path()).unwrap();
+    let engine = open(&bundle, &onnx_options());
+    let good = random_batch(5, &bundle, &[3, 1]);
+    let head = Head { task: 0, language: None };
+    assert_eq!(engine.emissions(&good, head).unwrap().len(), 2);
+    let mut cases = vec![(good.clone(), Head { task: 9, language: None }, "no task of this number")];
+    cases.push((good.clone(), Head { task: 0, language: Some(99) }, "no language of this number"));
+    let mut batch = good.clone();
+    batch.words[0].row = u32::MAX;
+    cases.push((batch, head, "beyond the word table"));
+    let mut batch = good.clone();
+    batch.words[0].chars.push(u32::MAX);
+    cases.push((batch, head, "beyond the character table"));
+    let mut batch = good.clone();
+    batch.sentences[1][0] = u32::MAX;
+    cases.push((batch, head, "not in the batch"));
+    let mut batch = good;
+    batch.sentences[0].clear();
+    cases.push((batch, head, "is empty"));
+    for (batch, head, words) in cases {
+        let error = engine.emissions(&batch, head).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Argument);
+        assert!(error.to_string().contains(words), "{error}");
+    }
+}
+
+#[test]
+fn a_long_sentence_works_and_a_word_beyond_the_limit_is_refused() {
+    let folder = random_bundle(6, &Sizes::default());
+    let bundle = Bundle::open(folder.path()).unwrap();
+    let engine = open(&bundle, &onnx_options());
+    let head = Head { task: 1, language: Some(0) };
+    let mut batch = random_batch(6, &bundle, &[100_000, 2]);
+    let emissions = engine.emissions(&batch, head).unwrap();
+    let labels = bundle.manifest().tasks[1].labels.len();
+    assert_eq!(emissions.iter().map(|e| e.len() / labels).collect::<Vec<_>>(), [100_000, 2]);
+    assert!(emissions.iter().flatten().all(|value| value.is_finite()));
+    batch.words.push(WordType { row: 0, chars: vec![3; 50_000_000] });
+    batch.sentences.push(vec![batch.words.len() as u32 - 1]);
+    let error = engine.emissions(&batch, head).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Limit);
+    assert!(error.to_string().contains("native engine"), "{error}");
+}
+
+#[test]
+fn no_sentences_give_no_emissions() {
+    let folder = random_bundle(7, &Sizes::default());
+    let bundle = Bundle::open(folder.path()).unwrap();
+    let engine = open(&bundle, &onnx_options());
+    assert!(engine.emissions(&Default::default(), Head { task: 0, language: None }).unwrap().is_empty());
+}
+
+#[test]
+fn many_threads_share_an_engine() {
+    let folder = random_bundle(8, &Sizes::default());
+    let bundle = Bundle::open(folder.path()).unwrap();
+    let engine = open(&bundle, &onnx_options());
+    let batch = random_batch(8, &bundle, &[4, 9, 1]);
+    let head = Head { task: 0, language: Some(1) };
+    let expected = engine.emissions(&batch, head).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..5).for_each(|_| assert_eq!(engine.emissions(&batch, head).unwrap(), expected)));
+        }
+    });
+}
