@@ -346,6 +346,9 @@ pub struct Source {
     /// Lines that begin with `# ` are comments.
     #[serde(default)]
     pub comments: bool,
+    /// Passes over lines whose token is blank (Broad Twitter Corpus has six).
+    #[serde(default)]
+    pub skip_blank_tokens: bool,
     /// Span types (or plain labels) renamed; `"O"` drops a type.
     #[serde(default)]
     pub map: BTreeMap<String, String>,

@@ -66,6 +66,7 @@ fn read_source(config: &Config, task: &TaskSettings, source: &Source, out: &mut 
                 label_column: Some(source.label),
                 separator: Separator::Auto,
                 comments: source.comments,
+                skip_blank_tokens: source.skip_blank_tokens,
             },
         )),
         Format::Conllu => {

@@ -28,6 +28,8 @@ pub struct ConllOptions {
     pub separator: Separator,
     /// Lines that begin with `# ` (hash, blank) are comments.
     pub comments: bool,
+    /// Passes over lines whose token is blank, which some corpora have; without it they are errors.
+    pub skip_blank_tokens: bool,
 }
 
 /// Reads CoNLL; drops `-DOCSTART-` sentences.
@@ -102,6 +104,9 @@ fn conll_line<'a>(line: &'a str, options: &ConllOptions) -> Result<Line<'a>> {
     };
     let columns: Vec<&str> =
         if tabs { line.split('\t').collect() } else { line.split([' ', '\t']).filter(|c| !c.is_empty()).collect() };
+    if options.skip_blank_tokens && columns.get(options.token_column).is_some_and(|token| token.trim().is_empty()) {
+        return Ok(Line::Comment);
+    }
     let token = column(&columns, options.token_column, "the token column")?;
     let label = match options.label_column {
         None => None,
@@ -223,6 +228,14 @@ mod tests {
         assert!(found.next().unwrap().is_ok());
         assert!(found.next().unwrap().is_err());
         assert!(found.next().is_none());
+    }
+
+    #[test]
+    fn blank_tokens_are_errors_unless_skipped() {
+        let text = "a O\n\tO\nb\tO\n";
+        assert!(read(text, labelled(-1)).is_err());
+        let found = read(text, ConllOptions { skip_blank_tokens: true, ..labelled(-1) }).unwrap();
+        assert_eq!(found[0].tokens, ["a", "b"]);
     }
 
     #[test]
