@@ -5,10 +5,12 @@ mod config;
 mod curves;
 mod data;
 mod error;
+mod export;
 mod model;
 mod optimizer;
 mod random;
 mod sampler;
+mod summary;
 mod train;
 mod vectors;
 mod vocabulary;
@@ -47,6 +49,51 @@ enum Command {
         #[arg(long, default_value = "runs")]
         output: PathBuf,
     },
+    /// Score a trained run; prints one JSON object
+    Evaluate {
+        #[command(flatten)]
+        run: RunArguments,
+        /// Which data
+        #[arg(long, value_enum, default_value_t = train::Set::Test)]
+        set: train::Set,
+    },
+    /// Write a trained run as a bundle
+    Export {
+        #[command(flatten)]
+        run: RunArguments,
+        /// The bundle's folder
+        #[arg(long)]
+        output: PathBuf,
+        /// Commit of the trainer, for the manifest; asked of git without it
+        #[arg(long)]
+        commit: Option<String>,
+    },
+}
+
+#[derive(clap::Args)]
+struct RunArguments {
+    /// The experiment file (TOML)
+    config: PathBuf,
+    /// What $DATA stands for in the experiment file
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Which seed's run
+    #[arg(long)]
+    seed: u64,
+    /// Folder of the runs
+    #[arg(long, default_value = "runs")]
+    runs: PathBuf,
+}
+
+impl RunArguments {
+    /// The run with its selected parameters.
+    fn open(&self) -> Result<Run> {
+        let config = Config::read(&self.config, self.data.as_deref())?;
+        let folder = run_folder(&self.runs, &config.name, self.seed);
+        let mut run = Run::new(config, self.seed, &folder)?;
+        checkpoint::load_best(&folder, &mut run.model)?;
+        Ok(run)
+    }
 }
 
 fn main() -> ExitCode {
@@ -76,13 +123,37 @@ fn run(command: Command) -> Result<()> {
             for seed in seeds {
                 let folder = run_folder(&output, &config.name, seed);
                 let result = Run::new(config.clone(), seed, &folder)?.train()?;
-                println!("{}", serde_json::to_string(&result).unwrap_or_default());
+                print_json(&result)?;
             }
-            Ok(())
+            summary::write(&output.join(&config.name))
+        }
+        Command::Evaluate { run, set } => print_json(&run.open()?.scores(set)),
+        Command::Export { run, output, commit } => {
+            let mut trained = run.open()?;
+            let request = export::Request {
+                runs: &run.runs,
+                output: &output,
+                command: format!("mtl-export train {} --data DATA --seed {}", run.config.display(), run.seed),
+                commit: commit.unwrap_or_else(commit_at_hand),
+            };
+            let manifest = export::export(&mut trained, run.seed, &request)?;
+            print_json(&manifest.metrics)
         }
     }
 }
 
 fn run_folder(output: &Path, name: &str, seed: u64) -> PathBuf {
     output.join(name).join(format!("seed-{seed}"))
+}
+
+fn print_json(value: &impl serde::Serialize) -> Result<()> {
+    let text = serde_json::to_string(value).map_err(|e| error::fail(e.to_string()))?;
+    println!("{text}");
+    Ok(())
+}
+
+fn commit_at_hand() -> String {
+    let output = std::process::Command::new("git").args(["rev-parse", "HEAD"]).output();
+    let text = output.ok().filter(|o| o.status.success()).and_then(|o| String::from_utf8(o.stdout).ok());
+    text.map_or_else(|| "unknown".into(), |t| t.trim().to_string())
 }

@@ -310,11 +310,6 @@ impl Run {
         &self.dev[task]
     }
 
-    /// The run's folder.
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     fn widest(&self) -> usize {
         self.config.model.char_widths.iter().copied().max().unwrap_or(1)
     }
@@ -325,7 +320,7 @@ impl Run {
 }
 
 /// A data set of a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Set {
     /// Selection.
     Dev,
