@@ -47,7 +47,7 @@ demo: ## Build the release `mtl` and tag a short text in several languages (down
 
 .PHONY: deps
 deps: ## Fetch what tests need into .deps/: ONNX Runtime, libtorch (560 MB, once)
-	@$(if $(strip $(FETCH)),$(PYTHON) tools/fetch.py --into $(DEPS) $(FETCH),:)
+	@$(if $(strip $(FETCH)),$(PYTHON) tools/fetch.py --into $(DEPS) $(if $(INDEX),--index $(INDEX)) $(FETCH),:)
 
 .PHONY: test
 test: deps ## Run every test of every language

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Fetches the shared libraries that tests need into `.deps/`: ONNX Runtime, and libtorch for the trainer.
 
-They are taken out of wheels of the Python package index, by pinned digest. Interrupted downloads resume; what is
-there already is left alone. Standard library only; pip's index, certificate and proxy settings are honoured, and
-pip itself is the way out where a direct download is not possible.
+They are taken out of Python wheels, by pinned digest; what is there already is left alone. pip downloads them, as it
+is configured: a release of it that resumes broken transfers, which an older pip brings first. Where there is no pip,
+or a download must survive being interrupted, `--index URL` names a package index (its "simple" page), and the
+wheels are downloaded from there without pip, resuming from one run to the next.
 
 This is not a package manager: one table, at the top, says everything that it can fetch.
 """
@@ -85,10 +86,14 @@ REMEDY = {
     "libtorch": "or name a PyTorch 2.11 that you have: LIBTORCH=/path/to/torch (the folder with lib/ and include/)",
 }
 
+# Resumes broken transfers (any from 25.1 on does); runs from its wheel, and is not installed.
+PIP = Wheel("pip", "25.3", "pip-25.3-py3-none-any.whl", 1778622,
+            "9655943313a94722b7774661c21049070f6bbb0a1516bf02f7c8d5d9201514cd", {})
+
 STAMP = ".fetched"
 CHUNK = 1 << 20
 ATTEMPTS = 5
-PIP_SECONDS = 1800
+TIMEOUT = 60  # seconds without a byte
 PAUSE = 1.0  # seconds before the first retry; tests set it to 0
 NETWORK_ERRORS = (OSError, http.client.HTTPException, ValueError)  # a URLError is an OSError, bad JSON a ValueError
 
@@ -101,46 +106,17 @@ class Unreachable(Exception):
     """The file could not be had this way."""
 
 
-class Settings:
-    """pip's settings, so that a mirror or a company's certificate that works for pip works here."""
-
-    def __init__(self, configured):
-        self.index = (configured.get("index-url") or "https://pypi.org/simple").rstrip("/")
-        handlers = []
-        if certificate := configured.get("cert"):
-            handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=certificate)))
-        if proxy := configured.get("proxy"):
-            handlers.append(urllib.request.ProxyHandler({"http": proxy, "https": proxy}))
-        self.opener = urllib.request.build_opener(*handlers)
-        self.timeout = float(configured.get("default-timeout") or configured.get("timeout") or 60)
-
-    @classmethod
-    def of_pip(cls):
-        """What `pip config list` says; its environment variables win over its files."""
-        configured = {}
-        try:
-            listing = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True,
-                                     text=True, timeout=60, check=True).stdout
-        except (OSError, subprocess.SubprocessError):
-            listing = ""
-        for line in listing.splitlines():
-            if found := re.match(r"(global|install|download)\.([a-z-]+)='(.*)'$", line):
-                configured[found[2]] = found[3]
-        for name in ("index-url", "cert", "proxy", "default-timeout"):
-            if value := os.environ.get("PIP_" + name.replace("-", "_").upper()):
-                configured[name] = value
-        return cls(configured)
-
-    def open(self, url, **headers):
-        """A response, or one of NETWORK_ERRORS."""
-        return self.opener.open(urllib.request.Request(url, headers=headers), timeout=self.timeout)
+def open_url(url, **headers):
+    """A response, or one of NETWORK_ERRORS; PIP_CERT names certificates for urllib as it does for pip."""
+    context = ssl.create_default_context(cafile=os.environ.get("PIP_CERT"))
+    return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT, context=context)
 
 
-def locate(settings, wheel):
+def locate(index, wheel):
     """The wheel's address, from the package index."""
-    page = f"{settings.index}/{wheel.project}/"
+    page = f"{index.rstrip('/')}/{wheel.project}/"
     accept = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
-    with settings.open(page, Accept=accept) as response:
+    with open_url(page, Accept=accept) as response:
         base, kind = response.url, response.headers.get_content_type()
         body = response.read().decode()
     if kind.endswith("json"):
@@ -185,12 +161,12 @@ def digest(path):
     return state.hexdigest()
 
 
-def transfer(settings, url, part, wheel):
+def transfer(url, part, wheel):
     """One attempt: appends to `part` what it lacks, or starts anew if the server cannot resume."""
     have = part.stat().st_size if part.exists() else 0
     if have >= wheel.size:
         return
-    with settings.open(url, **({"Range": f"bytes={have}-"} if have else {})) as response:
+    with open_url(url, **({"Range": f"bytes={have}-"} if have else {})) as response:
         if have and response.status != 206:
             have = 0
         progress = Progress(wheel.project, wheel.size, have)
@@ -204,11 +180,11 @@ def transfer(settings, url, part, wheel):
         raise Unreachable(f"{url}: the connection ended at {have} of {wheel.size} bytes")
 
 
-def download(settings, wheel, part):
-    """Downloads to `part`, resuming after interruptions."""
+def download(index, wheel, part):
+    """Downloads to `part` without pip, resuming after interruptions."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return transfer(settings, locate(settings, wheel), part, wheel)
+            return transfer(locate(index, wheel), part, wheel)
         except urllib.error.HTTPError as error:
             fault = f"{error.url}: HTTP {error.code} {error.reason}"
             if error.code < 500 and error.code not in (408, 416, 429):
@@ -223,44 +199,63 @@ def download(settings, wheel, part):
     raise Unreachable(fault)
 
 
-def download_by_pip(wheel, cache):
-    """Asks pip for the wheel, for settings that only pip understands."""
+def pip_that_resumes(cache):
+    """How to run a pip that resumes broken transfers: the installed one, or one that it brings."""
+    pip = [sys.executable, "-m", "pip"]
+    try:
+        told = subprocess.run([*pip, "--version"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        raise Unreachable(f"{sys.executable} has no pip: install it (Debian: apt-get install python3-pip), or name a "
+                          "package index to do without: make deps INDEX=URL") from error
+    release = tuple(int(number) for number in re.findall(r"\d+", told)[:2])
+    if release >= (25, 1):
+        return pip
+    if not has(cache, PIP):
+        download_by_pip(pip, PIP, cache)
+    check(cache, PIP)
+    return [sys.executable, str(cache / PIP.file / "pip")]
+
+
+def download_by_pip(pip, wheel, cache):
+    """Has pip download the wheel into the cache, with the settings that it has."""
     _, _, python, abi, tags = wheel.file.removesuffix(".whl").split("-")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
-               f"--dest={cache}", f"--abi={abi}", f"--implementation={python[:2]}",
+    command = [*pip, "download", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--no-cache-dir",
+               f"--dest={cache}", f"--implementation={python[:2]}", f"--abi={abi}",
                *(f"--platform={tag}" for tag in tags.split(".")), f"{wheel.project}=={wheel.version}"]
     if python.startswith("cp"):
         command.append(f"--python-version={python[2:]}")
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PIP_SECONDS)
-    except (OSError, subprocess.SubprocessError) as error:
-        raise Unreachable(f"pip: {error}") from error
-    if done.returncode or not (cache / wheel.file).exists():
-        last = (done.stderr.strip().splitlines() or ["it downloaded another file"])[-1]
-        raise Unreachable(f"pip: {last}")
+    if subprocess.run(command, stdout=sys.stderr).returncode:
+        raise Unreachable(f"pip did not bring {wheel.project} {wheel.version}; its own message stands above")
+    if not (cache / wheel.file).exists():
+        raise Refused(f"pip brought another file than {wheel.file}; look at its configuration (`pip config list`)")
 
 
-def obtain(settings, wheel, cache):
-    """The wheel's path in the cache, its digest checked."""
+def has(cache, wheel):
+    """Whether the cache holds the wheel, whole."""
     path = cache / wheel.file
-    if path.exists() and digest(path) == wheel.sha256:
-        return path
-    path.unlink(missing_ok=True)
-    part = cache / f"{wheel.file}.part"
-    try:
-        download(settings, wheel, part)
-        os.replace(part, path)
-    except Unreachable as direct:
-        print(f"  {direct}; asking pip", file=sys.stderr)
-        try:
-            download_by_pip(wheel, cache)
-        except Unreachable as error:
-            raise Unreachable(f"{direct}; {error}") from error
-    if (found := digest(path)) != wheel.sha256:
-        path.unlink()
+    return path.exists() and digest(path) == wheel.sha256
+
+
+def check(cache, wheel):
+    """Refuses, and deletes, a wheel that is not the pinned one."""
+    if (found := digest(cache / wheel.file)) != wheel.sha256:
+        (cache / wheel.file).unlink()
         raise Refused(f"{wheel.file} has SHA-256 {found}, not {wheel.sha256}: it was deleted and not used; "
                       "if a second try says the same, the index or a proxy serves another file")
-    return path
+
+
+def obtain(index, wheel, cache):
+    """Brings the wheel into the cache, and checks its digest."""
+    if has(cache, wheel):
+        return
+    (cache / wheel.file).unlink(missing_ok=True)
+    if index:
+        part = cache / f"{wheel.file}.part"
+        download(index, wheel, part)
+        os.replace(part, cache / wheel.file)
+    else:
+        download_by_pip(pip_that_resumes(cache), wheel, cache)
+    check(cache, wheel)
 
 
 def unpack(wheel, path, folder):
@@ -293,7 +288,7 @@ def is_complete(folder, wheels):
         return False
 
 
-def fetch(settings, name, wheels, root):
+def fetch(index, name, wheels, root):
     """Brings one dependency up to date; its folder appears whole or not at all."""
     folder = root / name
     if is_complete(folder, wheels):
@@ -302,20 +297,21 @@ def fetch(settings, name, wheels, root):
     cache.mkdir(parents=True, exist_ok=True)
     total = sum(wheel.size for wheel in wheels) / 1e6
     print(f"{name}: {total:.0f} MB to download once, into {folder}", file=sys.stderr)
-    paths = [obtain(settings, wheel, cache) for wheel in wheels]
+    for wheel in wheels:
+        obtain(index, wheel, cache)
     fresh, old = root / f"{name}.new", root / f"{name}.old"
     for leftover in (fresh, old):
         shutil.rmtree(leftover, ignore_errors=True)
     fresh.mkdir()
-    for wheel, path in zip(wheels, paths):
-        unpack(wheel, path, fresh)
+    for wheel in wheels:
+        unpack(wheel, cache / wheel.file, fresh)
     (fresh / STAMP).write_text(stamp_of(wheels))
     if folder.exists():
         os.replace(folder, old)
     os.replace(fresh, folder)
     shutil.rmtree(old, ignore_errors=True)
-    for path in paths:
-        path.unlink()
+    for wheel in wheels:
+        (cache / wheel.file).unlink()
 
 
 def wheels_for(name, table=TABLE):
@@ -329,27 +325,25 @@ def wheels_for(name, table=TABLE):
 def main(arguments=None, table=TABLE):
     parser = argparse.ArgumentParser(description="Fetches the shared libraries that tests need.")
     parser.add_argument("--into", type=pathlib.Path, default=pathlib.Path(".deps"), metavar="FOLDER")
+    parser.add_argument("--index", metavar="URL", help="download from this package index, without pip")
     parser.add_argument("name", nargs="+", choices=list(REMEDY))
     options = parser.parse_args(arguments)
     options.into.mkdir(parents=True, exist_ok=True)
     with open(options.into / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two builds at once: the second waits, and finds the work done
-        settings = None
         for name in options.name:
             try:
                 wheels = wheels_for(name, table)
-                if not is_complete(options.into / name, wheels):
-                    settings = settings or Settings.of_pip()
-                    fetch(settings, name, wheels, options.into)
+                fetch(options.index, name, wheels, options.into)
             except Refused as error:
                 sys.exit(f"{name}: {error}")
             except Unreachable as error:
-                sys.exit(f"{name}: {error}\nTry again when the package index can be reached (what was downloaded is "
-                         f"kept),\n{REMEDY[name]}")
+                sys.exit(f"{name}: {error}\nTry again when the package index can be reached (what is complete is kept),"
+                         f"\n{REMEDY[name]}")
             except OSError as error:
                 sys.exit(f"{name}: {error}; check the space and the permissions of {options.into}")
             except KeyboardInterrupt:
-                sys.exit(f"\n{name}: interrupted; what was downloaded is kept, the same command resumes")
+                sys.exit(f"\n{name}: interrupted; what is complete is kept, and the same command goes on")
 
 
 if __name__ == "__main__":

@@ -3,11 +3,14 @@
 import contextlib
 import hashlib
 import http.server
+import importlib.util
 import io
 import json
 import os
 import pathlib
 import re
+import subprocess
+import sys
 import tempfile
 import threading
 import unittest
@@ -27,6 +30,8 @@ def wheel_bytes():
         archive.writestr("thing/include/", "")
         archive.writestr("thing/include/a/thing.h", "#pragma once\n")
         archive.writestr("thing/unwanted.py", "raise SystemExit\n")
+        archive.writestr("thing-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n")
+        archive.writestr("thing-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
     return buffer.getvalue()
 
 
@@ -78,13 +83,11 @@ class FetchTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.root = pathlib.Path(folder.name)
-        self.settings = fetch.Settings({"index-url": f"http://127.0.0.1:{self.server.server_port}/simple/",
-                                        "default-timeout": "10"})
+        self.index = f"http://127.0.0.1:{self.server.server_port}/simple/"
         self.wheel = fetch.Wheel("thing", "1.0", FILE, len(self.server.body),
                                  hashlib.sha256(self.server.body).hexdigest(),
                                  {"thing/lib/libthing.so": "lib/libthing.so", "thing/include/": "include/"})
         self.part = self.root / "cache" / f"{FILE}.part"
-        self.pip = self.patch("download_by_pip", side_effect=fetch.Unreachable("pip: not asked"))
         self.patch("PAUSE", 0)
         quiet = contextlib.redirect_stderr(io.StringIO())
         quiet.__enter__()
@@ -96,7 +99,7 @@ class FetchTest(unittest.TestCase):
         return patcher.start()
 
     def fetch(self):
-        fetch.fetch(self.settings, "thing", [self.wheel], self.root)
+        fetch.fetch(self.index, "thing", [self.wheel], self.root)
 
     def ranges(self):
         return [wanted for path, wanted in self.server.requests if path.startswith("/files/")]
@@ -156,7 +159,6 @@ class FetchTest(unittest.TestCase):
             self.fetch()
         self.assertTrue((self.root / "thing/old").exists())
         self.assertEqual(list((self.root / "cache").iterdir()), [])
-        self.pip.assert_not_called()
 
     def test_replaces_a_folder_of_another_version(self):
         (self.root / "thing").mkdir()
@@ -164,25 +166,42 @@ class FetchTest(unittest.TestCase):
         self.fetch()
         self.assert_whole()
 
-    def test_falls_back_to_pip(self):
-        self.settings.index = "http://127.0.0.1:1/simple"
-        self.pip.side_effect = lambda wheel, cache: (cache / wheel.file).write_bytes(self.server.body)
-        self.fetch()
+    def test_has_pip_download(self):
+        if importlib.util.find_spec("pip") is None:
+            self.skipTest("this Python has no pip")
+        settings = {"PIP_INDEX_URL": self.index, "PIP_CONFIG_FILE": os.devnull, "PIP_QUIET": "1"}
+        pip = self.patch("pip_that_resumes", return_value=[sys.executable, "-m", "pip"])
+        with unittest.mock.patch.dict(os.environ, settings), tempfile.TemporaryFile("w+") as told:
+            with contextlib.redirect_stderr(told):
+                fetch.fetch(None, "thing", [self.wheel], self.root)
+        pip.assert_called_once()
         self.assert_whole()
 
     def test_checks_what_pip_brings(self):
-        self.settings.index = "http://127.0.0.1:1/simple"
-        self.pip.side_effect = lambda wheel, cache: (cache / wheel.file).write_bytes(b"PK")
+        self.patch("pip_that_resumes", return_value=["pip"])
+        self.patch("download_by_pip", side_effect=lambda _, wheel, cache: (cache / wheel.file).write_bytes(b"PK"))
         with self.assertRaises(fetch.Refused):
-            self.fetch()
+            fetch.fetch(None, "thing", [self.wheel], self.root)
+
+    def test_an_old_pip_brings_a_new_one(self):
+        self.patch("PIP", self.wheel)
+        self.patch("download_by_pip",
+                   side_effect=lambda _, wheel, cache: (cache / wheel.file).write_bytes(self.server.body))
+        for told, brought in (("pip 26.0 from x", False), ("pip 25.1.1 from x", False), ("pip 23.2.1 from x", True)):
+            with unittest.mock.patch("subprocess.run", return_value=unittest.mock.Mock(stdout=told)):
+                pip = fetch.pip_that_resumes(self.root)
+            self.assertEqual(pip[1:], [str(self.root / FILE / "pip")] if brought else ["-m", "pip"], told)
+
+    def test_without_pip_names_the_way_out(self):
+        with unittest.mock.patch("subprocess.run", side_effect=subprocess.CalledProcessError(1, "pip")):
+            with self.assertRaisesRegex(fetch.Unreachable, "INDEX=URL"):
+                fetch.pip_that_resumes(self.root)
 
     def test_without_a_network_names_the_way_out(self):
+        self.patch("wheels_for", return_value=[self.wheel])
         for name, way_out in (("onnxruntime", "ORT_DYLIB_PATH="), ("libtorch", "LIBTORCH=")):
-            self.patch("wheels_for", return_value=[self.wheel])
-            nowhere = fetch.Settings({"index-url": "http://127.0.0.1:1/simple"})
-            with unittest.mock.patch.object(fetch.Settings, "of_pip", return_value=nowhere):
-                with self.assertRaises(SystemExit) as stop:
-                    fetch.main(["--into", str(self.root), name])
+            with self.assertRaises(SystemExit) as stop:
+                fetch.main(["--into", str(self.root), "--index", "http://127.0.0.1:1/simple", name])
             self.assertIn(way_out, stop.exception.code)
 
     def test_unknown_machine_names_the_way_out(self):
@@ -191,10 +210,6 @@ class FetchTest(unittest.TestCase):
                 fetch.main(["--into", str(self.root), "libtorch"])
         self.assertIn("riscv64", stop.exception.code)
         self.assertIn("LIBTORCH=", stop.exception.code)
-
-    def test_pip_environment_wins(self):
-        with unittest.mock.patch.dict(os.environ, {"PIP_INDEX_URL": "https://mirror.example/simple/"}):
-            self.assertEqual(fetch.Settings.of_pip().index, "https://mirror.example/simple")
 
 
 if __name__ == "__main__":
