@@ -9,4 +9,4 @@ mod plain;
 
 pub use columns::{ConllOptions, Separator, conll, conllu};
 pub use lines::MAX_LINE;
-pub use plain::{TextOptions, text, tokens};
+pub use plain::{TextOptions, text, text_by, tokens};

@@ -17,6 +17,8 @@ pub struct TextOptions {
     pub language: String,
     /// What the offsets of the sentences count.
     pub unit: Unit,
+    /// Whether every line is a paragraph of its own: for somebody who types and waits for answers.
+    pub lines: bool,
 }
 
 /// Reads running text: cuts it into sentences and words, with offsets into the whole stream (a byte order mark counts).
@@ -25,9 +27,21 @@ pub struct TextOptions {
 /// paragraph longer than 1 MiB all complete sentences are given out before the next line is read, so memory is bounded
 /// by the longest line.
 pub fn text<R: BufRead>(input: R, options: TextOptions) -> impl Iterator<Item = Result<Sentence>> {
+    let language = options.language.clone();
+    text_by(input, options, move |_| language.clone())
+}
+
+/// As [`text`], but `language` names the language of each paragraph (or piece of one) just before its sentences are
+/// given out, and the option is not looked at.
+pub fn text_by<R: BufRead>(
+    input: R,
+    options: TextOptions,
+    language: impl FnMut(&str) -> String,
+) -> impl Iterator<Item = Result<Sentence>> {
     let mut reader = Text {
         lines: Lines::new(input, Ends::Any),
         options,
+        language,
         paragraph: String::new(),
         base: 0,
         line: 1,
@@ -38,9 +52,10 @@ pub fn text<R: BufRead>(input: R, options: TextOptions) -> impl Iterator<Item = 
     std::iter::from_fn(move || reader.next())
 }
 
-struct Text<R> {
+struct Text<R, F> {
     lines: Lines<R>,
     options: TextOptions,
+    language: F,
     /// Lines read and not yet given out, with their endings.
     paragraph: String,
     /// Where the paragraph begins, in the unit asked for.
@@ -53,7 +68,7 @@ struct Text<R> {
     done: bool,
 }
 
-impl<R: BufRead> Text<R> {
+impl<R: BufRead, F: FnMut(&str) -> String> Text<R, F> {
     fn next(&mut self) -> Option<Result<Sentence>> {
         while self.ready.is_empty() && !self.done {
             if let Err(error) = self.read() {
@@ -72,7 +87,7 @@ impl<R: BufRead> Text<R> {
             self.release(true);
             return Ok(());
         };
-        let blank = line.trim().is_empty();
+        let ends = self.options.lines || line.trim().is_empty();
         self.paragraph.push_str(line);
         if self.lines.number() == 1 {
             // Only a byte order mark stands before the first line.
@@ -82,7 +97,7 @@ impl<R: BufRead> Text<R> {
                 usize::from(self.lines.offset() > 0)
             };
         }
-        if blank {
+        if ends {
             self.release(true);
         } else if self.paragraph.len() > MAX_PARAGRAPH {
             self.release(false);
@@ -92,7 +107,11 @@ impl<R: BufRead> Text<R> {
 
     /// Cuts the paragraph into sentences. If it is not `complete`, its last sentence stays, unless it is the only one.
     fn release(&mut self, complete: bool) {
-        let mut sentences = sentences_of(&self.paragraph, 0, &self.options.language);
+        let mut sentences = Vec::new();
+        if !self.paragraph.trim().is_empty() {
+            let language = (self.language)(&self.paragraph);
+            sentences = sentences_of(&self.paragraph, 0, &language);
+        }
         let mut end = self.paragraph.len();
         if !complete && sentences.len() > 1 {
             let last = sentences.pop();
@@ -154,7 +173,7 @@ mod tests {
     use crate::ErrorKind;
 
     fn read(bytes: &[u8], unit: Unit) -> Vec<Sentence> {
-        text(bytes, TextOptions { language: "en".into(), unit }).collect::<Result<_>>().unwrap()
+        text(bytes, TextOptions { language: "en".into(), unit, lines: false }).collect::<Result<_>>().unwrap()
     }
 
     #[test]
@@ -185,6 +204,27 @@ mod tests {
         let error = found.next().unwrap().unwrap_err();
         assert_eq!((error.kind(), error.place()), (ErrorKind::Input, "line 2, byte 4"));
         assert!(found.next().is_none());
+    }
+
+    #[test]
+    fn the_language_may_change_between_paragraphs_or_lines() {
+        let stream = "Don't.\n\n \nDon't.\nDon't.";
+        let cut = |lines: bool| {
+            let mut seen = Vec::new();
+            let language = |paragraph: &str| {
+                seen.push(paragraph.trim().to_owned());
+                if seen.len() == 1 { "en".to_owned() } else { "da".to_owned() }
+            };
+            let options = TextOptions { lines, ..TextOptions::default() };
+            let found: Vec<_> = text_by(stream.as_bytes(), options, language).collect::<Result<_>>().unwrap();
+            (found.iter().map(|s| (s.line, s.tokens[0].clone())).collect::<Vec<_>>(), seen)
+        };
+        let ends = [(1, "Do".to_owned()), (4, "Don't".to_owned()), (5, "Don't".to_owned())];
+        let (found, seen) = cut(true);
+        assert_eq!((&found[..], seen.len()), (&ends[..], 3));
+        let (found, seen) = cut(false);
+        assert_eq!(found, ends);
+        assert_eq!(seen, ["Don't.", "Don't.\nDon't."]);
     }
 
     #[test]
