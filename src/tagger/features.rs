@@ -1,0 +1,65 @@
+//! From word forms to what the network reads: rows of the word and the character table.
+
+use crate::bundle::Bundle;
+use crate::engine::{Batch, WordType};
+use std::collections::HashMap;
+
+/// The row of a word that the look-up does not find.
+pub const UNKNOWN_WORD: u32 = 0;
+/// The row of a character that the table does not have; row 0 is padding.
+pub const UNKNOWN_CHAR: u32 = 1;
+
+/// The features of `sentences`, none of them empty. A language without a vocabulary has unknown words only.
+pub fn encode(bundle: &Bundle, language: &str, sentences: &[&[String]]) -> Batch {
+    let mut seen: HashMap<&str, u32> = HashMap::new();
+    let mut batch = Batch::default();
+    for sentence in sentences {
+        let indices = sentence.iter().map(|token| {
+            *seen.entry(token.as_str()).or_insert_with(|| {
+                batch.words.push(word_type(bundle, language, token));
+                (batch.words.len() - 1) as u32
+            })
+        });
+        let indices = indices.collect();
+        batch.sentences.push(indices);
+    }
+    batch
+}
+
+/// The features of one word form.
+pub fn word_type(bundle: &Bundle, language: &str, token: &str) -> WordType {
+    let text = &bundle.manifest().text;
+    let word = if text.ptb_escapes { unescape(token) } else { token };
+    let row = bundle.words(language).and_then(|words| words.look_up(word, &text.word_lookup));
+    let mut buffer = [0; 4];
+    let chars = word.chars().map(|c| bundle.chars().get(c.encode_utf8(&mut buffer)).unwrap_or(UNKNOWN_CHAR));
+    WordType { row: row.unwrap_or(UNKNOWN_WORD), chars: chars.collect() }
+}
+
+/// What an escape of the Penn Treebank stands for; every other word is itself (seeds A.3).
+pub fn unescape(word: &str) -> &str {
+    match word {
+        "-LRB-" => "(",
+        "-RRB-" => ")",
+        "-LSB-" => "[",
+        "-RSB-" => "]",
+        "-LCB-" => "{",
+        "-RCB-" => "}",
+        "``" | "''" => "\"",
+        "/." => ".",
+        _ => word,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_words_are_unescaped() {
+        assert_eq!(unescape("-LRB-"), "(");
+        assert_eq!(unescape("''"), "\"");
+        assert_eq!(unescape("x-LRB-"), "x-LRB-");
+        assert_eq!(unescape("'"), "'");
+    }
+}
