@@ -1,0 +1,147 @@
+//! Runs a bundle's golden cases through a tagger: one by one, and shuffled together.
+
+use crate::Result;
+use crate::bundle::GoldenCase;
+use crate::tagger::{DecodeOptions, Tagger};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What one engine made of the golden cases.
+#[derive(Debug, Clone, Serialize)]
+pub struct EngineCheck {
+    /// Each case alone.
+    pub alone: Pass,
+    /// The cases of a task and language together, in another order.
+    pub batched: Pass,
+    /// The greatest difference between an emission alone and in the batch; 0 where the engine is batch-invariant.
+    pub batch_difference: f32,
+}
+
+impl EngineCheck {
+    /// Whether every case passed, alone and in the batch.
+    pub fn passed(&self) -> bool {
+        self.alone.failures.is_empty() && self.batched.failures.is_empty()
+    }
+}
+
+/// One run over all cases.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Pass {
+    /// Cases run.
+    pub cases: usize,
+    /// The greatest difference between an emission and the expected one.
+    pub difference: f32,
+    /// The cases that failed.
+    pub failures: Vec<CaseFailure>,
+}
+
+/// A golden case that failed.
+#[derive(Debug, Clone, Serialize)]
+pub struct CaseFailure {
+    /// Which one, from 0, in the order of `golden.jsonl`.
+    pub case: usize,
+    /// Its task.
+    pub task: String,
+    /// Its language.
+    pub language: String,
+    /// What was wrong.
+    pub reason: String,
+}
+
+/// Runs `cases` through `tagger`.
+pub fn verify(tagger: &Tagger, cases: &[GoldenCase]) -> Result<EngineCheck> {
+    let all: Vec<usize> = (0..cases.len()).collect();
+    let mut alone = Pass::default();
+    let mut single = BTreeMap::new();
+    for &case in &all {
+        run(tagger, cases, &[case], &mut alone, &mut |case, emissions| {
+            single.insert(case, emissions);
+        })?;
+    }
+    let mut batched = Pass::default();
+    let mut batch_difference = 0.0_f32;
+    for group in groups(cases) {
+        run(tagger, cases, &group, &mut batched, &mut |case, emissions| {
+            batch_difference = batch_difference.max(greatest_difference(&single[&case], &emissions));
+        })?;
+    }
+    Ok(EngineCheck { alone, batched, batch_difference })
+}
+
+/// The cases of each (task, language), last first: an order that no case was computed in.
+fn groups(cases: &[GoldenCase]) -> Vec<Vec<usize>> {
+    let mut groups: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
+    for (index, case) in cases.iter().enumerate().rev() {
+        groups.entry((&case.task, &case.language)).or_default().push(index);
+    }
+    groups.into_values().collect()
+}
+
+/// Runs the cases of `group`, which share task and language, in one call.
+fn run(
+    tagger: &Tagger,
+    cases: &[GoldenCase],
+    group: &[usize],
+    pass: &mut Pass,
+    take: &mut dyn FnMut(usize, Vec<f32>),
+) -> Result<()> {
+    let Some(&first) = group.first() else { return Ok(()) };
+    let (task, language) = (&cases[first].task, &cases[first].language);
+    let sentences: Vec<&[String]> = group.iter().map(|&case| cases[case].tokens.as_slice()).collect();
+    let emissions = tagger.emissions(&sentences, task, language)?;
+    let options = DecodeOptions { zero_shot: true, ..DecodeOptions::default() };
+    let taggings = tagger.tag(&sentences, task, language, &options)?;
+    for ((&index, emissions), tagging) in group.iter().zip(emissions).zip(taggings) {
+        let case = &cases[index];
+        let expected: Vec<f32> = case.emissions.iter().flatten().copied().collect();
+        let difference = greatest_difference(&expected, &emissions);
+        pass.cases += 1;
+        pass.difference = pass.difference.max(difference);
+        if let Some(reason) = fault(case, difference, &tagging.labels) {
+            pass.failures.push(CaseFailure { case: index, task: task.clone(), language: language.clone(), reason });
+        }
+        take(index, emissions);
+    }
+    Ok(())
+}
+
+fn fault(case: &GoldenCase, difference: f32, labels: &[String]) -> Option<String> {
+    if labels != case.labels {
+        let wrong = labels.iter().zip(&case.labels).position(|(a, b)| a != b).unwrap_or(0);
+        let (got, expected) = (labels.get(wrong), case.labels.get(wrong));
+        return Some(format!(
+            "token {wrong} is {got:?}, expected {expected:?}",
+            got = name(got),
+            expected = name(expected)
+        ));
+    }
+    (difference > case.tolerance || difference.is_nan())
+        .then(|| format!("an emission differs by {difference}, tolerated are {}", case.tolerance))
+}
+
+fn name(label: Option<&String>) -> &str {
+    label.map_or("nothing", String::as_str)
+}
+
+/// The greatest absolute difference; infinite when the lengths differ.
+fn greatest_difference(a: &[f32], b: &[f32]) -> f32 {
+    if a.len() != b.len() {
+        return f32::INFINITY;
+    }
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, |greatest, d| if d > greatest || d.is_nan() { d } else { greatest })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn difference_sees_lengths_and_nan() {
+        assert_eq!(greatest_difference(&[1.0, 2.0], &[1.5, 2.0]), 0.5);
+        assert_eq!(greatest_difference(&[1.0], &[]), f32::INFINITY);
+        assert!(greatest_difference(&[f32::NAN, 1.0], &[0.0, 1.0]).is_nan());
+    }
+}
