@@ -1,0 +1,298 @@
+//! The command line, as clap reads it.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use libmtl::engine::{EngineKind, Provider};
+use libmtl::text::scheme::Scheme;
+use std::path::PathBuf;
+
+/// Tags text with multi-task models: names, parts of speech, chunks.
+#[derive(Debug, Parser)]
+#[command(name = "mtl", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Tag text, tokens or CoNLL files
+    Tag(TagArgs),
+    /// Score a model on an annotated file; prints one JSON object
+    Eval(EvalArgs),
+    /// Check a model's digests, and its golden cases on each engine at hand
+    Verify(VerifyArgs),
+    /// List the models of the zoo
+    Models(ModelsArgs),
+}
+
+/// Where the zoo is.
+#[derive(Debug, Args)]
+pub struct ZooArgs {
+    /// The folder of the zoo [default: ./models, or the one installed beside this program]
+    #[arg(long, value_name = "DIR", env = "MTL_ZOO")]
+    pub zoo: Option<PathBuf>,
+}
+
+/// Who does the arithmetic.
+#[derive(Debug, Args)]
+pub struct EngineArgs {
+    /// The engine: native needs nothing else, onnx needs ONNX Runtime's shared library
+    #[arg(long, value_name = "ENGINE", default_value = "native")]
+    pub engine: EngineName,
+    /// An execution provider of ONNX Runtime that must be used, or the command fails; may be repeated
+    #[arg(long, value_name = "P")]
+    pub provider: Vec<ProviderName>,
+    /// An execution provider to use if it is there; tried in the order given, together with --provider
+    #[arg(long, value_name = "P")]
+    pub prefer: Vec<ProviderName>,
+    /// ONNX Runtime's shared library (1.27 to 1.28)
+    #[arg(long, value_name = "PATH")]
+    pub ort_library: Option<PathBuf>,
+    /// Threads to compute with [default: the processors of this machine]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// The providers in the order of the command line, filled in after parsing
+    #[arg(skip)]
+    pub order: Vec<(ProviderName, bool)>,
+}
+
+/// `mtl tag`.
+#[derive(Debug, Args)]
+pub struct TagArgs {
+    /// Files to tag, - for standard input
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub files: Vec<PathBuf>,
+    /// The model: an id of the zoo, or the folder of a bundle
+    #[arg(long, short, value_name = "ID|DIR", default_value = "mtl-base")]
+    pub model: String,
+    #[command(flatten)]
+    pub zoo: ZooArgs,
+    /// The task [default: every task that was trained on the language]
+    #[arg(long, short, value_name = "T")]
+    pub task: Option<String>,
+    /// The language, ISO 639-1 [default: detected among the model's languages]
+    #[arg(long, short, value_name = "L")]
+    pub lang: Option<String>,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    /// What the files hold: running text, tokens (blank between tokens, one sentence a line), CoNLL or CoNLL-U
+    #[arg(long, short, value_name = "FORMAT", default_value = "text")]
+    pub input: TagInput,
+    /// How to write the tags
+    #[arg(long, short, value_name = "FORMAT", default_value = "pretty")]
+    pub output: OutputFormat,
+    /// With the confidence of each token and span
+    #[arg(long)]
+    pub scores: bool,
+    /// With the N best taggings of each sentence (pretty and jsonl)
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
+          value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub nbest: u16,
+    /// The unit of offsets in jsonl
+    #[arg(long, value_name = "UNIT", default_value = "bytes")]
+    pub offsets: OffsetUnit,
+    /// The column of the token in CoNLL, from 0
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub token_column: usize,
+    /// In CoNLL, lines that begin with "# " are comments
+    #[arg(long)]
+    pub comments: bool,
+    /// Tag a language that the task was not trained on, by what the languages share (needs --task and --lang)
+    #[arg(long, requires_all = ["task", "lang"])]
+    pub zero_shot: bool,
+    /// No notes on standard error
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// `mtl eval`.
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    /// The model: an id of the zoo, or the folder of a bundle
+    #[arg(long, short, value_name = "ID|DIR")]
+    pub model: String,
+    #[command(flatten)]
+    pub zoo: ZooArgs,
+    /// The task
+    #[arg(long, short, value_name = "T")]
+    pub task: String,
+    /// The language, ISO 639-1
+    #[arg(long, short, value_name = "L")]
+    pub lang: String,
+    /// The annotated file, - for standard input
+    #[arg(long, short, value_name = "FILE")]
+    pub data: PathBuf,
+    /// What it is [default: conllu when its name ends so, else conll]
+    #[arg(long, short, value_name = "FORMAT")]
+    pub input: Option<EvalInput>,
+    /// The column of the token in CoNLL, from 0 [default: 0]
+    #[arg(long, value_name = "N")]
+    pub token_column: Option<usize>,
+    /// The column of the gold label, from 0; -1 is the last [default: the last; UPOS in CoNLL-U]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub label_column: Option<isize>,
+    /// How the gold labels encode spans [default: iob2 for a task of spans, else plain]
+    #[arg(long, value_name = "SCHEME")]
+    pub scheme: Option<SchemeName>,
+    /// Read the gold label OLD as NEW, O for none, before scoring; may be repeated
+    #[arg(long, value_name = "OLD=NEW", value_parser = mapping)]
+    pub map: Vec<(String, String)>,
+    /// The same for the labels that the model predicts, where the data does not annotate them
+    #[arg(long, value_name = "OLD=NEW", value_parser = mapping)]
+    pub map_predicted: Vec<(String, String)>,
+    /// In CoNLL, lines that begin with "# " are comments
+    #[arg(long)]
+    pub comments: bool,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    /// Score a language that the task was not trained on, by what the languages share
+    #[arg(long)]
+    pub zero_shot: bool,
+    /// No progress and no notes on standard error
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// `mtl verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The model: an id of the zoo, or the folder of a bundle
+    #[arg(value_name = "ID|DIR")]
+    pub model: String,
+    #[command(flatten)]
+    pub zoo: ZooArgs,
+    /// ONNX Runtime's shared library (1.27 to 1.28)
+    #[arg(long, value_name = "PATH")]
+    pub ort_library: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `mtl models`.
+#[derive(Debug, Args)]
+pub struct ModelsArgs {
+    #[command(flatten)]
+    pub zoo: ZooArgs,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Engines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EngineName {
+    /// This program's own kernels
+    Native,
+    /// ONNX Runtime
+    Onnx,
+}
+
+impl From<EngineName> for EngineKind {
+    fn from(name: EngineName) -> Self {
+        match name {
+            EngineName::Native => Self::Native,
+            EngineName::Onnx => Self::Onnx,
+        }
+    }
+}
+
+/// Execution providers of ONNX Runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProviderName {
+    /// The processor
+    Cpu,
+    /// NVIDIA CUDA
+    Cuda,
+    /// NVIDIA TensorRT
+    Tensorrt,
+}
+
+impl From<ProviderName> for Provider {
+    fn from(name: ProviderName) -> Self {
+        match name {
+            ProviderName::Cpu => Self::Cpu,
+            ProviderName::Cuda => Self::Cuda,
+            ProviderName::Tensorrt => Self::TensorRt,
+        }
+    }
+}
+
+/// What `mtl tag` reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TagInput {
+    /// Running text
+    Text,
+    /// One sentence a line, blanks between tokens
+    Tokens,
+    /// One token a line, an empty line between sentences
+    Conll,
+    /// Universal Dependencies' format
+    Conllu,
+}
+
+/// What `mtl eval` reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EvalInput {
+    /// One token a line, an empty line between sentences
+    Conll,
+    /// Universal Dependencies' format
+    Conllu,
+}
+
+/// What `mtl tag` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// For people, in a terminal
+    Pretty,
+    /// Token, tab, one column a task; an empty line after each sentence
+    Conll,
+    /// One JSON object a sentence
+    Jsonl,
+    /// One page that needs nothing else
+    Html,
+}
+
+/// Units of offsets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OffsetUnit {
+    /// Bytes of UTF-8
+    Bytes,
+    /// UTF-16 code units (Java, JavaScript, C#)
+    Utf16,
+    /// Unicode code points (Python)
+    Codepoints,
+}
+
+/// Tag schemes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemeName {
+    /// B- only between neighbours of one type (CoNLL-2003)
+    Iob1,
+    /// B- at every beginning (CoNLL-2002)
+    Iob2,
+    /// B- I- E- and S-
+    Bioes,
+    /// No spans (UPOS)
+    Plain,
+}
+
+impl From<SchemeName> for Scheme {
+    fn from(name: SchemeName) -> Self {
+        match name {
+            SchemeName::Iob1 => Self::Iob1,
+            SchemeName::Iob2 => Self::Iob2,
+            SchemeName::Bioes => Self::Bioes,
+            SchemeName::Plain => Self::Plain,
+        }
+    }
+}
+
+fn mapping(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((old, new)) if !old.is_empty() && !new.is_empty() => Ok((old.to_string(), new.to_string())),
+        _ => Err("write OLD=NEW, for example person=PER, or OTH=O to drop a label".to_string()),
+    }
+}

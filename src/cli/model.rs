@@ -1,0 +1,73 @@
+//! From what the user named to an opened model.
+
+use crate::args::{EngineArgs, ZooArgs};
+use libmtl::Result;
+use libmtl::bundle::Bundle;
+use libmtl::engine::{EngineOptions, ProviderRequest, Report};
+use libmtl::zoo::{self, Zoo};
+use libmtl::{Error, ErrorKind};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The zoo that the user named, or the first that is found.
+pub fn zoo(args: &ZooArgs) -> Result<Option<Zoo>> {
+    match &args.zoo {
+        Some(root) => Zoo::open(root).map(Some),
+        None => Zoo::find(&usual_places()),
+    }
+}
+
+/// Where a zoo usually is: here, where an installation puts it, and in a checkout above `target/release`.
+fn usual_places() -> Vec<PathBuf> {
+    let mut places = vec![PathBuf::from("models")];
+    let program = std::env::current_exe().and_then(|path| path.canonicalize());
+    if let Some(folder) = program.ok().as_deref().and_then(|path| path.parent()) {
+        places.push(folder.join("../share/libmtl/models"));
+        places.push(folder.join("../../models"));
+    }
+    places
+}
+
+/// Opens the bundle called `model`; an id of the zoo comes before a folder of that name.
+pub fn open(model: &str, args: &ZooArgs) -> Result<Arc<Bundle>> {
+    let folder = zoo::resolve(model, zoo(args)?.as_ref())?;
+    Bundle::open(&folder).map(Arc::new)
+}
+
+/// What the library wants to know about the engine.
+pub fn engine_options(args: &EngineArgs) -> Result<EngineOptions> {
+    if args.engine == crate::args::EngineName::Native && (!args.order.is_empty() || args.ort_library.is_some()) {
+        return Err(Error::new(
+            ErrorKind::Argument,
+            "--provider, --prefer and --ort-library belong to ONNX Runtime, and the engine is native",
+        )
+        .remedy("add --engine onnx"));
+    }
+    let request = |&(provider, required): &(crate::args::ProviderName, bool)| ProviderRequest {
+        provider: provider.into(),
+        required,
+    };
+    let threads = args.threads.map_or_else(processors, usize::from);
+    Ok(EngineOptions {
+        engine: args.engine.into(),
+        threads,
+        library: args.ort_library.clone(),
+        providers: args.order.iter().map(request).collect(),
+        ..EngineOptions::default()
+    })
+}
+
+/// How many threads suit this machine.
+pub fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// What came of each provider that was asked for, for the user.
+pub fn provider_notes(report: &Report) -> Vec<String> {
+    let note = |attempt: &libmtl::engine::Attempt| {
+        let outcome = if attempt.used { "in use" } else { "not in use" };
+        let reason = if attempt.reason.is_empty() { String::new() } else { format!(": {}", attempt.reason) };
+        format!("provider {}: {outcome}{reason}", attempt.provider)
+    };
+    report.providers.iter().map(note).collect()
+}
