@@ -1,1 +1,135 @@
-//! (skeleton)
+//! Highway layer: z <- g * f(W z + b) + (1 - g) * z, g = sigmoid(W' z + b').
+
+use super::activation::{Function, relu, selu, sigmoid};
+use super::dense::Dense;
+use super::simd::{dispatch, fused};
+use pulp::{Simd, WithSimd};
+
+/// One layer; its two matrices packed side by side.
+#[derive(Debug, Clone)]
+pub struct Highway {
+    size: usize,
+    layer: Dense,
+    function: Function,
+}
+
+/// A weight matrix `[size, size]` and its bias `[size]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Affine<'a> {
+    /// `[size, size]`, outputs first.
+    pub weights: &'a [f32],
+    /// `[size]`.
+    pub bias: &'a [f32],
+}
+
+impl Highway {
+    /// Packs a layer over vectors of `size`; `function` is f.
+    ///
+    /// Panics where a slice has another length.
+    pub fn new(size: usize, transform: Affine, gate: Affine, function: Function) -> Self {
+        for part in [transform, gate] {
+            assert_eq!((part.weights.len(), part.bias.len()), (size * size, size));
+        }
+        let part = |output: usize| if output < size { (transform, output) } else { (gate, output - size) };
+        let weight = |output: usize, input: usize| {
+            let (part, row) = part(output);
+            part.weights[row * size + input]
+        };
+        let bias = |output: usize| {
+            let (part, row) = part(output);
+            part.bias[row]
+        };
+        Self { size, layer: Dense::new(2 * size, size, weight, bias), function }
+    }
+
+    /// Columns that a row of `scratch` needs.
+    pub fn width(&self) -> usize {
+        self.layer.width()
+    }
+
+    /// Applies the layer to `rows` `[count, size]` in place; `scratch` is resized as needed.
+    pub fn apply(&self, rows: &mut [f32], scratch: &mut Vec<f32>) {
+        if self.size == 0 {
+            return;
+        }
+        scratch.resize(rows.len() / self.size * self.width(), 0.0);
+        self.layer.apply(rows, self.size, scratch);
+        dispatch(Mix { layer: self, rows, scratch });
+    }
+}
+
+struct Mix<'a> {
+    layer: &'a Highway,
+    rows: &'a mut [f32],
+    scratch: &'a [f32],
+}
+
+impl WithSimd for Mix<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        match self.layer.function {
+            Function::Selu => self.mix::<S>(selu::<S>),
+            Function::Relu => self.mix::<S>(relu),
+            Function::Sigmoid => self.mix::<S>(sigmoid::<S>),
+            Function::Tanh => self.mix::<S>(super::activation::tanh::<S>),
+        }
+    }
+}
+
+impl Mix<'_> {
+    #[inline(always)]
+    fn mix<S: Simd>(self, f: impl Fn(f32) -> f32) {
+        let size = self.layer.size;
+        for (z, sums) in self.rows.chunks_exact_mut(size).zip(self.scratch.chunks_exact(self.layer.width())) {
+            let (transform, gate) = sums[..2 * size].split_at(size);
+            for ((z, &transform), &gate) in z.iter_mut().zip(transform).zip(gate) {
+                // g f + (1 - g) z = z + g (f - z)
+                *z = fused::<S>(sigmoid::<S>(gate), f(transform) - *z, *z);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    #[test]
+    fn layer_equals_its_formula() {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        for (size, function) in
+            [(1, Function::Relu), (60, Function::Selu), (33, Function::Tanh), (7, Function::Sigmoid)]
+        {
+            let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() * 2.0 - 1.0).collect() };
+            let [w, v] = [draw(size * size), draw(size * size)];
+            let [b, a] = [draw(size), draw(size)];
+            let layer =
+                Highway::new(size, Affine { weights: &w, bias: &b }, Affine { weights: &v, bias: &a }, function);
+            let rows = draw(5 * size);
+            let (mut found, mut scratch) = (rows.clone(), Vec::new());
+            layer.apply(&mut found, &mut scratch);
+            for (z, found) in rows.chunks(size).zip(found.chunks(size)) {
+                let affine = |w: &[f32], b: &[f32], o: usize| -> f64 {
+                    f64::from(b[o]) + (0..size).map(|i| f64::from(w[o * size + i]) * f64::from(z[i])).sum::<f64>()
+                };
+                for (o, &value) in found.iter().enumerate() {
+                    let x = affine(&w, &b, o);
+                    let f = match function {
+                        Function::Relu => x.max(0.0),
+                        Function::Selu if x > 0.0 => 1.050_700_987_355_480_5 * x,
+                        Function::Selu => 1.050_700_987_355_480_5 * 1.673_263_242_354_377_2 * x.exp_m1(),
+                        Function::Tanh => x.tanh(),
+                        Function::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+                    };
+                    let g = 1.0 / (1.0 + (-affine(&v, &a, o)).exp());
+                    let expected = g * f + (1.0 - g) * f64::from(z[o]);
+                    assert!((f64::from(value) - expected).abs() < 1e-5, "{value} instead of {expected}");
+                }
+            }
+        }
+    }
+}

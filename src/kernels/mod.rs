@@ -3,6 +3,7 @@
 //! Every kernel is batch-invariant bit for bit: one sentence is computed in the same order of operations whatever
 //! stands beside it.
 
+pub mod activation;
 pub mod charcnn;
 pub mod crf;
 pub mod dense;

@@ -17,3 +17,9 @@ pub(crate) fn dispatch<K: WithSimd>(kernel: K) -> K::Output {
 pub(crate) fn fused_f64<S: Simd>(a: f64, b: f64, c: f64) -> f64 {
     if S::IS_SCALAR { a * b + c } else { a.mul_add(b, c) }
 }
+
+/// `a * b + c` in single precision; as [`fused_f64`].
+#[inline(always)]
+pub(crate) fn fused<S: Simd>(a: f32, b: f32, c: f32) -> f32 {
+    if S::IS_SCALAR { a * b + c } else { a.mul_add(b, c) }
+}

@@ -1,1 +1,217 @@
-//! (skeleton)
+//! Bidirectional LSTM: one direction at a time, several sequences in lock-step.
+//!
+//! Gates i, o, f, c (ONNX's order): c_t = f * c_{t-1} + i * tanh(..), h_t = o * tanh(c_t), zero initial state.
+//! Sequences that run together share each read of the weights; a sequence's arithmetic is the same alone.
+
+mod generic;
+
+use super::dense::Matrix;
+use super::simd::dispatch;
+
+/// Hidden units are padded to a multiple of this, so that the four gates fill whole panels.
+const UNITS: usize = 8;
+
+/// Rows (steps times sequences) whose inputs are projected together.
+const BLOCK: usize = 128;
+
+/// The weights of one direction.
+#[derive(Debug, Clone)]
+pub struct Direction {
+    hidden: usize,
+    /// `hidden` padded.
+    units: usize,
+    input: Matrix,
+    recurrent: Matrix,
+    /// `[4 * units]`: input bias plus recurrent bias.
+    bias: Vec<f32>,
+    reverse: bool,
+}
+
+/// A token of a run: which sequence, and which position in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Index of the sequence.
+    pub sequence: usize,
+    /// Position of the token, from the sequence's start in either direction.
+    pub token: usize,
+}
+
+impl Direction {
+    /// Packs `input` `[4 hidden, inputs]`, `recurrent` `[4 hidden, hidden]` and `bias` `[8 hidden]` (input biases, then
+    /// recurrent biases); gate order i, o, f, c. `reverse` runs from the last token to the first.
+    ///
+    /// Panics where a slice has another length.
+    pub fn new(inputs: usize, hidden: usize, reverse: bool, input: &[f32], recurrent: &[f32], bias: &[f32]) -> Self {
+        assert_eq!((input.len(), recurrent.len(), bias.len()), (4 * hidden * inputs, 4 * hidden * hidden, 8 * hidden));
+        let units = hidden.next_multiple_of(UNITS);
+        // A padded unit has zero weights: its gates are 1/2, its candidate 0, so its state stays 0.
+        let row = |column: usize| (column % units < hidden).then(|| column / units * hidden + column % units);
+        let pack = |matrix: &[f32], inputs: usize| {
+            Matrix::new(4 * units, inputs, |column, i| row(column).map_or(0.0, |row| matrix[row * inputs + i]))
+        };
+        let both = |column: usize| row(column).map_or(0.0, |row| bias[row] + bias[4 * hidden + row]);
+        Self {
+            hidden,
+            units,
+            input: pack(input, inputs),
+            recurrent: pack(recurrent, hidden),
+            bias: (0..4 * units).map(both).collect(),
+            reverse,
+        }
+    }
+
+    /// Length of an input row.
+    pub fn inputs(&self) -> usize {
+        self.input.inputs()
+    }
+
+    /// Length of a row of hidden states, padding included.
+    pub fn width(&self) -> usize {
+        self.units
+    }
+
+    /// Runs sequences of the given `lengths`, the longest first, in lock-step. `fill` writes the input row of a token;
+    /// `emit` is given runs of tokens with their hidden states, `[places, width]`. Memory does not grow with the lengths.
+    ///
+    /// Panics where the lengths are not in descending order.
+    pub fn run(
+        &self,
+        lengths: &[usize],
+        mut fill: impl FnMut(Place, &mut [f32]),
+        mut emit: impl FnMut(&[Place], &[f32]),
+    ) {
+        assert!(lengths.is_sorted_by(|a, b| a >= b), "the longest sequence comes first");
+        let mut active = lengths.iter().filter(|&&length| length > 0).count();
+        let (inputs, width) = (self.inputs(), self.units);
+        let rows = BLOCK.max(active);
+        let mut places = Vec::with_capacity(rows);
+        let mut x = vec![0.0; rows * inputs];
+        let mut gates = vec![0.0; rows * 4 * width];
+        let mut hidden = vec![0.0; rows * width];
+        let mut state = State { cells: vec![0.0; active * width], hidden: vec![0.0; active * width] };
+        let mut step = 0;
+        while active > 0 {
+            // The steps of a block, each with the sequences that are still running.
+            let mut counts = Vec::new();
+            places.clear();
+            while active > 0 && places.len() + active <= rows {
+                places
+                    .extend((0..active).map(|sequence| Place { sequence, token: self.token(lengths[sequence], step) }));
+                counts.push(active);
+                step += 1;
+                active = lengths[..active].partition_point(|&length| length > step);
+            }
+            let count = places.len();
+            places.iter().zip(x.chunks_exact_mut(inputs.max(1))).for_each(|(&place, x)| fill(place, x));
+            let gates = &mut gates[..count * 4 * width];
+            gates.chunks_exact_mut(4 * width).for_each(|row| row.copy_from_slice(&self.bias));
+            self.input.multiply_add(&x[..count * inputs], inputs, gates);
+            self.recur(&counts, gates, &mut hidden[..count * width], &mut state);
+            emit(&places, &hidden[..count * width]);
+        }
+    }
+
+    /// Position of the token at `step` of a sequence.
+    fn token(&self, length: usize, step: usize) -> usize {
+        if self.reverse { length - 1 - step } else { step }
+    }
+
+    /// The recurrent part of a block: `counts[s]` rows at step s.
+    fn recur(&self, counts: &[usize], gates: &mut [f32], hidden: &mut [f32], state: &mut State) {
+        let width = self.units;
+        let mut row = 0;
+        for &count in counts {
+            let gates = &mut gates[row * 4 * width..][..count * 4 * width];
+            self.recurrent.multiply_add(&state.hidden[..count * width], width, gates);
+            let (cells, next) = (&mut state.cells[..count * width], &mut state.hidden[..count * width]);
+            dispatch(generic::Cell { width, gates, cells, hidden: next });
+            hidden[row * width..][..count * width].copy_from_slice(next);
+            row += count;
+        }
+    }
+
+    /// Number of hidden units.
+    pub fn hidden(&self) -> usize {
+        self.hidden
+    }
+}
+
+/// What passes from one step to the next, `[sequences, width]`.
+struct State {
+    cells: Vec<f32>,
+    hidden: Vec<f32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    /// The formulas, one token after the other, in double precision; tokens in the order of processing.
+    fn reference(inputs: usize, hidden: usize, w: &[f32], u: &[f32], b: &[f32], x: &[Vec<f32>]) -> Vec<Vec<f64>> {
+        let (mut h, mut c) = (vec![0.0; hidden], vec![0.0; hidden]);
+        let sigmoid = |v: f64| 1.0 / (1.0 + (-v).exp());
+        let mut states = Vec::new();
+        for x in x {
+            let gate = |g: usize, k: usize| -> f64 {
+                let row = g * hidden + k;
+                let from_input: f64 = (0..inputs).map(|i| f64::from(w[row * inputs + i]) * f64::from(x[i])).sum();
+                let from_state: f64 = (0..hidden).map(|i| f64::from(u[row * hidden + i]) * h[i]).sum();
+                from_input + from_state + f64::from(b[row]) + f64::from(b[4 * hidden + row])
+            };
+            let gates: Vec<[f64; 4]> = (0..hidden).map(|k| [0, 1, 2, 3].map(|g| gate(g, k))).collect();
+            for (k, [i, o, f, g]) in gates.into_iter().enumerate() {
+                c[k] = sigmoid(f) * c[k] + sigmoid(i) * g.tanh();
+                h[k] = sigmoid(o) * c[k].tanh();
+            }
+            states.push(h.clone());
+        }
+        states
+    }
+
+    #[test]
+    fn states_are_right_and_do_not_depend_on_neighbours() {
+        let mut rng = ChaCha8Rng::seed_from_u64(11);
+        for (inputs, hidden, reverse) in [(1, 1, false), (3, 5, true), (16, 8, false), (9, 33, true), (110, 171, true)]
+        {
+            let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() * 0.8 - 0.4).collect() };
+            let (w, u, b) = (draw(4 * hidden * inputs), draw(4 * hidden * hidden), draw(8 * hidden));
+            let direction = Direction::new(inputs, hidden, reverse, &w, &u, &b);
+            let lengths = [300, 40, 40, 23, 9, 2, 1, 1, 1, 0];
+            let x: Vec<Vec<Vec<f32>>> = lengths.iter().map(|&n| (0..n).map(|_| draw(inputs)).collect()).collect();
+            let run = |chosen: &[usize]| {
+                let lengths: Vec<usize> = chosen.iter().map(|&s| lengths[s]).collect();
+                let mut states: Vec<Vec<Vec<f32>>> = lengths.iter().map(|&n| vec![Vec::new(); n]).collect();
+                direction.run(
+                    &lengths,
+                    |place, row| row.copy_from_slice(&x[chosen[place.sequence]][place.token]),
+                    |places, rows| {
+                        for (place, row) in places.iter().zip(rows.chunks_exact(direction.width())) {
+                            states[place.sequence][place.token] = row.to_vec();
+                        }
+                    },
+                );
+                states
+            };
+            let together = run(&(0..lengths.len()).collect::<Vec<_>>());
+            for s in 0..lengths.len() {
+                assert_eq!(run(&[s])[0], together[s], "sequence {s} alone");
+                let mut order: Vec<Vec<f32>> = x[s].clone();
+                if reverse {
+                    order.reverse();
+                }
+                let mut expected = reference(inputs, hidden, &w, &u, &b, &order);
+                if reverse {
+                    expected.reverse();
+                }
+                for (found, expected) in together[s].iter().zip(&expected) {
+                    for (a, b) in found.iter().zip(expected) {
+                        assert!((f64::from(*a) - b).abs() < 2e-5, "{a} instead of {b}");
+                    }
+                    assert!(found[hidden..].iter().all(|&padding| padding == 0.0));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Convolutions over a word's characters, ReLU, max over time.
+//!
+//! A filter's response to a window is a sum over its positions of one term per (position, character). The terms are
+//! computed once for every character, so that a window costs `width` additions per filter instead of
+//! `width * char_dim` multiplications. Characters are walked once, in constant memory.
+
+mod generic;
+
+use super::activation::relu;
+use super::dense::Matrix;
+use super::simd::dispatch;
+use crate::{Error, ErrorKind, Result};
+
+/// Filters are padded to a multiple of this.
+const LANES: usize = 8;
+
+/// Entries that the tables of all widths may have together: 256 MiB.
+const LIMIT: usize = 1 << 26;
+
+/// The convolutions of all widths.
+#[derive(Debug, Clone)]
+pub struct CharCnn {
+    filters: usize,
+    chars: usize,
+    convolutions: Vec<Convolution>,
+    /// Words are padded with character 0 to this length: the largest width.
+    least: usize,
+}
+
+/// The filters of one width.
+#[derive(Debug, Clone)]
+struct Convolution {
+    width: usize,
+    /// `[position, character, filters padded]`: what a character adds at a position of the window.
+    terms: Vec<f32>,
+    /// `[filters padded]`.
+    bias: Vec<f32>,
+}
+
+/// Filters of one width as a bundle holds them.
+#[derive(Debug, Clone, Copy)]
+pub struct Filters<'a> {
+    /// Characters in a window; at least 1.
+    pub width: usize,
+    /// `[filters, char_dim, width]`.
+    pub weights: &'a [f32],
+    /// `[filters]`.
+    pub bias: &'a [f32],
+}
+
+impl CharCnn {
+    /// Tabulates the terms of `embedding` `[chars, char_dim]` under each of `widths`.
+    ///
+    /// Panics where a slice has another length or a width is 0.
+    pub fn new(embedding: &[f32], char_dim: usize, filters: usize, widths: &[Filters]) -> Result<Self> {
+        let chars = embedding.len().checked_div(char_dim).unwrap_or(0);
+        let padded = filters.next_multiple_of(LANES);
+        let positions = widths.iter().map(|filters| filters.width).fold(0, usize::saturating_add);
+        if positions.saturating_mul(chars).saturating_mul(padded) > LIMIT {
+            let message = format!(
+                "{chars} characters, {filters} filters and {positions} filter positions need a table over 256 MiB"
+            );
+            let remedy = "use fewer characters or filters, or the ONNX Runtime engine";
+            return Err(Error::new(ErrorKind::Limit, message).remedy(remedy));
+        }
+        let convolutions = widths.iter().map(|w| Convolution::new(w, embedding, char_dim, filters)).collect();
+        let least = widths.iter().map(|filters| filters.width).max().unwrap_or(0);
+        Ok(Self { filters, chars, convolutions, least })
+    }
+
+    /// Features of a word: filters times widths.
+    pub fn width(&self) -> usize {
+        self.filters * self.convolutions.len()
+    }
+
+    /// Number of characters in the table.
+    pub fn chars(&self) -> usize {
+        self.chars
+    }
+
+    /// Writes the features of the word spelt `chars`, in the order of the widths.
+    ///
+    /// Panics where a character is not below [`CharCnn::chars`].
+    pub fn apply(&self, chars: &[u32], features: &mut [f32]) {
+        for (convolution, features) in self.convolutions.iter().zip(features.chunks_exact_mut(self.filters.max(1))) {
+            let (table, length) = (self.chars, self.least.max(chars.len()));
+            dispatch(generic::Responses { convolution, table, length, chars, features: &mut *features });
+            features.iter_mut().for_each(|value| *value = relu(*value));
+        }
+    }
+}
+
+impl Convolution {
+    fn new(given: &Filters, embedding: &[f32], char_dim: usize, filters: usize) -> Self {
+        let width = given.width;
+        assert!(width > 0 && given.weights.len() == filters * char_dim * width && given.bias.len() == filters);
+        let padded = filters.next_multiple_of(LANES);
+        let mut terms = Vec::with_capacity(embedding.len().checked_div(char_dim).unwrap_or(0) * width * padded);
+        for position in 0..width {
+            let matrix = Matrix::new(padded, char_dim, |filter, dimension| {
+                given.weights.get((filter * char_dim + dimension) * width + position).copied().unwrap_or(0.0)
+            });
+            let mut row = vec![0.0; matrix.width()];
+            for character in embedding.chunks_exact(char_dim.max(1)) {
+                row.fill(0.0);
+                matrix.multiply_add(character, char_dim, &mut row);
+                terms.extend_from_slice(&row[..padded]);
+            }
+        }
+        let bias = (0..padded).map(|filter| given.bias.get(filter).copied().unwrap_or(0.0)).collect();
+        Self { width, terms, bias }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    const WIDTHS: [usize; 3] = [2, 3, 4];
+
+    #[test]
+    fn features_are_right_and_padding_stops_at_the_largest_width() {
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        let (chars, dim, filters) = (9, 5, 11);
+        let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() - 0.5).collect() };
+        let mut embedding = draw(chars * dim);
+        embedding[..dim].fill(0.0);
+        let weights = WIDTHS.map(|width| (draw(filters * dim * width), draw(filters)));
+        let given: Vec<Filters> =
+            WIDTHS.iter().zip(&weights).map(|(&width, (weights, bias))| Filters { width, weights, bias }).collect();
+        let cnn = CharCnn::new(&embedding, dim, filters, &given).unwrap();
+        assert_eq!(cnn.width(), 33);
+        for length in [0, 1, 2, 3, 4, 5, 30] {
+            let word: Vec<u32> = (0..length).map(|i| 1 + (i * i + 3) % (chars as u32 - 1)).collect();
+            let mut features = vec![0.0; cnn.width()];
+            cnn.apply(&word, &mut features);
+            let value = |position: usize, d: usize| {
+                word.get(position).map_or(0.0, |&c| f64::from(embedding[c as usize * dim + d]))
+            };
+            for (block, filters_of) in given.iter().enumerate() {
+                for f in 0..filters {
+                    let response = |p: usize| -> f64 {
+                        let weight =
+                            |d: usize, j: usize| f64::from(filters_of.weights[(f * dim + d) * filters_of.width + j]);
+                        let sum: f64 = (0..filters_of.width)
+                            .flat_map(|j| (0..dim).map(move |d| (d, j)))
+                            .map(|(d, j)| weight(d, j) * value(p + j, d))
+                            .sum();
+                        sum + f64::from(filters_of.bias[f])
+                    };
+                    let expected = (0..=word.len().max(4) - filters_of.width).map(response).fold(0.0, f64::max);
+                    assert!((f64::from(features[block * filters + f]) - expected).abs() < 1e-5);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn tables_beyond_the_limit_are_refused() {
+        let (weights, bias) = (vec![0.0; 4096], vec![0.0; 4096]);
+        let error = CharCnn::new(&vec![0.0; 20_000], 1, 4096, &[Filters { width: 1, weights: &weights, bias: &bias }])
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Limit);
+    }
+}

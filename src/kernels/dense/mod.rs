@@ -1,0 +1,124 @@
+//! Matrices of weights, packed once, times any number of rows.
+//!
+//! An output element is always the same sum in the same order (what was there, then one term per input), whatever
+//! stands beside it: results do not depend on how many rows a call has.
+
+mod generic;
+
+use super::simd::dispatch;
+
+/// Outputs of a packed matrix come in panels of this many columns.
+pub const PANEL: usize = 32;
+
+/// One input's weights for the outputs of a panel, on a cache line's boundary.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([f32; PANEL]);
+
+/// A weight matrix, packed so that the inner loop runs over outputs.
+#[derive(Debug, Clone)]
+pub struct Matrix {
+    inputs: usize,
+    panels: usize,
+    /// `[panel, input]`.
+    lines: Vec<Line>,
+}
+
+impl Matrix {
+    /// Packs a matrix of `outputs` columns; `weight(output, input)` gives its entries. Padding columns are zero.
+    pub fn new(outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
+        let panels = outputs.div_ceil(PANEL);
+        let mut lines = Vec::with_capacity(panels * inputs);
+        for first in (0..panels).map(|panel| panel * PANEL) {
+            lines.extend((0..inputs).map(|input| {
+                let entry = |lane| if first + lane < outputs { weight(first + lane, input) } else { 0.0 };
+                Line(std::array::from_fn(entry))
+            }));
+        }
+        Self { inputs, panels, lines }
+    }
+
+    /// Inputs of a row.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Columns of an output row, padding included: a multiple of [`PANEL`].
+    pub fn width(&self) -> usize {
+        self.panels * PANEL
+    }
+
+    /// Adds the product of each input row to its output row. Input row `r` begins at `rows[r * stride]` (rows may
+    /// overlap); output rows lie one after another, [`Matrix::width`] wide.
+    pub fn multiply_add(&self, rows: &[f32], stride: usize, outputs: &mut [f32]) {
+        dispatch(generic::MultiplyAdd { matrix: self, rows, stride, outputs });
+    }
+}
+
+/// A matrix and what is added to each row's product.
+#[derive(Debug, Clone)]
+pub struct Dense {
+    matrix: Matrix,
+    bias: Vec<f32>,
+}
+
+impl Dense {
+    /// Packs the layer; `weight(output, input)` and `bias(output)` give its parameters.
+    pub fn new(
+        outputs: usize,
+        inputs: usize,
+        weight: impl Fn(usize, usize) -> f32,
+        bias: impl Fn(usize) -> f32,
+    ) -> Self {
+        let matrix = Matrix::new(outputs, inputs, weight);
+        let bias = (0..matrix.width()).map(|output| if output < outputs { bias(output) } else { 0.0 }).collect();
+        Self { matrix, bias }
+    }
+
+    /// Columns of an output row, padding included.
+    pub fn width(&self) -> usize {
+        self.matrix.width()
+    }
+
+    /// Writes the layer's output for each input row.
+    pub fn apply(&self, rows: &[f32], stride: usize, outputs: &mut [f32]) {
+        outputs.chunks_exact_mut(self.width()).for_each(|row| row.copy_from_slice(&self.bias));
+        self.matrix.multiply_add(rows, stride, outputs);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    #[test]
+    fn products_are_right_and_do_not_depend_on_neighbours() {
+        let mut rng = ChaCha8Rng::seed_from_u64(7);
+        for (outputs, inputs, stride) in
+            [(1, 1, 1), (5, 3, 3), (32, 7, 9), (33, 64, 64), (100, 40, 10), (704, 171, 176), (64, 0, 1)]
+        {
+            let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() - 0.5).collect() };
+            let (weights, bias) = (draw(outputs * inputs), draw(outputs));
+            let layer = Dense::new(outputs, inputs, |o, i| weights[o * inputs + i], |o| bias[o]);
+            for count in 1..=19 {
+                let rows = draw((count - 1) * stride + inputs);
+                let mut together = vec![0.0; count * layer.width()];
+                layer.apply(&rows, stride, &mut together);
+                for (r, found) in together.chunks_exact(layer.width()).enumerate() {
+                    let row = &rows[r * stride..][..inputs];
+                    let mut alone = vec![0.0; layer.width()];
+                    layer.apply(row, stride, &mut alone);
+                    assert_eq!(found, alone);
+                    for (o, &value) in found[..outputs].iter().enumerate() {
+                        let term = |i: usize| f64::from(row[i]) * f64::from(weights[o * inputs + i]);
+                        let expected = f64::from(bias[o]) + (0..inputs).map(term).sum::<f64>();
+                        assert!((f64::from(value) - expected).abs() < 1e-5);
+                    }
+                    assert!(found[outputs..].iter().all(|&padding| padding == 0.0));
+                }
+            }
+        }
+    }
+}
