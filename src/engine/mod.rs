@@ -76,7 +76,7 @@ pub fn open(bundle: &Bundle, options: &EngineOptions) -> Result<Box<dyn Engine>>
                 return Err(Error::new(ErrorKind::Provider, format!("the native engine has no {}", request.provider))
                     .remedy("use the engine `onnx`, or the provider `cpu`"));
             }
-            Err(Error::new(ErrorKind::Engine, "the native engine is not in this build yet"))
+            Ok(Box::new(native::Native::open(bundle, options.threads)?))
         }
         EngineKind::Onnx => open_onnx(bundle, options),
     }

@@ -1,7 +1,7 @@
 //! Highway layer: z <- g * f(W z + b) + (1 - g) * z, g = sigmoid(W' z + b').
 
 use super::activation::{Function, relu, selu, sigmoid};
-use super::dense::Dense;
+use super::dense::{Affine, Dense};
 use super::simd::{dispatch, fused};
 use pulp::{Simd, WithSimd};
 
@@ -11,15 +11,6 @@ pub struct Highway {
     size: usize,
     layer: Dense,
     function: Function,
-}
-
-/// A weight matrix `[size, size]` and its bias `[size]`.
-#[derive(Debug, Clone, Copy)]
-pub struct Affine<'a> {
-    /// `[size, size]`, outputs first.
-    pub weights: &'a [f32],
-    /// `[size]`.
-    pub bias: &'a [f32],
 }
 
 impl Highway {

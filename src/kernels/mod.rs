@@ -9,4 +9,7 @@ pub mod crf;
 pub mod dense;
 pub mod highway;
 pub mod lstm;
+pub mod output;
 mod simd;
+
+pub(crate) use simd::vector_bits;

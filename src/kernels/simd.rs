@@ -23,3 +23,17 @@ pub(crate) fn fused_f64<S: Simd>(a: f64, b: f64, c: f64) -> f64 {
 pub(crate) fn fused<S: Simd>(a: f32, b: f32, c: f32) -> f32 {
     if S::IS_SCALAR { a * b + c } else { a.mul_add(b, c) }
 }
+
+/// Width in bits of the vectors that kernels are dispatched to.
+pub(crate) fn vector_bits() -> usize {
+    struct Width;
+    impl WithSimd for Width {
+        type Output = usize;
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) -> usize {
+            S::F32_LANES * 32
+        }
+    }
+    dispatch(Width)
+}

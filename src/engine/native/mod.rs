@@ -1,1 +1,138 @@
-//! (skeleton)
+//! The embedded engine: our kernels, fp32 arithmetic on fp16 weights, nothing beside the library.
+//!
+//! The word table stays in the bundle's own bytes; everything else is unpacked once, when the engine is opened.
+//! Emissions are the same bit for bit whatever else is in the batch and however many threads work on it.
+//!
+//! Memory of a call, besides its result: the character features of the distinct words (4 bytes a feature), and per
+//! token 24 bytes a label (8 without a language-specific layer) for the two directions' halves of the output layers.
+
+mod encoder;
+mod network;
+mod schedule;
+
+use super::{Attempt, Batch, Engine, Head, Report, check};
+use crate::bundle::Bundle;
+use crate::bundle::manifest::Manifest;
+use crate::kernels::lstm::Scratch;
+use crate::kernels::output::Output;
+use crate::{Error, ErrorKind, Result};
+use encoder::{Encoder, Features};
+use network::Network;
+use schedule::{Joined, in_parallel};
+
+/// Sentences that run in lock-step, sharing each read of the weights.
+const GROUP: usize = 8;
+
+/// A bundle opened with the native engine.
+#[derive(Debug)]
+pub struct Native {
+    manifest: Manifest,
+    encoder: Encoder,
+    network: Network,
+    report: Report,
+}
+
+impl Native {
+    /// Unpacks the weights of `bundle`; a call uses up to `threads` threads, 0 meaning one.
+    pub fn open(bundle: &Bundle, threads: usize) -> Result<Self> {
+        let place = |e: Error| e.at(bundle.path().display());
+        let attempt = Attempt { provider: "cpu".into(), required: false, used: true, reason: instruction_set().into() };
+        let report = Report {
+            engine: "native".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            precision: "fp32 arithmetic on fp16 weights".into(),
+            threads: threads.max(1),
+            providers: vec![attempt],
+        };
+        Ok(Self {
+            manifest: bundle.manifest().clone(),
+            encoder: Encoder::open(bundle).map_err(place)?,
+            network: Network::open(bundle).map_err(place)?,
+            report,
+        })
+    }
+
+    /// One direction over a group of sentences, the longest first: per sentence the sums of the output layers.
+    fn half(&self, backward: bool, task: &Task, group: &[usize], scratch: &mut Buffers) -> Vec<Vec<f32>> {
+        let Task { batch, features, output } = *task;
+        let (direction, columns) = (&self.network.directions[usize::from(backward)], output.columns());
+        let lengths: Vec<usize> = group.iter().map(|&sentence| batch.sentences[sentence].len()).collect();
+        let mut halves: Vec<Vec<f32>> = lengths.iter().map(|length| vec![0.0; length * columns]).collect();
+        let Buffers { lstm, sums } = scratch;
+        direction.run(
+            &lengths,
+            lstm,
+            |place, row| {
+                let word = batch.sentences[group[place.sequence]][place.token];
+                self.encoder.fill(batch, features, word as usize, row);
+            },
+            |places, states| {
+                sums.resize(places.len() * output.width(), 0.0);
+                output.sum(backward, states, direction.width(), sums);
+                for (place, sums) in places.iter().zip(sums.chunks_exact(output.width())) {
+                    halves[place.sequence][place.token * columns..][..columns].copy_from_slice(&sums[..columns]);
+                }
+            },
+        );
+        halves
+    }
+}
+
+/// What every part of a call reads.
+#[derive(Clone, Copy)]
+struct Task<'a> {
+    batch: &'a Batch,
+    features: &'a Features,
+    output: &'a Output,
+}
+
+/// What a thread works in.
+#[derive(Default)]
+struct Buffers {
+    lstm: Scratch,
+    sums: Vec<f32>,
+}
+
+impl Engine for Native {
+    fn report(&self) -> &Report {
+        &self.report
+    }
+
+    fn emissions(&self, batch: &Batch, head: Head) -> Result<Vec<Vec<f32>>> {
+        check(&self.manifest, batch, head)?;
+        let output =
+            self.network.output(head).ok_or_else(|| Error::new(ErrorKind::Argument, "no such output layer"))?;
+        let threads = self.report.threads;
+        let features = self.encoder.encode(batch, threads);
+        let task = Task { batch, features: &features, output };
+        // The longest first: sentences of like length run together, and the last work handed out is the least.
+        let mut order: Vec<usize> = (0..batch.sentences.len()).collect();
+        order.sort_by_key(|&sentence| std::cmp::Reverse(batch.sentences[sentence].len()));
+        // Each group is two pieces of work, one a direction: smaller groups where threads would have none.
+        let size = order.len().div_ceil(threads.div_ceil(2)).clamp(1, GROUP);
+        let groups: Vec<&[usize]> = order.chunks(size).collect();
+        let joined: Vec<Joined> = groups.iter().map(|_| Joined::default()).collect();
+        in_parallel(threads, 2 * groups.len(), Buffers::default, |piece, buffers| {
+            let (group, backward) = (piece / 2, piece % 2 == 1);
+            let half = self.half(backward, &task, groups[group], buffers);
+            joined[group].add(half, |a, b| output.combine(a, b));
+        });
+        let mut results = vec![Vec::new(); batch.sentences.len()];
+        for (group, joined) in groups.iter().zip(joined) {
+            for (&sentence, emissions) in group.iter().zip(joined.into_result()) {
+                results[sentence] = emissions;
+            }
+        }
+        Ok(results)
+    }
+}
+
+/// What the kernels were dispatched to, for the report.
+fn instruction_set() -> &'static str {
+    match crate::kernels::vector_bits() {
+        512 => "512-bit vectors",
+        256 => "256-bit vectors",
+        128 => "128-bit vectors",
+        _ => "no vector instructions beyond the processor's baseline",
+    }
+}

@@ -55,6 +55,15 @@ impl Matrix {
     }
 }
 
+/// Weights as a bundle holds them.
+#[derive(Debug, Clone, Copy)]
+pub struct Affine<'a> {
+    /// `[outputs, inputs]`.
+    pub weights: &'a [f32],
+    /// `[outputs]`.
+    pub bias: &'a [f32],
+}
+
 /// A matrix and what is added to each row's product.
 #[derive(Debug, Clone)]
 pub struct Dense {

@@ -37,7 +37,7 @@ pub struct Place {
 }
 
 impl Direction {
-    /// Packs `input` `[4 hidden, inputs]`, `recurrent` `[4 hidden, hidden]` and `bias` `[8 hidden]` (input biases, then
+    /// Packs `input` `[4 hidden, inputs]`, `inputs` and `hidden` at least 1, `recurrent` `[4 hidden, hidden]` and `bias` `[8 hidden]` (input biases, then
     /// recurrent biases); gate order i, o, f, c. `reverse` runs from the last token to the first.
     ///
     /// Panics where a slice has another length.
@@ -71,43 +71,41 @@ impl Direction {
     }
 
     /// Runs sequences of the given `lengths`, the longest first, in lock-step. `fill` writes the input row of a token;
-    /// `emit` is given runs of tokens with their hidden states, `[places, width]`. Memory does not grow with the lengths.
+    /// `emit` is given runs of tokens with their hidden states, `[places, width]`. `scratch` holds what the run works
+    /// in: its size does not grow with the lengths.
     ///
     /// Panics where the lengths are not in descending order.
     pub fn run(
         &self,
         lengths: &[usize],
+        scratch: &mut Scratch,
         mut fill: impl FnMut(Place, &mut [f32]),
         mut emit: impl FnMut(&[Place], &[f32]),
     ) {
         assert!(lengths.is_sorted_by(|a, b| a >= b), "the longest sequence comes first");
-        let mut active = lengths.iter().filter(|&&length| length > 0).count();
         let (inputs, width) = (self.inputs(), self.units);
-        let rows = BLOCK.max(active);
-        let mut places = Vec::with_capacity(rows);
-        let mut x = vec![0.0; rows * inputs];
-        let mut gates = vec![0.0; rows * 4 * width];
-        let mut hidden = vec![0.0; rows * width];
-        let mut state = State { cells: vec![0.0; active * width], hidden: vec![0.0; active * width] };
+        let mut active = lengths.partition_point(|&length| length > 0);
+        scratch.start(active * width);
         let mut step = 0;
         while active > 0 {
             // The steps of a block, each with the sequences that are still running.
-            let mut counts = Vec::new();
-            places.clear();
-            while active > 0 && places.len() + active <= rows {
-                places
+            scratch.places.clear();
+            scratch.counts.clear();
+            while active > 0 && scratch.places.len() < BLOCK {
+                scratch
+                    .places
                     .extend((0..active).map(|sequence| Place { sequence, token: self.token(lengths[sequence], step) }));
-                counts.push(active);
+                scratch.counts.push(active);
                 step += 1;
                 active = lengths[..active].partition_point(|&length| length > step);
             }
-            let count = places.len();
-            places.iter().zip(x.chunks_exact_mut(inputs.max(1))).for_each(|(&place, x)| fill(place, x));
-            let gates = &mut gates[..count * 4 * width];
+            scratch.reserve(inputs, width);
+            let Scratch { places, inputs: x, gates, .. } = &mut *scratch;
+            places.iter().zip(x.chunks_exact_mut(inputs)).for_each(|(&place, x)| fill(place, x));
             gates.chunks_exact_mut(4 * width).for_each(|row| row.copy_from_slice(&self.bias));
-            self.input.multiply_add(&x[..count * inputs], inputs, gates);
-            self.recur(&counts, gates, &mut hidden[..count * width], &mut state);
-            emit(&places, &hidden[..count * width]);
+            self.input.multiply_add(x, inputs, gates);
+            self.recur(scratch);
+            emit(&scratch.places, &scratch.states);
         }
     }
 
@@ -116,16 +114,17 @@ impl Direction {
         if self.reverse { length - 1 - step } else { step }
     }
 
-    /// The recurrent part of a block: `counts[s]` rows at step s.
-    fn recur(&self, counts: &[usize], gates: &mut [f32], hidden: &mut [f32], state: &mut State) {
+    /// The recurrent part of a block.
+    fn recur(&self, scratch: &mut Scratch) {
         let width = self.units;
+        let Scratch { counts, gates, states, cells, hidden, .. } = scratch;
         let mut row = 0;
-        for &count in counts {
+        for &count in &*counts {
             let gates = &mut gates[row * 4 * width..][..count * 4 * width];
-            self.recurrent.multiply_add(&state.hidden[..count * width], width, gates);
-            let (cells, next) = (&mut state.cells[..count * width], &mut state.hidden[..count * width]);
-            dispatch(generic::Cell { width, gates, cells, hidden: next });
-            hidden[row * width..][..count * width].copy_from_slice(next);
+            self.recurrent.multiply_add(&hidden[..count * width], width, gates);
+            let (cells, hidden) = (&mut cells[..count * width], &mut hidden[..count * width]);
+            dispatch(generic::Cell { width, gates, cells, hidden });
+            states[row * width..][..count * width].copy_from_slice(hidden);
             row += count;
         }
     }
@@ -136,10 +135,41 @@ impl Direction {
     }
 }
 
-/// What passes from one step to the next, `[sequences, width]`.
-struct State {
+/// What a run works in; reused, it saves allocations.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// The tokens of a block, step by step.
+    places: Vec<Place>,
+    /// How many of them each step has.
+    counts: Vec<usize>,
+    /// `[places, inputs]`.
+    inputs: Vec<f32>,
+    /// `[places, 4 * width]`.
+    gates: Vec<f32>,
+    /// `[places, width]`: hidden states of the block.
+    states: Vec<f32>,
+    /// `[sequences, width]`: what passes from one step to the next.
     cells: Vec<f32>,
+    /// `[sequences, width]`.
     hidden: Vec<f32>,
+}
+
+impl Scratch {
+    /// Zero initial states.
+    fn start(&mut self, size: usize) {
+        for state in [&mut self.cells, &mut self.hidden] {
+            state.clear();
+            state.resize(size, 0.0);
+        }
+    }
+
+    /// Room for the block's rows.
+    fn reserve(&mut self, inputs: usize, width: usize) {
+        let rows = self.places.len();
+        self.inputs.resize(rows * inputs, 0.0);
+        self.gates.resize(rows * 4 * width, 0.0);
+        self.states.resize(rows * width, 0.0);
+    }
 }
 
 #[cfg(test)]
@@ -180,11 +210,13 @@ mod tests {
             let direction = Direction::new(inputs, hidden, reverse, &w, &u, &b);
             let lengths = [300, 40, 40, 23, 9, 2, 1, 1, 1, 0];
             let x: Vec<Vec<Vec<f32>>> = lengths.iter().map(|&n| (0..n).map(|_| draw(inputs)).collect()).collect();
-            let run = |chosen: &[usize]| {
+            let mut scratch = Scratch::default();
+            let mut run = |chosen: &[usize]| {
                 let lengths: Vec<usize> = chosen.iter().map(|&s| lengths[s]).collect();
                 let mut states: Vec<Vec<Vec<f32>>> = lengths.iter().map(|&n| vec![Vec::new(); n]).collect();
                 direction.run(
                     &lengths,
+                    &mut scratch,
                     |place, row| row.copy_from_slice(&x[chosen[place.sequence]][place.token]),
                     |places, rows| {
                         for (place, row) in places.iter().zip(rows.chunks_exact(direction.width())) {

@@ -1,0 +1,145 @@
+//! The output layers of a task: universal, language-specific, and the gate between them.
+//!
+//! y = g * ys + (1 - g) * yu, g = sigmoid(Wg h + bg), elementwise; without a specific layer y = yu. h = [fw ; bw] is
+//! never put together: each direction adds up its half, and [`Output::combine`] joins the two sums.
+
+use super::activation::sigmoid;
+use super::dense::{Affine, Matrix};
+use super::simd::{dispatch, fused};
+use pulp::{Simd, WithSimd};
+
+/// The packed layers.
+#[derive(Debug, Clone)]
+pub struct Output {
+    labels: usize,
+    specific: bool,
+    /// Forward half, backward half; columns universal, specific, gate.
+    halves: [Matrix; 2],
+    bias: Vec<f32>,
+}
+
+impl Output {
+    /// Packs layers over `2 * hidden` inputs; `specific` is the language-specific layer and its gate.
+    ///
+    /// Panics where a slice has another length.
+    pub fn new(labels: usize, hidden: usize, universal: Affine, specific: Option<(Affine, Affine)>) -> Self {
+        let layers: Vec<Affine> =
+            [universal].into_iter().chain(specific.into_iter().flat_map(|(s, g)| [s, g])).collect();
+        for layer in &layers {
+            assert_eq!((layer.weights.len(), layer.bias.len()), (labels * 2 * hidden, labels));
+        }
+        let columns = labels * layers.len();
+        let half = |first: usize| {
+            Matrix::new(columns, hidden, |column, input| {
+                layers[column / labels].weights[column % labels * 2 * hidden + first + input]
+            })
+        };
+        let halves = [half(0), half(hidden)];
+        let mut bias: Vec<f32> = layers.iter().flat_map(|layer| layer.bias).copied().collect();
+        bias.resize(halves[0].width(), 0.0);
+        Self { labels, specific: specific.is_some(), halves, bias }
+    }
+
+    /// Number of labels.
+    pub fn labels(&self) -> usize {
+        self.labels
+    }
+
+    /// Columns of a row of sums, padding included.
+    pub fn width(&self) -> usize {
+        self.bias.len()
+    }
+
+    /// Columns of a row of sums that [`Output::combine`] reads.
+    pub fn columns(&self) -> usize {
+        if self.specific { 3 * self.labels } else { self.labels }
+    }
+
+    /// Writes one direction's part of the sums, `[rows, width]`, of states `[rows, stride]`.
+    pub fn sum(&self, backward: bool, states: &[f32], stride: usize, sums: &mut [f32]) {
+        if backward {
+            sums.fill(0.0);
+        } else {
+            sums.chunks_exact_mut(self.width()).for_each(|row| row.copy_from_slice(&self.bias));
+        }
+        self.halves[usize::from(backward)].multiply_add(states, stride, sums);
+    }
+
+    /// Emissions `[rows, labels]` of both directions' sums, each `[rows, columns]`.
+    pub fn combine(&self, forward: &[f32], backward: &[f32]) -> Vec<f32> {
+        let columns = self.columns();
+        let mut emissions = vec![0.0; forward.len() / columns.max(1) * self.labels];
+        dispatch(Combine { layer: self, forward, backward, emissions: &mut emissions });
+        emissions
+    }
+}
+
+struct Combine<'a> {
+    layer: &'a Output,
+    forward: &'a [f32],
+    backward: &'a [f32],
+    emissions: &'a mut [f32],
+}
+
+impl WithSimd for Combine<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { layer, forward, backward, emissions } = self;
+        let (labels, columns) = (layer.labels, layer.columns());
+        if labels == 0 {
+            return;
+        }
+        let rows = forward.chunks_exact(columns).zip(backward.chunks_exact(columns));
+        for (y, (a, b)) in emissions.chunks_exact_mut(labels).zip(rows) {
+            y.iter_mut().zip(a).zip(b).for_each(|((y, a), b)| *y = a + b);
+            if layer.specific {
+                for k in 0..labels {
+                    let specific = a[labels + k] + b[labels + k];
+                    let gate = sigmoid::<S>(a[2 * labels + k] + b[2 * labels + k]);
+                    y[k] = fused::<S>(gate, specific - y[k], y[k]);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    #[test]
+    fn layers_equal_their_formula() {
+        let mut rng = ChaCha8Rng::seed_from_u64(13);
+        for (labels, hidden, specific) in [(1, 1, true), (9, 12, false), (17, 33, true)] {
+            let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() * 2.0 - 1.0).collect() };
+            let weights: [Vec<f32>; 3] = std::array::from_fn(|_| draw(labels * 2 * hidden));
+            let biases: [Vec<f32>; 3] = std::array::from_fn(|_| draw(labels));
+            let [universal, own, gate] = std::array::from_fn(|i| Affine { weights: &weights[i], bias: &biases[i] });
+            let layer = Output::new(labels, hidden, universal, specific.then_some((own, gate)));
+            let (rows, stride) = (4, hidden + 3);
+            let halves = [draw(rows * stride), draw(rows * stride)];
+            let sums = [false, true].map(|backward| {
+                let mut sums = vec![0.0; rows * layer.width()];
+                layer.sum(backward, &halves[usize::from(backward)], stride, &mut sums);
+                sums.chunks(layer.width()).flat_map(|row| row[..layer.columns()].to_vec()).collect::<Vec<_>>()
+            });
+            let emissions = layer.combine(&sums[0], &sums[1]);
+            for row in 0..rows {
+                let state = |i: usize| f64::from(halves[i / hidden][row * stride + i % hidden]);
+                for k in 0..labels {
+                    let affine = |layer: Affine| -> f64 {
+                        let term = |i: usize| f64::from(layer.weights[k * 2 * hidden + i]) * state(i);
+                        f64::from(layer.bias[k]) + (0..2 * hidden).map(term).sum::<f64>()
+                    };
+                    let g = if specific { 1.0 / (1.0 + (-affine(gate)).exp()) } else { 0.0 };
+                    let expected = g * affine(own) + (1.0 - g) * affine(universal);
+                    assert!((f64::from(emissions[row * labels + k]) - expected).abs() < 2e-5);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The native engine against the formulas in double precision, and its independence of batches and threads.
+
+mod common;
+
+use common::{Sizes, random_batch, random_contents};
+use libmtl::bundle::manifest::{Activation, Architecture};
+use libmtl::bundle::{Bundle, Contents, write};
+use libmtl::engine::native::Native;
+use libmtl::engine::{Batch, Engine, Head, WordType};
+use rand::{RngExt, SeedableRng, seq::SliceRandom};
+use rand_chacha::ChaCha8Rng;
+use tempfile::TempDir;
+
+fn seed() -> u64 {
+    let seed = std::env::var("MTL_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
+    println!("MTL_TEST_SEED={seed}");
+    seed
+}
+
+fn open(contents: &Contents) -> (TempDir, Bundle) {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), contents).unwrap();
+    let bundle = Bundle::open(dir.path()).unwrap();
+    (dir, bundle)
+}
+
+/// The forward pass, slowly, straight from the formulas: vectors of doubles, no padding, no sharing.
+struct Reference<'a>(&'a Contents);
+
+type Vector = Vec<f64>;
+
+impl Reference<'_> {
+    fn tensor(&self, name: &str) -> Vector {
+        self.0.tensors[name].data.iter().map(|value| value.to_f64()).collect()
+    }
+
+    /// `weights[block] v + bias[block]` of a stack of matrices.
+    fn affine(&self, layer: &str, block: usize, v: &[f64]) -> Vector {
+        let (weights, bias) = (self.tensor(&format!("{layer}.weight")), self.tensor(&format!("{layer}.bias")));
+        let outputs = weights.len() / v.len();
+        let rows = *self.0.tensors[&format!("{layer}.bias")].shape.last().unwrap();
+        assert_eq!(outputs % rows, 0);
+        let row = |r: usize| -> f64 {
+            weights[r * v.len()..][..v.len()].iter().zip(v).map(|(w, x)| w * x).sum::<f64>() + bias[r]
+        };
+        (block * rows..(block + 1) * rows).map(row).collect()
+    }
+
+    fn characters(&self, chars: &[u32]) -> Vector {
+        let a: &Architecture = &self.0.manifest.architecture;
+        let table = self.tensor("char.embedding");
+        let mut rows: Vec<usize> = chars.iter().map(|&c| c as usize).collect();
+        rows.resize(chars.len().max(*a.char_widths.iter().max().unwrap()), 0);
+        let mut z = Vec::new();
+        for &width in &a.char_widths {
+            let weight = self.tensor(&format!("char.conv.{width}.weight"));
+            let bias = self.tensor(&format!("char.conv.{width}.bias"));
+            for f in 0..a.char_filters {
+                let term = |p: usize, d: usize, j: usize| {
+                    weight[(f * a.char_dim + d) * width + j] * table[rows[p + j] * a.char_dim + d]
+                };
+                let response = |p: usize| -> f64 {
+                    let all = (0..a.char_dim).flat_map(|d| (0..width).map(move |j| (d, j)));
+                    (bias[f] + all.map(|(d, j)| term(p, d, j)).sum::<f64>()).max(0.0)
+                };
+                z.push((0..=rows.len() - width).map(response).fold(0.0, f64::max));
+            }
+        }
+        for layer in 0..a.highway_layers {
+            let f = |x: f64| match a.highway_activation {
+                Activation::Relu => x.max(0.0),
+                Activation::Selu if x > 0.0 => 1.050_700_987_355_480_5 * x,
+                Activation::Selu => 1.050_700_987_355_480_5 * 1.673_263_242_354_377_2 * x.exp_m1(),
+            };
+            let t = self.affine(&format!("highway.{layer}.transform"), 0, &z);
+            let g = self.affine(&format!("highway.{layer}.gate"), 0, &z);
+            z = (0..z.len()).map(|k| sigmoid(g[k]) * f(t[k]) + (1.0 - sigmoid(g[k])) * z[k]).collect();
+        }
+        z
+    }
+
+    /// States in the order of `inputs`, which is that of processing.
+    fn lstm(&self, direction: usize, inputs: &[&Vector]) -> Vec<Vector> {
+        let (wx, wh, b) = (self.tensor("lstm.weight_ih"), self.tensor("lstm.weight_hh"), self.tensor("lstm.bias"));
+        let n = self.0.manifest.architecture.hidden;
+        let (mut h, mut c, mut states) = (vec![0.0; n], vec![0.0; n], Vec::new());
+        for x in inputs {
+            let gate = |g: usize, k: usize| -> f64 {
+                let row = direction * 4 * n + g * n + k;
+                let dot = |w: &[f64], v: &[f64]| -> f64 {
+                    w[row * v.len()..][..v.len()].iter().zip(v).map(|(w, v)| w * v).sum()
+                };
+                let biases = &b[direction * 8 * n..];
+                dot(&wx, x) + dot(&wh, &h) + biases[g * n + k] + biases[(4 + g) * n + k]
+            };
+            let gates: Vec<[f64; 4]> = (0..n).map(|k| [0, 1, 2, 3].map(|g| gate(g, k))).collect();
+            for (k, [i, o, f, g]) in gates.into_iter().enumerate() {
+                c[k] = sigmoid(f) * c[k] + sigmoid(i) * g.tanh();
+                h[k] = sigmoid(o) * c[k].tanh();
+            }
+            states.push(h.clone());
+        }
+        states
+    }
+
+    fn emissions(&self, batch: &Batch, sentence: &[u32], head: Head) -> Vector {
+        let a = &self.0.manifest.architecture;
+        let (table, task) = (self.tensor("word.embedding"), &self.0.manifest.tasks[head.task]);
+        let input = |word: &WordType| -> Vector {
+            let vector = &table[word.row as usize * a.word_dim..][..a.word_dim];
+            [vector, &self.characters(&word.chars)].concat()
+        };
+        let x: Vec<Vector> = sentence.iter().map(|&word| input(&batch.words[word as usize])).collect();
+        let forward = self.lstm(0, &x.iter().collect::<Vec<_>>());
+        let mut backward = self.lstm(1, &x.iter().rev().collect::<Vec<_>>());
+        backward.reverse();
+        let layer = |part: &str, block: usize, h: &[f64]| self.affine(&format!("task.{}.{part}", task.name), block, h);
+        let row = |(fw, bw): (&Vector, &Vector)| -> Vector {
+            let h = [&fw[..], bw].concat();
+            let yu = layer("universal", 0, &h);
+            let Some(language) = head.language.filter(|_| a.specific_layers) else { return yu };
+            let (ys, g) = (layer("specific", language, &h), layer("gate", language, &h));
+            (0..yu.len()).map(|k| sigmoid(g[k]) * ys[k] + (1.0 - sigmoid(g[k])) * yu[k]).collect()
+        };
+        forward.iter().zip(&backward).flat_map(row).collect()
+    }
+}
+
+fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// A random architecture with all its oddities.
+fn random_sizes(rng: &mut ChaCha8Rng) -> Sizes {
+    let hidden = rng.random_range(1..=64);
+    let widths = [vec![2, 3, 4], vec![1], vec![5, 2], vec![3, 4, 2, 1]];
+    Sizes {
+        word_dim: rng.random_range(1..=33),
+        char_dim: rng.random_range(1..=17),
+        char_widths: widths[rng.random_range(0..widths.len())].clone(),
+        char_filters: rng.random_range(1..=21),
+        highway_layers: rng.random_range(0..=2),
+        highway_activation: if rng.random() { Activation::Relu } else { Activation::Selu },
+        hidden,
+        specific_layers: rng.random(),
+        // Larger recurrent weights make the network chaotic: any rounding would grow with the length.
+        scale: 1.0 / (hidden as f32).sqrt().max(2.5),
+        ..Sizes::default()
+    }
+}
+
+/// Every task with each of its languages and without.
+fn heads(bundle: &Bundle) -> Vec<Head> {
+    let tasks = bundle.manifest().tasks.iter().enumerate();
+    let languages = |count: usize| [None].into_iter().chain((0..count).map(Some));
+    tasks.flat_map(|(task, t)| languages(t.languages.len()).map(move |language| Head { task, language })).collect()
+}
+
+/// Emissions are within 2e-5 (1 + |y|) of the formulas in double precision.
+#[test]
+fn emissions_equal_the_formulas() {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed());
+    let mut worst = 0f64;
+    for _ in 0..12 {
+        let contents = random_contents(rng.random(), &random_sizes(&mut rng));
+        let (_dir, bundle) = open(&contents);
+        let native = Native::open(&bundle, 1).unwrap();
+        let batch = random_batch(rng.random(), &bundle, &[1, 13, 2, 5, 3, 8, 1, 4, 40]);
+        let reference = Reference(&contents);
+        for head in heads(&bundle) {
+            let found = native.emissions(&batch, head).unwrap();
+            for (sentence, found) in batch.sentences.iter().zip(found) {
+                let expected = reference.emissions(&batch, sentence, head);
+                assert_eq!(found.len(), expected.len());
+                for (a, b) in found.iter().zip(expected) {
+                    worst = worst.max((f64::from(*a) - b).abs() / (1.0 + b.abs()));
+                }
+            }
+        }
+    }
+    println!("largest error {worst:.1e}");
+    assert!(worst < 2e-5, "error {worst:.1e}");
+}
+
+/// Bit for bit: each sentence alone, in shuffled batches, on any number of threads.
+#[test]
+fn emissions_depend_on_the_sentence_alone() {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed());
+    for hidden in [1, 9, 64, 171] {
+        let sizes = Sizes { hidden, word_dim: 21, char_filters: 10, ..Sizes::default() };
+        let (_dir, bundle) = open(&random_contents(rng.random(), &sizes));
+        let lengths: Vec<usize> = (0..37).map(|_| rng.random_range(1..=40)).chain([300, 1, 1]).collect();
+        let batch = random_batch(rng.random(), &bundle, &lengths);
+        let engines = [1, 2, 3, 16].map(|threads| Native::open(&bundle, threads).unwrap());
+        for head in heads(&bundle) {
+            let alone: Vec<Vec<u32>> = (batch.sentences.iter())
+                .flat_map(|sentence| {
+                    // Alone among the sentences, and among the words.
+                    let words = sentence.iter().map(|&word| batch.words[word as usize].clone()).collect();
+                    let single = Batch { words, sentences: vec![(0..sentence.len() as u32).collect()] };
+                    bits(engines[0].emissions(&single, head).unwrap())
+                })
+                .collect();
+            for native in &engines {
+                let mut order: Vec<usize> = (0..lengths.len()).collect();
+                order.shuffle(&mut rng);
+                order.truncate(rng.random_range(1..=lengths.len()));
+                let sentences = order.iter().map(|&sentence| batch.sentences[sentence].clone()).collect();
+                let shuffled = Batch { words: batch.words.clone(), sentences };
+                let found = bits(native.emissions(&shuffled, head).unwrap());
+                assert!(order.iter().zip(found).all(|(&sentence, found)| alone[sentence] == found), "hidden {hidden}");
+            }
+        }
+    }
+}
+
+fn bits(emissions: Vec<Vec<f32>>) -> Vec<Vec<u32>> {
+    emissions.iter().map(|sentence| sentence.iter().map(|value| value.to_bits()).collect()).collect()
+}
+
+#[test]
+fn very_long_sentences_and_tokens_work() {
+    let (_dir, bundle) = open(&random_contents(seed(), &Sizes::default()));
+    let native = Native::open(&bundle, 2).unwrap();
+    let head = Head { task: 0, language: Some(0) };
+    let short = WordType { row: 3, chars: vec![4, 5] };
+    let long = WordType { row: 0, chars: (0..10_000_000).map(|i| 1 + i % 7).collect() };
+    let batch = Batch { words: vec![short, long], sentences: vec![vec![1], vec![0; 100_000]] };
+    let found = native.emissions(&batch, head).unwrap();
+    let labels = bundle.manifest().tasks[0].labels.len();
+    assert_eq!((found[0].len(), found[1].len()), (labels, 100_000 * labels));
+    assert!(found.iter().flatten().all(|y| y.is_finite()));
+}
+
+#[test]
+fn what_the_network_cannot_compute_is_an_error() {
+    let (_dir, bundle) = open(&random_contents(1, &Sizes::default()));
+    let native = Native::open(&bundle, 1).unwrap();
+    let word = |row, char| WordType { row, chars: vec![char] };
+    let batch = |word, sentence: Vec<u32>| Batch { words: vec![word], sentences: vec![sentence] };
+    let head = Head { task: 0, language: None };
+    let wrong = [
+        (batch(word(u32::MAX, 1), vec![0]), head),
+        (batch(word(0, u32::MAX), vec![0]), head),
+        (batch(word(0, 1), vec![1]), head),
+        (batch(word(0, 1), vec![0]), Head { task: 9, language: None }),
+        (batch(word(0, 1), vec![0]), Head { task: 0, language: Some(99) }),
+    ];
+    for (batch, head) in wrong {
+        assert_eq!(native.emissions(&batch, head).unwrap_err().kind(), libmtl::ErrorKind::Argument);
+    }
+    assert!(native.emissions(&Batch::default(), head).unwrap().is_empty());
+    let spelt_with_nothing = WordType { row: 0, chars: Vec::new() };
+    assert_eq!(native.emissions(&batch(spelt_with_nothing, vec![0]), head).unwrap().len(), 1);
+}
+
+#[test]
+fn the_report_says_what_runs() {
+    let (_dir, bundle) = open(&random_contents(1, &Sizes::default()));
+    let native = Native::open(&bundle, 0).unwrap();
+    let report = native.report();
+    assert_eq!((report.engine.as_str(), report.threads), ("native", 1));
+    assert!(report.providers.len() == 1 && report.providers[0].used);
+}
