@@ -142,8 +142,8 @@ pub struct VocabularySettings {
     pub min_count: usize,
     /// At most so many words of a vector table beyond the corpus, in file order.
     pub max_vector_words: Option<usize>,
-    /// At most so many words per language, the most frequent first.
-    pub max_words: Option<usize>,
+    /// At most so many words of a language, the most frequent first; `default` stands for languages not named.
+    pub max_words: BTreeMap<String, usize>,
     /// Lower-case words for the word table (characters keep their case).
     pub lowercase: bool,
     /// Chance that a training word seen once, and without a vector, is read as the unknown word.
@@ -156,7 +156,7 @@ impl Default for VocabularySettings {
             policy: Policy::All,
             min_count: 1,
             max_vector_words: None,
-            max_words: None,
+            max_words: BTreeMap::new(),
             lowercase: false,
             unknown_rate: 0.0,
         }
@@ -184,6 +184,9 @@ pub struct Vectors {
     /// Multiplies every vector.
     #[serde(default = "unit")]
     pub scale: f32,
+    /// Projects wider vectors onto their `word_dim` principal directions.
+    #[serde(default)]
+    pub reduce: bool,
     /// Licence, for the bundle's manifest.
     #[serde(default)]
     pub licence: Option<String>,

@@ -1,9 +1,9 @@
 //! Annotated sentences of the tasks, as ids.
 
+use crate::Result;
 use crate::config::{Config, Format, Source, TaskSettings};
 use crate::error::fail;
 use crate::random;
-use crate::Result;
 use libmtl::text::readers::{self, ConllOptions, Separator};
 use libmtl::text::scheme::{self, Scheme};
 use rand::seq::SliceRandom;

@@ -60,13 +60,8 @@ pub fn export(run: &mut Run, seed: u64, request: &Request) -> Result<Manifest> {
         training: Training { command: request.command.clone(), commit: request.commit.clone(), seed },
     };
     let golden = golden(run)?;
-    let contents = Contents {
-        manifest,
-        tensors,
-        words: run.lexicon.words.clone(),
-        chars: run.lexicon.chars.clone(),
-        golden,
-    };
+    let contents =
+        Contents { manifest, tensors, words: run.lexicon.words.clone(), chars: run.lexicon.chars.clone(), golden };
     libmtl::bundle::write(request.output, &contents)
 }
 
@@ -165,7 +160,9 @@ fn tensors(run: &Run) -> BTreeMap<String, Weights> {
         let (shape, values) = values(name);
         insert(name.clone(), shape, &values);
     }
-    for (bundle, parts) in [("weight_ih", &["weight_ih"][..]), ("weight_hh", &["weight_hh"]), ("bias", &["bias_ih", "bias_hh"])] {
+    for (bundle, parts) in
+        [("weight_ih", &["weight_ih"][..]), ("weight_hh", &["weight_hh"]), ("bias", &["bias_ih", "bias_hh"])]
+    {
         let mut all = Vec::new();
         let mut width = None;
         for direction in ["fw", "bw"] {
@@ -292,8 +289,11 @@ fn golden(run: &mut Run) -> Result<Vec<GoldenCase>> {
     let mut cases = Vec::new();
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let (language, sentence) = line.split_once('\t').ok_or_else(|| {
-            fail("a golden sentence is `language<TAB>tokens separated by blanks`")
-                .at(format!("{}: line {}", path.display(), number + 1))
+            fail("a golden sentence is `language<TAB>tokens separated by blanks`").at(format!(
+                "{}: line {}",
+                path.display(),
+                number + 1
+            ))
         })?;
         let tokens: Vec<String> = sentence.split_whitespace().map(str::to_string).collect();
         for index in 0..run.model.tasks.len() {

@@ -6,6 +6,8 @@ mod curves;
 mod data;
 mod error;
 mod export;
+#[cfg(test)]
+mod fixture;
 mod model;
 mod optimizer;
 mod random;
@@ -20,11 +22,14 @@ use config::Config;
 use libmtl::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use train::Run;
 
 /// The library's result type.
 pub type Result<T> = libmtl::Result<T>;
+
+/// Set by Ctrl-C: the run saves a checkpoint and stops; a second Ctrl-C ends it at once.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 #[derive(Parser)]
 #[command(version, about = "Train, evaluate and export libmtl models")]
@@ -99,7 +104,7 @@ impl RunArguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let handler = || {
-        if train::INTERRUPTED.swap(true, Ordering::Relaxed) {
+        if INTERRUPTED.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
     };
@@ -122,7 +127,7 @@ fn run(command: Command) -> Result<()> {
             let seeds = if seed.is_empty() { config.seeds.clone() } else { seed };
             for seed in seeds {
                 let folder = run_folder(&output, &config.name, seed);
-                let result = Run::new(config.clone(), seed, &folder)?.train()?;
+                let result = Run::new(config.clone(), seed, &folder)?.train(|_| INTERRUPTED.load(Ordering::Relaxed))?;
                 print_json(&result)?;
             }
             summary::write(&output.join(&config.name))

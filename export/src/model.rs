@@ -74,7 +74,12 @@ pub struct Step {
 
 impl Batch {
     /// Packs `sentences`; `unknown` is the rate at which rare words are read as the unknown word.
-    pub fn new(sentences: &[&Encoded], entries: &[Entry], widest: usize, unknown: Option<(f64, &mut ChaCha8Rng)>) -> Self {
+    pub fn new(
+        sentences: &[&Encoded],
+        entries: &[Entry],
+        widest: usize,
+        unknown: Option<(f64, &mut ChaCha8Rng)>,
+    ) -> Self {
         let lengths: Vec<usize> = sentences.iter().map(|s| s.words.len()).collect();
         let time = lengths.iter().copied().max().unwrap_or(0);
         let mut types: Vec<u32> = sentences.iter().flat_map(|s| s.words.iter().copied()).collect();
@@ -137,24 +142,33 @@ impl Model {
     pub fn new(config: &Config, lexicon: &Lexicon, words: &[f32], seed: u64, trained: &[bool]) -> Self {
         tch::manual_seed(seed as i64);
         let m = &config.model;
-        let tasks: Vec<Task> = config.tasks.iter().zip(trained).map(|(t, &trained)| {
-            let kind = lexicon.type_of(&t.name);
-            let own = |shared: bool| if shared { String::new() } else { format!("own.{}.{}.", t.name, t.language) };
-            Task {
-                key: t.key(),
-                name: t.name.clone(),
-                language: t.language.clone(),
-                kind,
-                labels: lexicon.types[kind].labels.len(),
-                trained,
-                char_scope: own(config.sharing.characters),
-                lstm_scope: own(config.sharing.lstm),
-            }
-        }).collect();
-        let constraints = lexicon.types.iter().map(|kind| {
-            let scheme = config.tasks.iter().find(|t| t.name == kind.name).map_or(Scheme::Plain, |t| t.scheme);
-            (m.constraints != Constraints::Off).then(|| crf::Constraints::from_labels(&kind.labels, scheme))
-        }).collect();
+        let tasks: Vec<Task> = config
+            .tasks
+            .iter()
+            .zip(trained)
+            .map(|(t, &trained)| {
+                let kind = lexicon.type_of(&t.name);
+                let own = |shared: bool| if shared { String::new() } else { format!("own.{}.{}.", t.name, t.language) };
+                Task {
+                    key: t.key(),
+                    name: t.name.clone(),
+                    language: t.language.clone(),
+                    kind,
+                    labels: lexicon.types[kind].labels.len(),
+                    trained,
+                    char_scope: own(config.sharing.characters),
+                    lstm_scope: own(config.sharing.lstm),
+                }
+            })
+            .collect();
+        let constraints = lexicon
+            .types
+            .iter()
+            .map(|kind| {
+                let scheme = config.tasks.iter().find(|t| t.name == kind.name).map_or(Scheme::Plain, |t| t.scheme);
+                (m.constraints != Constraints::Off).then(|| crf::Constraints::from_labels(&kind.labels, scheme))
+            })
+            .collect();
         let rows = (words.len() / m.word_dim) as i64;
         let words = Tensor::from_slice(words).view([rows, m.word_dim as i64]);
         let mut model = Self { parameters: BTreeMap::new(), words, tasks, constraints, settings: m.clone() };
@@ -318,9 +332,8 @@ impl Model {
 
     /// Universal layer, and gated with the language's own (Lin 2018, eq. 5 to 7).
     fn head(&self, task: &Task, h: &Tensor) -> Tensor {
-        let linear = |name: String| {
-            h.linear(self.get(&format!("{name}.weight")), Some(self.get(&format!("{name}.bias"))))
-        };
+        let linear =
+            |name: String| h.linear(self.get(&format!("{name}.weight")), Some(self.get(&format!("{name}.bias"))));
         let universal = linear(format!("task.{}.universal", task.name));
         if !self.settings.specific_layers || !task.trained {
             return universal;
@@ -343,27 +356,36 @@ impl Model {
             weight.permute([1, 2, 0]).reshape([-1, w as i64 * filters])
         });
         let products = embedding.matmul(&Tensor::cat(&weights.collect::<Vec<_>>(), 1));
-        let parts: Vec<Tensor> = batch.characters.iter().map(|group| {
-            let (n, width) = (group.lengths.len() as i64, group.width as i64);
-            let ids = Tensor::from_slice(&group.ids).view([n, width]);
-            let looked_up = Tensor::embedding(&products, &ids, 0, false, false);
-            let lengths = Tensor::from_slice(&group.lengths).view([n, 1]);
-            let mut offset = 0;
-            let maxima: Vec<Tensor> = self.settings.char_widths.iter().map(|&w| {
-                let w = w as i64;
-                let windows = width - w + 1;
-                let terms = (0..w).map(|j| {
-                    looked_up.narrow(1, j, windows).narrow(2, offset + j * filters, filters)
-                });
-                let sum = terms.map(|t| t.shallow_clone()).reduce(|a, b| a + b).expect("widths are at least 1");
-                offset += w * filters;
-                let bias = self.get(&format!("{scope}char.conv.{w}.bias"));
-                // Windows past max(length, widest) exist only because of longer neighbours: they must not count.
-                let valid = (Tensor::arange(windows, (Kind::Int64, Device::Cpu)) + w).less_equal_tensor(&lengths);
-                ((sum + bias).relu() * valid.unsqueeze(2)).amax(1, false)
-            }).collect();
-            Tensor::cat(&maxima, 1)
-        }).collect();
+        let parts: Vec<Tensor> = batch
+            .characters
+            .iter()
+            .map(|group| {
+                let (n, width) = (group.lengths.len() as i64, group.width as i64);
+                let ids = Tensor::from_slice(&group.ids).view([n, width]);
+                let looked_up = Tensor::embedding(&products, &ids, 0, false, false);
+                let lengths = Tensor::from_slice(&group.lengths).view([n, 1]);
+                let mut offset = 0;
+                let maxima: Vec<Tensor> = self
+                    .settings
+                    .char_widths
+                    .iter()
+                    .map(|&w| {
+                        let w = w as i64;
+                        let windows = width - w + 1;
+                        let terms =
+                            (0..w).map(|j| looked_up.narrow(1, j, windows).narrow(2, offset + j * filters, filters));
+                        let sum = terms.map(|t| t.shallow_clone()).reduce(|a, b| a + b).expect("widths are at least 1");
+                        offset += w * filters;
+                        let bias = self.get(&format!("{scope}char.conv.{w}.bias"));
+                        // Windows past max(length, widest) exist only because of longer neighbours: they must not count.
+                        let valid =
+                            (Tensor::arange(windows, (Kind::Int64, Device::Cpu)) + w).less_equal_tensor(&lengths);
+                        ((sum + bias).relu() * valid.unsqueeze(2)).amax(1, false)
+                    })
+                    .collect();
+                Tensor::cat(&maxima, 1)
+            })
+            .collect();
         let mut z = Tensor::cat(&parts, 0);
         for layer in 0..self.settings.highway_layers {
             let linear = |part: &str| {
@@ -396,3 +418,7 @@ pub fn flat(tensor: &Tensor) -> Vec<f32> {
     tensor.copy_data(&mut out, tensor.numel());
     out
 }
+
+#[cfg(test)]
+#[path = "model_tests.rs"]
+mod tests;

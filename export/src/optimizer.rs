@@ -58,7 +58,8 @@ impl Optimizer {
         if self.settings.clip <= 0.0 {
             return 1.0;
         }
-        let square = |g: &Tensor| values(g).chunks(256).map(|c| f64::from(c.iter().map(|x| x * x).sum::<f32>())).sum::<f64>();
+        let square =
+            |g: &Tensor| values(g).chunks(256).map(|c| f64::from(c.iter().map(|x| x * x).sum::<f32>())).sum::<f64>();
         let norm = gradients.map(square).sum::<f64>().sqrt();
         if norm > self.settings.clip { (self.settings.clip / norm) as f32 } else { 1.0 }
     }

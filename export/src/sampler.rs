@@ -30,7 +30,13 @@ impl TaskSampler {
     /// A sampler with these probabilities.
     pub fn new(probabilities: &[f64], seed: u64) -> Self {
         let mut sum = 0.0;
-        let cumulative = probabilities.iter().map(|p| { sum += p; sum }).collect();
+        let cumulative = probabilities
+            .iter()
+            .map(|p| {
+                sum += p;
+                sum
+            })
+            .collect();
         Self { cumulative, seed }
     }
 
@@ -82,5 +88,60 @@ impl SentenceSampler {
         }
         batches.shuffle(&mut rng);
         batches
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    fn mixing(sizes: [usize; 4]) -> Vec<f64> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = fixture::config(folder.path());
+        config.training.target = Some("ner/xx".into());
+        probabilities(&config, &sizes)
+    }
+
+    /// The check values of seeds A.9: target, cross-lingual, cross-task, both (here in the order of the fixture).
+    #[test]
+    fn probabilities_match_the_published_table() {
+        for (target, expected) in [
+            (10, [0.116, 0.436, 0.407, 0.041]),
+            (50, [0.227, 0.381, 0.356, 0.036]),
+            (200, [0.370, 0.310, 0.290, 0.029]),
+            (15_806, [0.839, 0.079, 0.074, 0.007]),
+        ] {
+            let found = mixing([target, 14_041, 12_269, 12_543]);
+            for (f, e) in found.iter().zip(expected) {
+                assert!((f - e).abs() < 6e-4, "N = {target}: {found:?}, not {expected:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn draws_follow_the_probabilities() {
+        let probabilities = mixing([200, 14_041, 12_269, 12_543]);
+        let sampler = TaskSampler::new(&probabilities, 3);
+        let mut counts = [0usize; 4];
+        let draws = 20_000;
+        (0..draws).for_each(|step| counts[sampler.draw(step)] += 1);
+        for (count, p) in counts.iter().zip(&probabilities) {
+            let deviation = (p * (1.0 - p) / draws as f64).sqrt();
+            assert!((*count as f64 / draws as f64 - p).abs() < 4.0 * deviation, "{counts:?} {probabilities:?}");
+        }
+    }
+
+    #[test]
+    fn an_epoch_holds_every_sentence_once_and_fewer_than_a_batch_still_train() {
+        for bucket in [1, 3] {
+            let mut sampler = SentenceSampler::new((0..50).collect(), 8, bucket, 1, "x");
+            for epoch in 0..3 {
+                let mut seen: Vec<usize> = (0..7).flat_map(|i| sampler.batch(epoch * 7 + i).to_vec()).collect();
+                seen.sort_unstable();
+                assert_eq!(seen, (0..50).collect::<Vec<_>>());
+            }
+        }
+        assert_eq!(SentenceSampler::new(vec![3, 4], 19, 1, 1, "x").batch(5).len(), 2);
     }
 }

@@ -40,11 +40,8 @@ pub fn write(folder: &Path) -> Result<()> {
                     let (mean, sd) = mean_and_deviation(&values);
                     Spread { mean, sd, values }
                 };
-                let columns = [
-                    ("f1", of(|s| s.f1)),
-                    ("strict_f1", of(|s| s.strict_f1)),
-                    ("accuracy", of(|s| s.accuracy)),
-                ];
+                let columns =
+                    [("f1", of(|s| s.f1)), ("strict_f1", of(|s| s.strict_f1)), ("accuracy", of(|s| s.accuracy))];
                 (task.clone(), columns.into())
             })
             .collect()

@@ -18,14 +18,10 @@ use libmtl::text::scheme::Scheme;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Sentences per batch when no gradient is needed.
 const PREDICT_BATCH: usize = 64;
-
-/// Set by Ctrl-C: the run saves a checkpoint and stops.
-pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// Scores of one task on one set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -132,8 +128,8 @@ impl Run {
         Ok(Self { config, lexicon, model, data, seed, train, dev, test, folder: folder.to_path_buf() })
     }
 
-    /// Trains to the end, or until interrupted; goes on from the folder's checkpoint when there is one.
-    pub fn train(&mut self) -> Result<RunResult> {
+    /// Trains to the end, or until `stop` says so of the steps done; goes on from the folder's checkpoint if any.
+    pub fn train(&mut self, stop: impl Fn(u64) -> bool) -> Result<RunResult> {
         std::fs::create_dir_all(&self.folder).map_err(|e| libmtl::Error::io(self.folder.display(), e))?;
         let mut optimizer = Optimizer::new(&self.config.optimizer);
         let fresh = Progress {
@@ -155,7 +151,7 @@ impl Run {
             }
             None => fresh,
         };
-        self.steps(&mut progress, &mut optimizer)?;
+        self.steps(&mut progress, &mut optimizer, stop)?;
         checkpoint::load_best(&self.folder, &mut self.model)?;
         let result = RunResult {
             experiment: self.config.name.clone(),
@@ -170,14 +166,19 @@ impl Run {
         Ok(result)
     }
 
-    fn steps(&mut self, progress: &mut Progress, optimizer: &mut Optimizer) -> Result<()> {
+    fn steps(&mut self, progress: &mut Progress, optimizer: &mut Optimizer, stop: impl Fn(u64) -> bool) -> Result<()> {
         let t = self.config.training.clone();
         let sizes: Vec<usize> = self.train.iter().map(Vec::len).collect();
         let tasks = TaskSampler::new(&sampler::probabilities(&self.config, &sizes), self.seed);
-        let mut sentences: Vec<SentenceSampler> = self.train.iter().zip(&self.config.tasks).map(|(set, task)| {
-            let lengths = set.iter().map(|s| s.words.len()).collect();
-            SentenceSampler::new(lengths, t.batch, t.bucket, self.seed, &task.key())
-        }).collect();
+        let mut sentences: Vec<SentenceSampler> = self
+            .train
+            .iter()
+            .zip(&self.config.tasks)
+            .map(|(set, task)| {
+                let lengths = set.iter().map(|s| s.words.len()).collect();
+                SentenceSampler::new(lengths, t.batch, t.bucket, self.seed, &task.key())
+            })
+            .collect();
         let bar = progress_bar(t.steps, &self.config.name, self.seed);
         bar.set_position(progress.step);
         let mut clock = Clock::new();
@@ -209,7 +210,7 @@ impl Run {
             if progress.step % t.evaluate_every == 0 || progress.step == t.steps {
                 self.evaluate(progress, optimizer, rate, &bar, &mut clock)?;
             }
-            if INTERRUPTED.load(Ordering::Relaxed) {
+            if stop(progress.step) {
                 checkpoint::save_last(&self.folder, &self.model, optimizer, progress)?;
                 bar.abandon();
                 return Err(libmtl::Error::new(libmtl::ErrorKind::Interrupted, "interrupted")
@@ -238,7 +239,14 @@ impl Run {
         };
         let loss = self.config.tasks.iter().zip(&progress.loss).filter_map(|(t, l)| l.map(|l| (t.key(), l))).collect();
         let tokens_per_second = clock.restart();
-        progress.curve.push(Point { step: progress.step, learning_rate: rate, loss, dev: main, score, tokens_per_second });
+        progress.curve.push(Point {
+            step: progress.step,
+            learning_rate: rate,
+            loss,
+            dev: main,
+            score,
+            tokens_per_second,
+        });
         if progress.best.is_none_or(|(best, _)| score > best) {
             progress.best = Some((score, progress.step));
             checkpoint::save_best(&self.folder, &self.model)?;
@@ -249,7 +257,11 @@ impl Run {
         checkpoint::save_last(&self.folder, &self.model, optimizer, progress)?;
         curves::write(&self.folder, &self.config.name, &progress.curve)?;
         let line = curves::line(&self.config.name, self.seed, &progress.curve, progress.best);
-        if bar.is_hidden() { eprintln!("{line}") } else { bar.println(line) }
+        if bar.is_hidden() {
+            eprintln!("{line}")
+        } else {
+            bar.println(line)
+        }
         clock.restart();
         Ok(())
     }
@@ -271,15 +283,18 @@ impl Run {
                 let tags: Vec<&str> = path.iter().map(|&l| labels[usize::from(l)].as_str()).collect();
                 counts.add(&gold.tags, &tags);
             }
-            out.insert(task.key(), Scores {
-                sentences: counts.sentences,
-                tokens: counts.tokens,
-                precision: counts.lenient.precision(),
-                recall: counts.lenient.recall(),
-                f1: counts.lenient.f1(),
-                strict_f1: counts.strict.f1(),
-                accuracy: counts.accuracy(),
-            });
+            out.insert(
+                task.key(),
+                Scores {
+                    sentences: counts.sentences,
+                    tokens: counts.tokens,
+                    precision: counts.lenient.precision(),
+                    recall: counts.lenient.recall(),
+                    f1: counts.lenient.f1(),
+                    strict_f1: counts.strict.f1(),
+                    accuracy: counts.accuracy(),
+                },
+            );
         }
         out
     }
@@ -364,4 +379,80 @@ fn progress_bar(steps: u64, name: &str, seed: u64) -> ProgressBar {
     }
     bar.set_prefix(format!("{name} seed {seed}"));
     bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    fn trained(folder: &Path, output: &str, change: impl Fn(&mut Config)) -> Result<RunResult> {
+        let mut config = fixture::config(folder);
+        change(&mut config);
+        Run::new(config, 5, &folder.join(output)).and_then(|mut run| run.train(|_| false))
+    }
+
+    fn tensors(folder: &Path) -> Vec<(String, Vec<f32>)> {
+        let tensors = tch::Tensor::read_safetensors(folder.join("best.safetensors")).unwrap();
+        let mut values: Vec<_> = tensors.iter().map(|(n, t)| (n.clone(), crate::model::flat(t))).collect();
+        values.sort_by(|a, b| a.0.cmp(&b.0));
+        values
+    }
+
+    #[test]
+    fn an_interrupted_run_resumes_to_the_same_result() {
+        let _turn = fixture::turn();
+        let folder = tempfile::tempdir().unwrap();
+        let adam = |c: &mut Config| {
+            c.optimizer.kind = crate::config::OptimizerKind::Adam;
+            c.optimizer.learning_rate = 0.01;
+            c.vocabulary.unknown_rate = 0.3;
+        };
+        let whole = trained(folder.path(), "whole", adam).unwrap();
+        let mut config = fixture::config(folder.path());
+        adam(&mut config);
+        let mut run = Run::new(config, 5, &folder.path().join("parts")).unwrap();
+        assert_eq!(run.train(|step| step == 13).unwrap_err().kind(), libmtl::ErrorKind::Interrupted);
+        let resumed = trained(folder.path(), "parts", adam).unwrap();
+        assert_eq!(whole, resumed);
+        assert_eq!(tensors(&folder.path().join("whole")), tensors(&folder.path().join("parts")));
+    }
+
+    #[test]
+    fn training_learns_the_made_up_names() {
+        let _turn = fixture::turn();
+        let folder = tempfile::tempdir().unwrap();
+        let result = trained(folder.path(), "run", |c| {
+            c.training.steps = 300;
+            c.training.evaluate_every = 50;
+            c.optimizer.kind = crate::config::OptimizerKind::Adam;
+            c.optimizer.learning_rate = 0.02;
+        })
+        .unwrap();
+        assert!(result.test["upos/xx"].accuracy > 0.9, "{:?}", result.test);
+        assert!(result.test["ner/xx"].f1 > 0.8, "{:?}", result.test);
+        for file in ["result.json", "curve.json", "curve.svg", "best.safetensors"] {
+            assert!(folder.path().join("run").join(file).exists(), "{file}");
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_of_another_experiment_is_refused() {
+        let _turn = fixture::turn();
+        let folder = tempfile::tempdir().unwrap();
+        trained(folder.path(), "run", |_| ()).unwrap();
+        let error = trained(folder.path(), "run", |c| c.model.lstm_dropout = 0.1).unwrap_err().to_string();
+        assert!(error.contains("another experiment") && error.contains("--output"), "{error}");
+    }
+
+    #[test]
+    fn a_label_of_dev_or_test_never_enters_the_label_set() {
+        let _turn = fixture::turn();
+        let folder = tempfile::tempdir().unwrap();
+        let config = fixture::config(folder.path());
+        std::fs::write(folder.path().join("ner.xx.dev"), "Anna\tB-NEW\n").unwrap();
+        let run = Run::new(config, 5, &folder.path().join("run")).unwrap();
+        assert!(run.lexicon.types[0].labels.iter().all(|l| !l.ends_with("NEW")));
+        assert_eq!(run.scores(Set::Dev)["ner/xx"].recall, 0.0);
+    }
 }

@@ -3,10 +3,12 @@
 use crate::Result;
 use crate::config::{Config, Vectors};
 use crate::error::fail;
+use crate::model::flat;
 use libmtl::Error;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
+use tch::{Kind, Tensor};
 
 /// A table of word vectors in file order.
 #[derive(Debug, Clone, Default)]
@@ -25,16 +27,31 @@ impl Table {
         let path = config.resolve(&settings.path)?;
         let mut table = match &settings.words {
             Some(words) => read_npy(&path, &config.resolve(words)?)?,
-            None => read_text(&path, dim)?,
+            None => read_text(&path)?,
         };
+        if settings.reduce && table.dim > dim {
+            table = table.reduced(dim);
+        }
         if table.dim != dim {
-            let remedy = format!("set [model] word_dim = {}", table.dim);
+            let remedy = format!("set [model] word_dim = {}, or `reduce = true` for narrower vectors", table.dim);
             return Err(fail(format!("vectors of width {} where word_dim is {dim}", table.dim))
                 .remedy(remedy)
                 .at(path.display()));
         }
         table.values.iter_mut().for_each(|v| *v *= settings.scale);
         Ok(table)
+    }
+
+    /// The vectors in the basis of the `dim` eigenvectors of X'X with the largest eigenvalues: the projection that
+    /// keeps most of their squared length.
+    fn reduced(self, dim: usize) -> Self {
+        let x = Tensor::from_slice(&self.values).view([self.words.len() as i64, self.dim as i64]);
+        let (_, vectors) = x.transpose(0, 1).matmul(&x).to_kind(Kind::Double).linalg_eigh("U");
+        // Eigenvalues ascend. An eigenvector's sign is arbitrary: fix it, so that runs repeat.
+        let basis = vectors.narrow(1, (self.dim - dim) as i64, dim as i64).flip([1]).to_kind(Kind::Float);
+        let signs = basis.sum_dim_intlist([0i64].as_slice(), true, Kind::Float).sign();
+        let values = flat(&x.matmul(&(basis * signs)));
+        Self { words: self.words, values, dim }
     }
 
     /// The vector of row `index`.
@@ -44,15 +61,20 @@ impl Table {
 }
 
 /// `word v1 .. vd` a line; a first line `count dim` is skipped when it is one (a GloVe file has none).
-fn read_text(path: &Path, dim: usize) -> Result<Table> {
+fn read_text(path: &Path) -> Result<Table> {
     let file = File::open(path).map_err(|e| Error::io(path.display(), e))?;
-    let mut table = Table { dim, ..Table::default() };
+    let mut table = Table::default();
     for (number, line) in BufReader::new(file).lines().enumerate() {
         let line = line.map_err(|e| Error::io(format!("{}: line {}", path.display(), number + 1), e))?;
         let line = line.trim_end();
         if number == 0 && is_header(line) {
             continue;
         }
+        if table.dim == 0 {
+            table.dim = line.split(' ').count() - 1;
+        }
+        // From the right: some tables have words with blanks.
+        let dim = table.dim;
         let mut fields: Vec<&str> = line.rsplitn(dim + 1, ' ').collect();
         let malformed = |what: String| Err(fail(what).at(format!("{}: line {}", path.display(), number + 1)));
         if fields.len() != dim + 1 {
@@ -129,10 +151,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("v.txt");
         std::fs::write(&path, "the 1 2\nof 3 4\n").unwrap();
-        assert_eq!(read_text(&path, 2).unwrap().words, ["the", "of"]);
+        assert_eq!(read_text(&path).unwrap().words, ["the", "of"]);
         std::fs::write(&path, "2 2\nthe 1 2\nof 3 4\n").unwrap();
-        let table = read_text(&path, 2).unwrap();
+        let table = read_text(&path).unwrap();
         assert_eq!((table.words.len(), table.row(1)), (2, &[3.0, 4.0][..]));
+    }
+
+    #[test]
+    fn reduction_keeps_what_the_kept_directions_hold() {
+        let values = vec![3.0, 0.1, 4.0, -6.0, -0.1, -8.0, 1.5, 0.0, 2.0];
+        let table = Table { words: vec!["a".into(), "b".into(), "c".into()], values, dim: 3 }.reduced(2);
+        let lengths: Vec<f32> = (0..3).map(|i| table.row(i).iter().map(|v| v * v).sum::<f32>().sqrt()).collect();
+        for (length, expected) in lengths.iter().zip([5.001, 10.0005, 2.5]) {
+            assert!((length - expected).abs() < 1e-3, "{lengths:?}");
+        }
     }
 
     #[test]
@@ -140,8 +172,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("v.txt");
         std::fs::write(&path, "the 1 2\nof 3\n").unwrap();
-        assert!(read_text(&path, 2).unwrap_err().to_string().contains("line 2: 1 values where 2 are needed"));
+        assert!(read_text(&path).unwrap_err().to_string().contains("line 2: 1 values where 2 are needed"));
         std::fs::write(&path, "the 1 nan\n").unwrap();
-        assert!(read_text(&path, 2).unwrap_err().to_string().contains("not a finite number"));
+        assert!(read_text(&path).unwrap_err().to_string().contains("not a finite number"));
     }
 }

@@ -111,7 +111,8 @@ impl Lexicon {
             let more: Vec<_> = more.take(settings.max_vector_words.unwrap_or(usize::MAX)).cloned().collect();
             chosen.extend(more.into_iter().map(|(w, row)| (w, Some(row), false)));
         }
-        chosen.truncate(settings.max_words.unwrap_or(usize::MAX));
+        let most = settings.max_words.get(language).or(settings.max_words.get("default"));
+        chosen.truncate(most.copied().unwrap_or(usize::MAX));
 
         let mut entries = Vec::with_capacity(chosen.len());
         for (word, vector, rare) in chosen {
