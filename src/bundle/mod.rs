@@ -184,7 +184,8 @@ impl Parts {
         };
         let weights = Weights::open(take(layout::WEIGHTS)?, &layout::expected(manifest), trusted)
             .map_err(|e| e.at(layout::WEIGHTS))?;
-        let graph = preflight::check(&take(layout::GRAPH)?, manifest, &weights.regions())?;
+        let graph =
+            preflight::check(&take(layout::GRAPH)?, manifest, &weights.regions()).map_err(|e| e.at(layout::GRAPH))?;
         let chars = open_chars(take(layout::CHARS)?, manifest).map_err(|e| e.at(layout::CHARS))?;
         let mut words = BTreeMap::new();
         for language in &manifest.languages {
