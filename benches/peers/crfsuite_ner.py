@@ -73,7 +73,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lang", required=True)
     parser.add_argument("--train", nargs="+", type=common.Source, required=True, metavar="PATH[:TOKEN:LABEL]")
-    parser.add_argument("--dev", nargs="*", type=common.Source, default=[], metavar="PATH[:TOKEN:LABEL]")
+    parser.add_argument("--dev", nargs="*", type=common.Source, metavar="PATH[:TOKEN:LABEL]",
+                        help="default: every tenth sentence of train")
     parser.add_argument("--test", nargs="+", type=common.Source, required=True, metavar="PATH[:TOKEN:LABEL]")
     parser.add_argument("--map", nargs="*", default=[], metavar="LABEL=LABEL", help="O drops a label")
     parser.add_argument("--c1", type=float, default=0.1)
@@ -82,8 +83,9 @@ def main():
     options = parser.parse_args()
     mapping = common.parse_mapping(options.map)
 
-    trainer = pycrfsuite.Trainer(verbose=False)
     train = load(options.train, mapping)
+    train, dev = (train, load(options.dev, mapping)) if options.dev else common.hold_out(train)
+    trainer = pycrfsuite.Trainer(verbose=False)
     for tokens, tags in train:
         trainer.append(sentence_features(tokens), tags)
     trainer.set_params({"c1": options.c1, "c2": options.c2, "max_iterations": options.iterations,
@@ -94,9 +96,8 @@ def main():
         seconds = time.process_time() - started
         tagger = pycrfsuite.Tagger()
         tagger.open(model.name)
-        test = score(tagger, load(options.test, mapping))
-        dev = score(tagger, load(options.dev, mapping)) if options.dev else None
-    common.emit("ner", options.lang, test, dev_f1=dev and round(dev["f1"], 6), train_sentences=len(train),
+        test, dev = score(tagger, load(options.test, mapping)), score(tagger, dev)
+    common.emit("ner", options.lang, test, dev_f1=round(dev["f1"], 6), train_sentences=len(train),
                 train_tokens=sum(len(tokens) for tokens, _ in train), train_cpu_seconds=round(seconds, 1),
                 peer="CRFsuite", version=f"python-crfsuite {importlib.metadata.version('python-crfsuite')}")
 

@@ -39,14 +39,18 @@ run ner-en-crfsuite crfsuite_ner.py --lang en \
   --dev uner/English-EWT/en_ewt-ud-dev.iob2:1:2 --test uner/English-EWT/en_ewt-ud-test.iob2:1:2 \
   --map person=PER location=LOC corporation=ORG group=ORG product=O creative-work=O MISC=O
 
-treebank() { # COLUMNS CODE STEM
+treebank() { # COLUMNS CODE STEM [ARGUMENT...]
   local columns=$1 lang=$2 stem=ud/$3
+  shift 3
   run "upos-$lang-udpipe-$columns" udpipe_upos.py --lang "$lang" --columns "$columns" \
-    --train "$stem-ud-train.conllu" --dev "$stem-ud-dev.conllu" --test "$stem-ud-test.conllu"
+    --train "$stem-ud-train.conllu" --dev "$stem-ud-dev.conllu" --test "$stem-ud-test.conllu" "$@"
 }
 for columns in ${COLUMNS_OF_UDPIPE:-upos all}; do
-  treebank "$columns" en en_ewt/en_ewt
-  treebank "$columns" nl nl_lassysmall_v2.0/nl_lassysmall
-  treebank "$columns" fr fr_sequoia/fr_sequoia
   treebank "$columns" ru ru_taiga_v2.6/ru_taiga
+  # Russian dev accuracy went from 88.14 % after 10 iterations to 88.25 % after 20: 10 are enough for the larger ones.
+  treebank "$columns" en en_ewt/en_ewt --iterations 10
+  treebank "$columns" fr fr_sequoia/fr_sequoia --iterations 10
+  treebank "$columns" nl nl_lassysmall_v2.0/nl_lassysmall --iterations 10
+  run "upos-es-udpipe-$columns" udpipe_upos.py --lang es --columns "$columns" --iterations 10 \
+    --train ud/es_ancora_v2.9/es_ancora-ud-dev.conllu --test ud/es_ancora_v2.9/es_ancora-ud-test.conllu
 done

@@ -52,6 +52,11 @@ class CommonTest(unittest.TestCase):
             sentences = list(common.read_conll(folder, common.Source("a:b.conll:1:2"), mapping))
         self.assertEqual(sentences, [(["#a", "b"], ["B-MISC", "I-MISC"]), (["c"], ["O"])])
 
+    def test_every_tenth_sentence_is_held_out(self):
+        train, dev = common.hold_out(list(range(25)))
+        self.assertEqual(dev, [9, 19])
+        self.assertEqual(sorted(train + dev), list(range(25)))
+
     def test_source_without_columns(self):
         source = common.Source("folder/a.conll")
         self.assertEqual((source.path, source.token, source.label), ("folder/a.conll", 0, -1))

@@ -47,10 +47,10 @@ def train(train_set, dev_set, options):
         return udpipe.Model.load(file.name)
 
 
-def score(model, path):
-    """Scores of a trained model on a file."""
+def score(model, sentences):
+    """Scores of a trained model; overwrites the sentences' tags."""
     counts, error = common.Counts(), udpipe.ProcessingError()
-    for sentence in load(path):
+    for sentence in sentences:
         gold = tags(sentence)
         for word in list(sentence.words)[1:]:
             word.upostag = word.xpostag = word.feats = word.lemma = ""
@@ -63,17 +63,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lang", required=True)
     parser.add_argument("--train", required=True)
-    parser.add_argument("--dev", required=True)
+    parser.add_argument("--dev", help="default: every tenth sentence of train")
     parser.add_argument("--test", required=True)
     parser.add_argument("--columns", choices=COLUMNS, default="upos")
     parser.add_argument("--iterations", type=int, default=20)
     options = parser.parse_args()
 
     train_set = load(options.train)
+    train_set, dev_set = (train_set, load(options.dev)) if options.dev else common.hold_out(train_set)
     started = time.process_time()
-    model = train(train_set, load(options.dev), f"{COLUMNS[options.columns]};iterations={options.iterations}")
+    model = train(train_set, dev_set, f"{COLUMNS[options.columns]};iterations={options.iterations}")
     seconds = time.process_time() - started
-    test, dev = score(model, options.test), score(model, options.dev)
+    test, dev = score(model, load(options.test)), score(model, dev_set)
     common.emit("upos", options.lang, test, dev_accuracy=round(dev["accuracy"], 6), train_sentences=len(train_set),
                 train_tokens=sum(len(s.words) - 1 for s in train_set), train_cpu_seconds=round(seconds, 1),
                 peer="UDPipe 1", version=f"ufal.udpipe {importlib.metadata.version('ufal.udpipe')}")
