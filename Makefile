@@ -16,9 +16,10 @@ RUST_VERSION := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 
 # What is fetched, unless you name your own: ORT_DYLIB_PATH, LIBTORCH, or LIBTORCH_USE_PYTORCH=1.
 FETCH :=
+ORT_IN_DEPS := .deps/onnxruntime/libonnxruntime.so.1.28.0
 ifndef ORT_DYLIB_PATH
 FETCH += onnxruntime
-export ORT_DYLIB_PATH := $(DEPS)/onnxruntime/libonnxruntime.so.1.28.0
+export ORT_DYLIB_PATH := $(CURDIR)/$(ORT_IN_DEPS)
 endif
 ifndef LIBTORCH_USE_PYTORCH
 ifndef LIBTORCH
@@ -39,9 +40,8 @@ help: ## List the targets
 .PHONY: demo
 demo: ## Build the release `mtl` and tag a short text in several languages (downloads crates only)
 	$(CARGO) build --release --features cli --bin mtl
-	@target/release/mtl tag --model mtl-base --task ner models/demo.txt
-	@echo "The same on ONNX Runtime: make deps, then"
-	@echo "  ORT_DYLIB_PATH=.deps/onnxruntime/libonnxruntime.so.1.28.0 target/release/mtl tag --engine onnx models/demo.txt"
+	@target/release/mtl tag models/demo.txt
+	@echo "To try ONNX Runtime: make deps && target/release/mtl tag --engine onnx --ort-library $(ORT_IN_DEPS) models/demo.txt"
 
 ##@ Develop
 
