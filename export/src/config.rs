@@ -67,6 +67,8 @@ pub struct Model {
     pub char_widths: Vec<usize>,
     /// Filters per width.
     pub char_filters: usize,
+    /// Marks where a word begins and ends (not in the paper), so that convolutions see prefixes and suffixes.
+    pub char_boundaries: bool,
     /// Highway layers; 0 turns them off.
     pub highway_layers: usize,
     /// Their activation.
@@ -92,6 +94,7 @@ impl Default for Model {
             char_dim: 50,
             char_widths: vec![2, 3, 4],
             char_filters: 20,
+            char_boundaries: false,
             highway_layers: 2,
             highway_activation: Activation::Selu,
             hidden: 171,

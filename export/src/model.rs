@@ -173,7 +173,7 @@ impl Model {
         let words = Tensor::from_slice(words).view([rows, m.word_dim as i64]);
         let mut model = Self { parameters: BTreeMap::new(), words, tasks, constraints, settings: m.clone() };
         for task in model.tasks.clone() {
-            model.init_task(&task, lexicon.chars.len() as i64 + 2);
+            model.init_task(&task, lexicon.char_rows as i64);
         }
         model
     }

@@ -7,6 +7,7 @@ use crate::vectors::Table;
 use libmtl::bundle::manifest::LookupStep;
 use libmtl::bundle::vocabulary::{self, Vocabulary};
 use libmtl::engine::WordType;
+use libmtl::tagger::features::{self, END, UNKNOWN_CHAR, UNKNOWN_WORD};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// One task type's labels.
@@ -46,6 +47,8 @@ pub struct Lexicon {
     pub chars: BTreeMap<String, u32>,
     /// Task types, sorted by name.
     pub types: Vec<TaskType>,
+    /// Rows of the character table.
+    pub char_rows: usize,
     /// Rows of the word table.
     pub rows: usize,
     /// Steps of the look-up.
@@ -55,6 +58,7 @@ pub struct Lexicon {
     index: HashMap<(String, String), u32>,
     tables: BTreeMap<String, Vocabulary<Vec<u8>>>,
     rare_rows: BTreeSet<u32>,
+    boundaries: bool,
 }
 
 impl Lexicon {
@@ -65,9 +69,13 @@ impl Lexicon {
             false => vec![LookupStep::Exact, LookupStep::Lower, LookupStep::Digits],
         };
         let dim = config.model.word_dim;
+        let boundaries = config.model.char_boundaries;
+        let first = if boundaries { END } else { UNKNOWN_CHAR } + 1;
+        let chars = char_rows(data, first);
         let mut lexicon = Self {
             words: BTreeMap::new(),
-            chars: char_rows(data),
+            char_rows: first as usize + chars.len(),
+            chars,
             types: task_types(config, data),
             rows: 1,
             steps,
@@ -75,6 +83,7 @@ impl Lexicon {
             index: HashMap::new(),
             tables: BTreeMap::new(),
             rare_rows: BTreeSet::new(),
+            boundaries,
         };
         let mut table = vec![0.0; dim];
         let languages: BTreeSet<&str> = config.tasks.iter().map(|t| t.language.as_str()).collect();
@@ -150,9 +159,9 @@ impl Lexicon {
         if let Some(&index) = self.index.get(&key) {
             return index;
         }
-        let row = self.tables.get(language).and_then(|t| t.look_up(token, &self.steps)).unwrap_or(0);
-        let mut buffer = [0u8; 4];
-        let chars = token.chars().map(|c| self.chars.get(&*c.encode_utf8(&mut buffer)).copied().unwrap_or(1)).collect();
+        let word = features::unescape(token);
+        let row = self.tables.get(language).and_then(|t| t.look_up(word, &self.steps)).unwrap_or(UNKNOWN_WORD);
+        let chars = features::characters(word, self.boundaries, |c| self.chars.get(c).copied());
         let index = self.entries.len() as u32;
         self.entries.push(Entry { features: WordType { row, chars }, rare: self.rare_rows.contains(&row) });
         self.index.insert(key, index);
@@ -169,20 +178,21 @@ fn count_words(config: &Config, data: &[TaskData], language: &str) -> BTreeMap<S
     let mut counts = BTreeMap::new();
     let of_language = config.tasks.iter().zip(data).filter(|(task, _)| task.language == language);
     for token in of_language.flat_map(|(_, d)| &d.train).flat_map(|gold| &gold.tokens) {
-        let word = if config.vocabulary.lowercase { token.to_lowercase() } else { token.clone() };
+        let word = features::unescape(token);
+        let word = if config.vocabulary.lowercase { word.to_lowercase() } else { word.to_string() };
         *counts.entry(word).or_insert(0) += 1;
     }
     counts
 }
 
 /// Characters of the training data; those seen once stay unknown, so that the unknown character is trained.
-fn char_rows(data: &[TaskData]) -> BTreeMap<String, u32> {
+fn char_rows(data: &[TaskData], first: u32) -> BTreeMap<String, u32> {
     let mut counts: BTreeMap<char, usize> = BTreeMap::new();
-    for c in data.iter().flat_map(|d| &d.train).flat_map(|g| &g.tokens).flat_map(|t| t.chars()) {
+    for c in data.iter().flat_map(|d| &d.train).flat_map(|g| &g.tokens).flat_map(|t| features::unescape(t).chars()) {
         *counts.entry(c).or_insert(0) += 1;
     }
     let kept = counts.into_iter().filter(|&(_, n)| n > 1).map(|(c, _)| c.to_string());
-    kept.zip(2..).collect()
+    kept.zip(first..).collect()
 }
 
 fn task_types(config: &Config, data: &[TaskData]) -> Vec<TaskType> {

@@ -115,6 +115,8 @@ pub struct TextSettings {
     pub word_lookup: Vec<LookupStep>,
     /// Whether PTB escapes (`-LRB-`) are mapped to what they stand for.
     pub ptb_escapes: bool,
+    /// Whether a word's characters stand between the rows 2 (begin) and 3 (end) of the character table.
+    pub char_boundaries: bool,
 }
 
 /// A step of the word look-up (seeds A.4).

@@ -8,6 +8,10 @@ use std::collections::HashMap;
 pub const UNKNOWN_WORD: u32 = 0;
 /// The row of a character that the table does not have; row 0 is padding.
 pub const UNKNOWN_CHAR: u32 = 1;
+/// The row before a word's first character, where a model marks boundaries.
+pub const BEGIN: u32 = 2;
+/// The row after its last character.
+pub const END: u32 = 3;
 
 /// The features of `sentences`, none of them empty. A language without a vocabulary has unknown words only.
 pub fn encode(bundle: &Bundle, language: &str, sentences: &[&[String]]) -> Batch {
@@ -31,9 +35,16 @@ pub fn word_type(bundle: &Bundle, language: &str, token: &str) -> WordType {
     let text = &bundle.manifest().text;
     let word = if text.ptb_escapes { unescape(token) } else { token };
     let row = bundle.words(language).and_then(|words| words.look_up(word, &text.word_lookup));
+    let chars = characters(word, text.char_boundaries, |c| bundle.chars().get(c));
+    WordType { row: row.unwrap_or(UNKNOWN_WORD), chars }
+}
+
+/// The rows of a word's characters, between the boundaries if the model has them.
+pub fn characters(word: &str, boundaries: bool, row: impl Fn(&str) -> Option<u32>) -> Vec<u32> {
     let mut buffer = [0; 4];
-    let chars = word.chars().map(|c| bundle.chars().get(c.encode_utf8(&mut buffer)).unwrap_or(UNKNOWN_CHAR));
-    WordType { row: row.unwrap_or(UNKNOWN_WORD), chars: chars.collect() }
+    let inner = word.chars().map(|c| row(c.encode_utf8(&mut buffer)).unwrap_or(UNKNOWN_CHAR));
+    let (begin, end) = (boundaries.then_some(BEGIN), boundaries.then_some(END));
+    begin.into_iter().chain(inner).chain(end).collect()
 }
 
 /// What an escape of the Penn Treebank stands for; every other word is itself (seeds A.3).
@@ -54,6 +65,13 @@ pub fn unescape(word: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn boundaries_stand_around_the_characters() {
+        let row = |c: &str| (c == "a").then_some(7);
+        assert_eq!(characters("ab", true, row), [BEGIN, 7, UNKNOWN_CHAR, END]);
+        assert_eq!(characters("ab", false, row), [7, UNKNOWN_CHAR]);
+    }
 
     #[test]
     fn only_whole_words_are_unescaped() {

@@ -143,6 +143,7 @@ fn manifest(sizes: &Sizes, words: usize, chars: usize) -> Manifest {
             tokeniser: "ud".into(),
             word_lookup: vec![LookupStep::Exact, LookupStep::Lower, LookupStep::Digits],
             ptb_escapes: true,
+            char_boundaries: false,
         },
         files: BTreeMap::new(),
         metrics: Vec::new(),

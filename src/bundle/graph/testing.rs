@@ -17,7 +17,7 @@ pub fn manifest(specific_layers: bool) -> Manifest {
             "word_dim": 5, "words": 7, "char_dim": 4, "chars": 9, "char_widths": [2, 3], "char_filters": 6,
             "highway_layers": 1, "highway_activation": "selu", "hidden": 8, "specific_layers": specific_layers,
         },
-        "text": {"tokeniser": "ud", "word_lookup": ["exact", "lower"], "ptb_escapes": false},
+        "text": {"tokeniser": "ud", "word_lookup": ["exact", "lower"], "ptb_escapes": false, "char_boundaries": false},
         "files": {}, "metrics": [],
         "licences": {"code": "MIT", "weights": "MIT", "data": []},
         "training": {"command": "none", "commit": "none", "seed": 1},
