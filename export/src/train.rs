@@ -423,8 +423,12 @@ mod tests {
         let _turn = fixture::turn();
         let folder = tempfile::tempdir().unwrap();
         let result = trained(folder.path(), "run", |c| {
-            c.training.steps = 300;
-            c.training.evaluate_every = 50;
+            c.training.steps = 400;
+            c.training.evaluate_every = 100;
+            c.model.hidden = 16;
+            c.model.lstm_dropout = 0.0;
+            c.training.batch = 12;
+            c.optimizer.schedule = crate::config::Schedule::Linear;
             c.optimizer.kind = crate::config::OptimizerKind::Adam;
             c.optimizer.learning_rate = 0.02;
         })

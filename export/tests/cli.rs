@@ -1,0 +1,134 @@
+//! The command as a user runs it: train, stop and go on, evaluate, export; and its refusals.
+
+use libmtl::bundle::Bundle;
+use libmtl::engine::{EngineOptions, Head};
+use libmtl::tagger::features;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const EXPERIMENT: &str = r#"
+name = "tiny"
+seeds = [1, 2]
+
+[model]
+word_dim = 6
+char_dim = 5
+char_filters = 3
+char_boundaries = true
+hidden = 7
+constraints = "decode"
+
+[training]
+batch = 4
+steps = 20
+evaluate_every = 10
+
+[export]
+id = "tiny"
+version = "0.1.0"
+description = "made up"
+licence = "MIT"
+golden = "golden.tsv"
+
+[[task]]
+name = "ner"
+language = "en"
+scheme = "bioes"
+train = [{ path = "$DATA/names.conll", scheme = "iob2", corpus = "made up", licence = "MIT" }]
+dev = [{ path = "$DATA/names.conll", scheme = "iob2" }]
+test = [{ path = "$DATA/names.conll", scheme = "iob2" }]
+
+[[task]]
+name = "upos"
+language = "da"
+scheme = "plain"
+train = [{ path = "$DATA/parts.conll" }]
+dev = [{ path = "$DATA/parts.conll" }]
+"#;
+
+fn project() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("tiny.toml", EXPERIMENT);
+    write("names.conll", &"Anna\tB-PER\nCarlsen\tI-PER\nsings\tO\n\nOslo\tB-LOC\nsleeps\tO\n.\tO\n\n".repeat(6));
+    write("parts.conll", &"Anna\tPROPN\nsynger\tVERB\n\n".repeat(5));
+    write("golden.tsv", "en\tAnna sings in Oslo .\nda\tAnna synger\n");
+    folder
+}
+
+fn mtl_export(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_mtl-export")).args(arguments).current_dir(folder).output().unwrap()
+}
+
+fn refused(folder: &Path, arguments: &[&str], words: &[&str]) {
+    let output = mtl_export(folder, arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    for word in words {
+        assert!(stderr.contains(word), "{word:?} is not in: {stderr}");
+    }
+}
+
+#[test]
+fn train_evaluate_export_and_open() {
+    let project = project();
+    let folder = project.path();
+    let output = mtl_export(folder, &["train", "tiny.toml", "--data", "."]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 2, "one line a seed");
+    let summary = std::fs::read_to_string(folder.join("runs/tiny/summary.json")).unwrap();
+    assert!(summary.contains("\"sd\""), "{summary}");
+
+    let output = mtl_export(folder, &["evaluate", "tiny.toml", "--data", ".", "--seed", "1"]);
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("{\"ner/en\":{\"sentences\":12,"), "{output:?}");
+
+    let arguments = ["export", "tiny.toml", "--data", ".", "--seed", "1", "--output", "bundle", "--commit", "abc"];
+    let output = mtl_export(folder, &arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    parity_with_the_native_engine(&folder.join("bundle"));
+}
+
+/// The golden cases are libtorch's: the native engine must give their emissions within the stated tolerance.
+fn parity_with_the_native_engine(bundle: &Path) {
+    let bundle = Bundle::open(bundle).unwrap();
+    let manifest = bundle.manifest().clone();
+    assert_eq!((manifest.training.commit.as_str(), manifest.training.seed), ("abc", 1));
+    assert_eq!(manifest.metrics[0].seeds, 2);
+    let engine = libmtl::engine::open(&bundle, &EngineOptions::default()).unwrap();
+    let golden = bundle.golden().unwrap();
+    assert_eq!(golden.len(), 2);
+    for case in golden {
+        let task = manifest.tasks.iter().position(|t| t.name == case.task).unwrap();
+        let language = manifest.tasks[task].languages.iter().position(|l| *l == case.language);
+        let batch = features::encode(&bundle, &case.language, &[&case.tokens]);
+        let emissions = engine.emissions(&batch, Head { task, language }).unwrap().remove(0);
+        for (found, expected) in emissions.iter().zip(case.emissions.iter().flatten()) {
+            assert!((found - expected).abs() < case.tolerance, "{found} {expected}");
+        }
+    }
+}
+
+#[test]
+fn refusals_name_the_fault_and_the_remedy() {
+    let project = project();
+    let folder = project.path();
+    refused(folder, &["train", "nowhere.toml"], &["nowhere.toml", "check the path"]);
+    refused(folder, &["train", "tiny.toml"], &["$DATA is not set", "--data"]);
+    let change = |name: &str, from: &str, to: &str| {
+        assert!(EXPERIMENT.contains(from));
+        std::fs::write(folder.join(name), EXPERIMENT.replacen(from, to, 1)).unwrap();
+    };
+    for (from, to, words) in [
+        ("hidden = 7", "hiden = 7", &["hiden", "unknown field"][..]),
+        ("hidden = 7", "hidden = 0", &["[model]", "at least 1"]),
+        ("steps = 20", "steps = 20\ntarget = \"ner/nl\"", &["ner/nl", "ner/en, upos/da"]),
+        ("seeds = [1, 2]", "seeds = []", &["seeds is empty"]),
+        ("[training]", "[vectors.en]\npath = \"nowhere.txt\"\n[training]", &["nowhere.txt", "check the path"]),
+        ("scheme = \"iob2\", corpus", "corpus", &["names.conll", "needs `scheme`"]),
+        ("$DATA/names.conll\"", "$DATA/parts.conll\", token = 4", &["parts.conll", "line 1", "columns"]),
+    ] {
+        change("bad.toml", from, to);
+        refused(folder, &["train", "bad.toml", "--data", ".", "--output", "bad"], words);
+    }
+    refused(folder, &["evaluate", "tiny.toml", "--data", ".", "--seed", "9"], &["seed-9", "train first"]);
+}
