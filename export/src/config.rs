@@ -147,6 +147,9 @@ pub struct VocabularySettings {
     pub max_vector_words: Option<usize>,
     /// At most so many words of a language, the most frequent first; `default` stands for languages not named.
     pub max_words: BTreeMap<String, usize>,
+    /// The language whose words serve where a language's own vocabulary has none, and whose vectors initialise the
+    /// words of languages without vectors.
+    pub fallback_language: Option<String>,
     /// Lower-case words for the word table (characters keep their case).
     pub lowercase: bool,
     /// Chance that a training word seen once, and without a vector, is read as the unknown word.
@@ -160,6 +163,7 @@ impl Default for VocabularySettings {
             min_count: 1,
             max_vector_words: None,
             max_words: BTreeMap::new(),
+            fallback_language: None,
             lowercase: false,
             unknown_rate: 0.0,
         }
@@ -449,6 +453,11 @@ impl Config {
             if let Some(other) = self.tasks.iter().find(|t| t.name == task.name && t.scheme != task.scheme) {
                 return Err(fail(format!("tasks {} and {} differ in scheme", task.key(), other.key())));
             }
+        }
+        if let Some(language) = &self.vocabulary.fallback_language
+            && !self.tasks.iter().any(|t| &t.language == language)
+        {
+            return Err(fail(format!("[vocabulary] fallback_language {language:?} is the language of no task")));
         }
         if let Some(target) = &self.training.target
             && !seen.contains_key(target)

@@ -56,6 +56,7 @@ pub fn export(run: &mut Run, seed: u64, request: &Request) -> Result<Manifest> {
         text: TextSettings {
             tokeniser: "ud".into(),
             word_lookup: run.lexicon.steps.clone(),
+            fallback_language: run.config.vocabulary.fallback_language.clone(),
             ptb_escapes: true,
             char_boundaries: run.config.model.char_boundaries,
         },

@@ -59,6 +59,7 @@ pub struct Lexicon {
     tables: BTreeMap<String, Vocabulary<Vec<u8>>>,
     rare_rows: BTreeSet<u32>,
     boundaries: bool,
+    fallback: Option<String>,
 }
 
 impl Lexicon {
@@ -84,6 +85,7 @@ impl Lexicon {
             tables: BTreeMap::new(),
             rare_rows: BTreeSet::new(),
             boundaries,
+            fallback: config.vocabulary.fallback_language.clone(),
         };
         let mut table = vec![0.0; dim];
         let languages: BTreeSet<&str> = config.tasks.iter().map(|t| t.language.as_str()).collect();
@@ -96,7 +98,9 @@ impl Lexicon {
     fn add_language(&mut self, config: &Config, data: &[TaskData], language: &str, table: &mut Vec<f32>) -> Result<()> {
         let settings = &config.vocabulary;
         let counts = count_words(config, data, language);
-        let vectors = match config.vectors.get(language) {
+        let own = config.vectors.get(language);
+        let borrowed = settings.fallback_language.as_ref().and_then(|l| config.vectors.get(l));
+        let vectors = match own.or(borrowed) {
             Some(v) => Table::read(config, v, config.model.word_dim)?,
             None => Table { dim: config.model.word_dim, ..Table::default() },
         };
@@ -110,11 +114,12 @@ impl Lexicon {
         let mut chosen: Vec<(String, Option<u32>, bool)> = Vec::new();
         for (word, &count) in by_count {
             let vector = vector_index.look_up(word, &every_step);
-            if vector.is_some() || count >= settings.min_count {
+            // A word that only the fallback knows is found there.
+            if (own.is_some() && vector.is_some()) || count >= settings.min_count {
                 chosen.push((word.clone(), vector, vector.is_none() && count == 1));
             }
         }
-        if settings.policy == Policy::All {
+        if settings.policy == Policy::All && own.is_some() {
             let known: BTreeSet<&str> = chosen.iter().map(|(w, ..)| w.as_str()).collect();
             let more = in_file_order.iter().filter(|(w, _)| !known.contains(w.as_str()));
             let more: Vec<_> = more.take(settings.max_vector_words.unwrap_or(usize::MAX)).cloned().collect();
@@ -160,7 +165,8 @@ impl Lexicon {
             return index;
         }
         let word = features::unescape(token);
-        let row = self.tables.get(language).and_then(|t| t.look_up(word, &self.steps)).unwrap_or(UNKNOWN_WORD);
+        let look_up = |language: &str| self.tables.get(language).and_then(|t| t.look_up(word, &self.steps));
+        let row = look_up(language).or_else(|| look_up(self.fallback.as_deref()?)).unwrap_or(UNKNOWN_WORD);
         let chars = features::characters(word, self.boundaries, |c| self.chars.get(c).copied());
         let index = self.entries.len() as u32;
         self.entries.push(Entry { features: WordType { row, chars }, rare: self.rare_rows.contains(&row) });

@@ -96,6 +96,13 @@ impl Manifest {
         if steps.is_empty() || steps.len() > 3 || twice {
             return Err(malformed("one to three different steps are needed").at("text.word_lookup"));
         }
+        if let Some(language) = self.text.fallback_language.as_ref().filter(|l| !self.languages.contains(l)) {
+            let message = format!("`{}` is not among the languages", clip(language));
+            return Err(malformed(message).at("text.fallback_language"));
+        }
+        if self.text.char_boundaries && self.architecture.chars < 4 {
+            return Err(malformed("boundaries take rows 2 and 3, so there are 4 at least").at("architecture.chars"));
+        }
         Ok(())
     }
 

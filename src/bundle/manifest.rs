@@ -113,6 +113,9 @@ pub struct TextSettings {
     pub tokeniser: String,
     /// Steps of the look-up of a word, in order.
     pub word_lookup: Vec<LookupStep>,
+    /// The language whose words serve where a language's own vocabulary has none: names travel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback_language: Option<String>,
     /// Whether PTB escapes (`-LRB-`) are mapped to what they stand for.
     pub ptb_escapes: bool,
     /// Whether a word's characters stand between the rows 2 (begin) and 3 (end) of the character table.

@@ -13,7 +13,7 @@ pub const BEGIN: u32 = 2;
 /// The row after its last character.
 pub const END: u32 = 3;
 
-/// The features of `sentences`, none of them empty. A language without a vocabulary has unknown words only.
+/// The features of `sentences`, none of them empty. A language without a vocabulary has the fallback's words only.
 pub fn encode(bundle: &Bundle, language: &str, sentences: &[&[String]]) -> Batch {
     let mut seen: HashMap<&str, u32> = HashMap::new();
     let mut batch = Batch::default();
@@ -34,7 +34,8 @@ pub fn encode(bundle: &Bundle, language: &str, sentences: &[&[String]]) -> Batch
 pub fn word_type(bundle: &Bundle, language: &str, token: &str) -> WordType {
     let text = &bundle.manifest().text;
     let word = if text.ptb_escapes { unescape(token) } else { token };
-    let row = bundle.words(language).and_then(|words| words.look_up(word, &text.word_lookup));
+    let look_up = |language: &str| bundle.words(language).and_then(|words| words.look_up(word, &text.word_lookup));
+    let row = look_up(language).or_else(|| look_up(text.fallback_language.as_deref()?));
     let chars = characters(word, text.char_boundaries, |c| bundle.chars().get(c));
     WordType { row: row.unwrap_or(UNKNOWN_WORD), chars }
 }

@@ -142,6 +142,7 @@ fn manifest(sizes: &Sizes, words: usize, chars: usize) -> Manifest {
         text: TextSettings {
             tokeniser: "ud".into(),
             word_lookup: vec![LookupStep::Exact, LookupStep::Lower, LookupStep::Digits],
+            fallback_language: None,
             ptb_escapes: true,
             char_boundaries: false,
         },
