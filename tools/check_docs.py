@@ -92,7 +92,7 @@ def check_summary(root, documents):
         return
     listed = {(summary.path.parent / target).resolve() for _, target in summary.links()}
     for path in documents:
-        if path.parent == summary.path.parent and path not in listed and path != summary.path:
+        if path.is_relative_to(summary.path.parent) and path not in listed and path != summary.path:
             yield f"{path.relative_to(root)}: is not in docs/SUMMARY.md"
 
 

@@ -70,9 +70,9 @@ class CheckDocsTest(unittest.TestCase):
             self.assertTrue(found[0].startswith("a.md:2: "), found)
 
     def test_pages_outside_the_summary_are_found(self):
-        documents = self.documents(docs_SUMMARY="- [One](one.md)\n", docs_one="# One\n", docs_two="# Two\n")
+        documents = self.documents(docs_SUMMARY="- [One](one.md)\n", docs_one="# One\n", docs_more_two="# Two\n")
         self.assertEqual(list(check_docs.check_summary(self.root, documents)),
-                         ["docs/two.md: is not in docs/SUMMARY.md"])
+                         ["docs/more/two.md: is not in docs/SUMMARY.md"])
 
     def test_ignored_files_are_left_alone(self):
         subprocess.run(["git", "init", "-q", self.root], check=True)
