@@ -1,0 +1,212 @@
+//! Both engines give the same labels: on random networks against each other, and on every bundle of `models/` against
+//! what the trainer computed with libtorch.
+#![cfg(feature = "onnx")]
+
+mod common;
+
+use common::{Sizes, onnx_options, random_batch, random_bundle};
+use libmtl::bundle::manifest::{Activation, Task};
+use libmtl::bundle::{Bundle, GoldenCase};
+use libmtl::engine::{self, Batch, Engine, EngineOptions, Head};
+use libmtl::kernels::crf::{Constraints, Transitions, viterbi};
+use libmtl::tagger::{DecodeOptions, Tagger};
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The largest difference of an emission between the engines. Both compute in 32 bits, in other orders.
+const BETWEEN_ENGINES: f32 = 1e-3;
+/// The largest difference that ONNX Runtime's choice of kernels by batch size may make.
+const BETWEEN_BATCHES: f32 = 1e-4;
+
+fn random_sizes(rng: &mut ChaCha8Rng) -> Sizes {
+    let mut char_widths = vec![1, 2, 3, 4, 5];
+    char_widths.shuffle(rng);
+    char_widths.truncate(rng.random_range(1..5));
+    Sizes {
+        word_dim: rng.random_range(1..40),
+        char_dim: rng.random_range(1..20),
+        char_widths,
+        char_filters: rng.random_range(1..20),
+        highway_layers: rng.random_range(0..3),
+        highway_activation: if rng.random() { Activation::Selu } else { Activation::Relu },
+        hidden: rng.random_range(1..40),
+        specific_layers: rng.random(),
+        constrained: rng.random(),
+        scale: rng.random_range(0.05..0.5),
+        ..Sizes::default()
+    }
+}
+
+/// Every output layer of a bundle.
+fn heads(bundle: &Bundle) -> Vec<Head> {
+    let of = |(task, t): (usize, &Task)| {
+        let languages = (0..t.languages.len()).map(Some).chain([None]);
+        languages.map(|language| Head { task, language }).collect::<Vec<_>>()
+    };
+    bundle.manifest().tasks.iter().enumerate().flat_map(of).collect()
+}
+
+fn labels(bundle: &Bundle, task: &Task, emissions: &[f32]) -> Vec<u16> {
+    let weights = |part: &str| {
+        let tensor = bundle.tensor(&format!("task.{}.crf.{part}", task.name)).unwrap();
+        tensor.data.iter().map(|value| value.to_f32()).collect::<Vec<f32>>()
+    };
+    let (start, end, pairs) = (weights("start"), weights("end"), weights("transitions"));
+    let mut transitions = Transitions { labels: task.labels.len(), start, end, pairs };
+    if task.constrained {
+        transitions = Constraints::from_labels(&task.labels, task.scheme).apply(&transitions);
+    }
+    viterbi(emissions, &transitions).0
+}
+
+fn difference(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+fn shuffled(batch: &Batch, rng: &mut ChaCha8Rng) -> (Vec<usize>, Batch) {
+    let mut order: Vec<usize> = (0..batch.sentences.len()).collect();
+    order.shuffle(rng);
+    let sentences = order.iter().map(|&sentence| batch.sentences[sentence].clone()).collect();
+    (order, Batch { words: batch.words.clone(), sentences })
+}
+
+/// The largest difference between the engines, with equal labels.
+fn compare(bundle: &Bundle, native: &dyn Engine, onnx: &dyn Engine, batch: &Batch) -> f32 {
+    let mut largest: f32 = 0.0;
+    for head in heads(bundle) {
+        let task = &bundle.manifest().tasks[head.task];
+        let ours = native.emissions(batch, head).unwrap();
+        let theirs = onnx.emissions(batch, head).unwrap();
+        assert_eq!(ours.len(), batch.sentences.len());
+        for (sentence, (a, b)) in ours.iter().zip(&theirs).enumerate() {
+            assert_eq!(a.len(), batch.sentences[sentence].len() * task.labels.len());
+            largest = largest.max(difference(a, b));
+            assert_eq!(labels(bundle, task, a), labels(bundle, task, b), "{head:?}, sentence {sentence}");
+        }
+    }
+    largest
+}
+
+#[test]
+fn engines_agree_on_random_networks() {
+    let mut largest: f32 = 0.0;
+    for seed in 100..124 {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let folder = random_bundle(seed, &random_sizes(&mut rng));
+        let bundle = Bundle::open(folder.path()).unwrap();
+        let native = engine::open(&bundle, &EngineOptions::default()).unwrap();
+        let onnx = engine::open(&bundle, &onnx_options()).unwrap();
+        let lengths: Vec<usize> = (0..30).map(|_| rng.random_range(1..40)).collect();
+        let batch = random_batch(seed, &bundle, &lengths);
+        largest = largest.max(compare(&bundle, &*native, &*onnx, &batch));
+    }
+    println!("largest difference between engines: {largest:e}");
+    assert!(largest <= BETWEEN_ENGINES, "{largest}");
+}
+
+#[test]
+fn engines_agree_at_the_sizes_of_a_real_model() {
+    let sizes = Sizes {
+        words_per_language: 500,
+        word_dim: 50,
+        char_dim: 30,
+        char_filters: 50,
+        hidden: 100,
+        scale: 0.08,
+        ..Sizes::default()
+    };
+    let folder = random_bundle(200, &sizes);
+    let bundle = Bundle::open(folder.path()).unwrap();
+    let native = engine::open(&bundle, &EngineOptions::default()).unwrap();
+    let onnx = engine::open(&bundle, &onnx_options()).unwrap();
+    let batch = random_batch(200, &bundle, &[1, 7, 80, 23, 24, 25, 300, 2]);
+    let largest = compare(&bundle, &*native, &*onnx, &batch);
+    println!("largest difference between engines: {largest:e}");
+    assert!(largest <= BETWEEN_ENGINES, "{largest}");
+}
+
+#[test]
+fn a_sentence_does_not_depend_on_its_neighbours() {
+    for seed in 300..306 {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let folder = random_bundle(seed, &random_sizes(&mut rng));
+        let bundle = Bundle::open(folder.path()).unwrap();
+        let native = engine::open(&bundle, &EngineOptions::default()).unwrap();
+        let onnx = engine::open(&bundle, &onnx_options()).unwrap();
+        let lengths: Vec<usize> = (0..100).map(|_| rng.random_range(1..30)).collect();
+        let batch = random_batch(seed, &bundle, &lengths);
+        let head = heads(&bundle)[rng.random_range(0..heads(&bundle).len())];
+        let (order, mixed) = shuffled(&batch, &mut rng);
+        for (engine, tolerance) in [(&native, 0.0), (&onnx, BETWEEN_BATCHES)] {
+            let together = engine.emissions(&mixed, head).unwrap();
+            for (place, &sentence) in order.iter().enumerate() {
+                let alone = Batch { words: batch.words.clone(), sentences: vec![batch.sentences[sentence].clone()] };
+                let alone = engine.emissions(&alone, head).unwrap();
+                let found = difference(&together[place], &alone[0]);
+                assert!(found <= tolerance, "{}: seed {seed}, {head:?}: {found}", engine.report().engine);
+            }
+        }
+    }
+}
+
+/// Golden cases by task and language: those go through the tagger together.
+fn grouped(golden: &[GoldenCase]) -> BTreeMap<(&str, &str), Vec<&GoldenCase>> {
+    let mut groups = BTreeMap::<_, Vec<_>>::new();
+    for case in golden {
+        groups.entry((case.task.as_str(), case.language.as_str())).or_default().push(case);
+    }
+    groups
+}
+
+/// Compares emissions and labels of cases of one task and language with what the trainer computed.
+fn matches(tagger: &Tagger, cases: &[&GoldenCase]) -> f32 {
+    let (task, language) = (&cases[0].task, &cases[0].language);
+    let sentences: Vec<&[String]> = cases.iter().map(|case| case.tokens.as_slice()).collect();
+    let emissions = tagger.emissions(&sentences, task, language).unwrap();
+    let taggings = tagger.tag(&sentences, task, language, &DecodeOptions::default()).unwrap();
+    let mut largest: f32 = 0.0;
+    for ((case, emissions), tagging) in cases.iter().zip(&emissions).zip(&taggings) {
+        let found = difference(emissions, &case.emissions.concat());
+        let engine = &tagger.report().engine;
+        assert!(found <= case.tolerance, "{engine} {task} {language} {:?}: {found}", case.tokens);
+        assert_eq!(tagging.labels, case.labels, "{engine} {task} {language} {:?}", case.tokens);
+        largest = largest.max(found);
+    }
+    largest
+}
+
+/// The folders of `models/` that hold a bundle.
+fn models() -> Vec<std::path::PathBuf> {
+    let zoo = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    let Ok(entries) = std::fs::read_dir(zoo) else { return Vec::new() };
+    let mut folders: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    folders.retain(|folder| folder.join("bundle.json").is_file());
+    folders.sort();
+    folders
+}
+
+#[test]
+fn every_model_gives_what_the_trainer_computed() {
+    let mut rng = ChaCha8Rng::seed_from_u64(400);
+    for folder in models() {
+        let bundle = Arc::new(Bundle::open(&folder).unwrap());
+        let golden = bundle.golden().unwrap();
+        assert!(!golden.is_empty(), "{}: no golden cases", folder.display());
+        for options in [EngineOptions::default(), onnx_options()] {
+            let tagger = Tagger::open(Arc::clone(&bundle), &options).unwrap();
+            let mut largest: f32 = 0.0;
+            for mut cases in grouped(&golden).into_values() {
+                cases.iter().for_each(|&case| largest = largest.max(matches(&tagger, &[case])));
+                cases.shuffle(&mut rng);
+                largest = largest.max(matches(&tagger, &cases));
+            }
+            let model = folder.file_name().unwrap().to_string_lossy();
+            println!("{model}: {} cases on {}: {largest:e}", golden.len(), tagger.report().engine);
+        }
+    }
+}
