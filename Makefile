@@ -53,6 +53,10 @@ deps: ## Fetch what tests need into .deps/: ONNX Runtime, libtorch (560 MB, once
 test: deps ## Run every test of every language
 	@$(PYTHON) tools/run_tests.py
 
+.PHONY: trainer
+trainer: deps ## Build the trainer, target/train/mtl-export
+	$(CARGO) build --profile train -p mtl-export
+
 .PHONY: fmt
 fmt: ## Format the Rust sources
 	$(CARGO) fmt --all

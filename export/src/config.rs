@@ -412,6 +412,28 @@ impl Config {
         Ok(config)
     }
 
+    /// The single-task baseline of `key`: that task alone, one output layer, and as many steps as the mixture would
+    /// have given it. `sizes` are the training sentences of each task.
+    pub fn only(&self, key: &str, sizes: &[usize]) -> Result<Self> {
+        let Some(index) = self.tasks.iter().position(|t| t.key() == key) else {
+            let known: Vec<String> = self.tasks.iter().map(TaskSettings::key).collect();
+            return Err(fail(format!("no task {key:?}; tasks: {}", known.join(", "))));
+        };
+        let mut config = self.clone();
+        let share = crate::sampler::probabilities(self, sizes)[index];
+        config.training.steps = (share * self.training.steps as f64).ceil() as u64;
+        config.training.evaluate_every = config.training.steps.div_ceil(self.evaluations());
+        config.training.target = None;
+        config.model.specific_layers = false;
+        config.name = format!("{}.only-{}", self.name, key.replace('/', "-"));
+        config.tasks = vec![self.tasks[index].clone()];
+        Ok(config)
+    }
+
+    fn evaluations(&self) -> u64 {
+        self.training.steps.div_ceil(self.training.evaluate_every).max(1)
+    }
+
     /// The file that a path of the configuration names.
     pub fn resolve(&self, path: &str) -> Result<PathBuf> {
         match path.strip_prefix("$DATA") {
@@ -456,8 +478,9 @@ impl Config {
         }
         if let Some(language) = &self.vocabulary.fallback_language
             && !self.tasks.iter().any(|t| &t.language == language)
+            && !self.vectors.contains_key(language)
         {
-            return Err(fail(format!("[vocabulary] fallback_language {language:?} is the language of no task")));
+            return Err(fail(format!("[vocabulary] fallback_language {language:?} has neither a task nor vectors")));
         }
         if let Some(target) = &self.training.target
             && !seen.contains_key(target)

@@ -18,7 +18,8 @@ mod vectors;
 mod vocabulary;
 
 use clap::{Parser, Subcommand};
-use config::Config;
+use config::{Config, TaskSettings};
+use data::TaskData;
 use libmtl::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -50,6 +51,9 @@ enum Command {
         /// Train these seeds instead of the file's
         #[arg(long)]
         seed: Vec<u64>,
+        /// Train the single-task baseline of this task (TYPE/LANGUAGE) instead
+        #[arg(long)]
+        only: Option<String>,
         /// Folder for the runs
         #[arg(long, default_value = "runs")]
         output: PathBuf,
@@ -122,8 +126,13 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<()> {
     match command {
-        Command::Train { config, data, seed, output } => {
-            let config = Config::read(&config, data.as_deref())?;
+        Command::Train { config, data, seed, only, output } => {
+            let mut config = Config::read(&config, data.as_deref())?;
+            if let Some(task) = only {
+                let read = |t: &TaskSettings| TaskData::read(&config, t, 0).map(|d| d.train.len());
+                let sizes = config.tasks.iter().map(read).collect::<Result<Vec<_>>>()?;
+                config = config.only(&task, &sizes)?;
+            }
             let seeds = if seed.is_empty() { config.seeds.clone() } else { seed };
             for seed in seeds {
                 let folder = run_folder(&output, &config.name, seed);

@@ -88,7 +88,8 @@ impl Lexicon {
             fallback: config.vocabulary.fallback_language.clone(),
         };
         let mut table = vec![0.0; dim];
-        let languages: BTreeSet<&str> = config.tasks.iter().map(|t| t.language.as_str()).collect();
+        let fallback = config.vocabulary.fallback_language.as_deref();
+        let languages: BTreeSet<&str> = config.tasks.iter().map(|t| t.language.as_str()).chain(fallback).collect();
         for language in languages {
             lexicon.add_language(config, data, language, &mut table)?;
         }

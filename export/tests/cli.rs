@@ -109,6 +109,16 @@ fn parity_with_the_native_engine(bundle: &Path) {
 }
 
 #[test]
+fn a_baseline_trains_one_task_alone() {
+    let project = project();
+    let folder = project.path();
+    let output = mtl_export(folder, &["train", "tiny.toml", "--data", ".", "--only", "upos/da", "--seed", "3"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let result = std::fs::read_to_string(folder.join("runs/tiny.only-upos-da/seed-3/result.json")).unwrap();
+    assert!(result.contains("upos/da") && !result.contains("ner/en"), "{result}");
+}
+
+#[test]
 fn refusals_name_the_fault_and_the_remedy() {
     let project = project();
     let folder = project.path();
@@ -130,5 +140,6 @@ fn refusals_name_the_fault_and_the_remedy() {
         change("bad.toml", from, to);
         refused(folder, &["train", "bad.toml", "--data", ".", "--output", "bad"], words);
     }
+    refused(folder, &["train", "tiny.toml", "--data", ".", "--only", "ner/nl"], &["ner/nl", "ner/en, upos/da"]);
     refused(folder, &["evaluate", "tiny.toml", "--data", ".", "--seed", "9"], &["seed-9", "train first"]);
 }
