@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Sizes, random_bundle, random_contents};
-use libmtl::bundle::{Bundle, OpenOptions, layout, write, write_manifest};
+use libmtl::bundle::{Bundle, Contents, OpenOptions, layout, write, write_manifest};
 
 #[test]
 fn comes_back_as_written() {
@@ -69,4 +69,38 @@ fn other_readers_read_the_weights() {
         assert_eq!((view.shape(), ours.shape), (&shape[..], &shape[..]));
         assert_eq!(view.data(), bytemuck::cast_slice::<_, u8>(ours.data));
     }
+}
+
+/// A change to what is to be written.
+type Change = fn(&mut Contents);
+
+#[test]
+fn what_no_reader_accepts_is_not_written() {
+    let good = random_contents(6, &Sizes::default());
+    let changes: [(&str, Change); 7] = [
+        ("bundle.json: id", |c| c.manifest.id = "A".into()),
+        ("words", |c| drop(c.words.remove("da"))),
+        ("weights.safetensors: lstm.bias: missing", |c| drop(c.tensors.remove("lstm.bias"))),
+        ("weights.safetensors: lstm.bias: inf at index 1", |c| {
+            c.tensors.get_mut("lstm.bias").unwrap().data[1] = half::f16::INFINITY;
+        }),
+        ("vocab.chars: entry 0: row 1", |c| c.chars.extend([("!".into(), 1)])),
+        ("vocab.words.en: entry 0: empty", |c| c.words.get_mut("en").unwrap().extend([(String::new(), 1)])),
+        ("golden.jsonl: golden case 0: labels", |c| c.golden[0].labels[0] = "x".into()),
+    ];
+    for (words, change) in changes {
+        let mut contents = good.clone();
+        change(&mut contents);
+        let dir = tempfile::tempdir().unwrap();
+        let error = write(&dir.path().join("bundle"), &contents).unwrap_err().to_string();
+        assert!(error.contains(words), "{words}: {error}");
+        assert!(!dir.path().join("bundle").exists(), "{words}: something was written");
+    }
+}
+
+/// Engines share an open bundle between threads.
+#[test]
+fn an_open_bundle_may_be_shared() {
+    fn shareable<T: Send + Sync + 'static>() {}
+    shareable::<Bundle>();
 }

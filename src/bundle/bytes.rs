@@ -24,11 +24,13 @@ impl Bytes {
     pub(super) fn read(mut file: File, length: usize) -> Result<Self> {
         let mut words = zeroed(length)?;
         let buffer = &mut bytemuck::cast_slice_mut::<u64, u8>(&mut words)[..length];
-        file.read_exact(buffer).map_err(|e| Error::new(ErrorKind::Io, e.to_string()).caused_by(e))?;
-        match file.read(&mut [0]) {
-            Ok(0) => Ok(Self(Arc::new(Owner::Heap { words, length }))),
-            Ok(_) => Err(Error::new(ErrorKind::Integrity, "the file grew while it was read")),
-            Err(e) => Err(Error::new(ErrorKind::Io, e.to_string()).caused_by(e)),
+        file.read_exact(buffer).map_err(refused)?;
+        match file.read_exact(&mut [0]) {
+            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+                Ok(Self(Arc::new(Owner::Heap { words, length })))
+            }
+            Err(e) => Err(refused(e)),
+            Ok(()) => Err(changed()),
         }
     }
 
@@ -40,9 +42,21 @@ impl Bytes {
         // SAFETY: mapping is undefined only if the file changes beneath it; the caller of a trusted open promises that
         // nobody writes to it (see `OpenOptions::trusted`).
         let map = unsafe { memmap2::MmapOptions::new().len(length).map(&file) };
-        let map = map.map_err(|e| Error::new(ErrorKind::Io, format!("cannot map: {e}")).caused_by(e))?;
+        let map = map.map_err(refused)?;
         Ok(Self(Arc::new(Owner::Mapped(map))))
     }
+}
+
+fn refused(e: std::io::Error) -> Error {
+    if e.kind() == std::io::ErrorKind::UnexpectedEof {
+        return changed();
+    }
+    Error::new(ErrorKind::Io, e.to_string()).remedy("check the disk that holds the bundle").caused_by(e)
+}
+
+fn changed() -> Error {
+    Error::new(ErrorKind::Integrity, "its length changed while it was read")
+        .remedy("try again when nobody writes to it")
 }
 
 /// Room for `length` bytes; too little memory is an error, not an abort.
@@ -116,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_file_that_changed_its_length_is_refused() {
-        assert_eq!(Bytes::read(file(b"four"), 5).unwrap_err().kind(), ErrorKind::Io);
+        assert_eq!(Bytes::read(file(b"four"), 5).unwrap_err().kind(), ErrorKind::Integrity);
         assert_eq!(Bytes::read(file(b"four"), 3).unwrap_err().kind(), ErrorKind::Integrity);
     }
 

@@ -40,6 +40,7 @@ impl Manifest {
         self.architecture.check().map_err(|e| e.at("architecture"))?;
         self.check_languages()?;
         self.check_tasks()?;
+        self.check_coverage()?;
         self.check_text()?;
         self.check_metrics()?;
         self.check_provenance()?;
@@ -63,11 +64,19 @@ impl Manifest {
             if i > 0 && *language <= self.languages[i - 1] {
                 return Err(place(malformed(format!("`{language}` is not sorted, or twice there"))));
             }
-            if !self.tasks.iter().any(|task| task.languages.contains(language)) {
-                return Err(place(malformed(format!("no task has the language `{language}`"))));
-            }
         }
         Ok(())
+    }
+
+    /// Only once the tasks' lists have been bounded.
+    fn check_coverage(&self) -> Result<()> {
+        let covered: BTreeSet<&String> = self.tasks.iter().flat_map(|task| &task.languages).collect();
+        match self.languages.iter().enumerate().find(|(_, language)| !covered.contains(language)) {
+            Some((i, language)) => {
+                Err(malformed(format!("no task has the language `{language}`")).at(format!("languages[{i}]")))
+            }
+            None => Ok(()),
+        }
     }
 
     fn check_tasks(&self) -> Result<()> {
@@ -336,3 +345,6 @@ fn text(value: &str, least: usize, most: usize) -> Result<()> {
     }
     at_most("bytes", value.len() as u64, most as u64)
 }
+
+#[cfg(test)]
+mod tests;

@@ -102,3 +102,49 @@ pub(super) fn write(cases: &[GoldenCase], manifest: &Manifest) -> Result<Vec<u8>
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+    use crate::bundle::graph::testing;
+
+    fn case(manifest: &Manifest) -> GoldenCase {
+        let task = &manifest.tasks[0];
+        GoldenCase {
+            task: task.name.clone(),
+            language: task.languages[0].clone(),
+            tokens: vec!["a".into(), "\u{2028}\"\0".into()],
+            labels: vec![task.labels[0].clone(); 2],
+            emissions: vec![(0..task.labels.len()).map(|i| [0.1, -1e-30, f32::MAX][i % 3]).collect(); 2],
+            tolerance: 1.0,
+        }
+    }
+
+    #[test]
+    fn cases_come_back_as_written() {
+        let manifest = testing::manifest(true);
+        let cases = vec![case(&manifest); 3];
+        assert_eq!(parse(&write(&cases, &manifest).unwrap(), &manifest).unwrap(), cases);
+        assert_eq!(parse(b"", &manifest).unwrap(), []);
+    }
+
+    #[test]
+    fn what_a_reader_refuses_is_not_written() {
+        let manifest = testing::manifest(true);
+        let changes: [fn(&mut GoldenCase); 5] = [
+            |case| case.labels[1] = "x".into(),
+            |case| case.emissions[1][0] = f32::NAN,
+            |case| case.emissions[0][0] = f32::INFINITY,
+            |case| case.tolerance = 1.001,
+            |case| case.tolerance = f32::NAN,
+        ];
+        for change in changes {
+            let mut bad = case(&manifest);
+            change(&mut bad);
+            let error = write(&[case(&manifest), bad], &manifest).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Bundle);
+            assert!(error.place().starts_with("golden case 1: "), "{error}");
+        }
+    }
+}

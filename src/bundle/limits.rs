@@ -1,11 +1,12 @@
 //! What a bundle may not exceed, and the helpers that word refusals.
 
 use crate::{Error, ErrorKind, Result};
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 pub(super) const MANIFEST_BYTES: u64 = 1 << 20;
 pub(super) const WEIGHTS_BYTES: u64 = 1 << 31;
 pub(super) const VOCABULARY_BYTES: u64 = 1 << 30;
-pub(super) const GOLDEN_BYTES: u64 = 1 << 26;
+pub(super) const GOLDEN_BYTES: u64 = 1 << 24;
 pub(super) const GOLDEN_CASES: usize = 10_000;
 
 pub(super) const HEADER_BYTES: u64 = 1 << 20;
@@ -46,11 +47,17 @@ pub(super) fn at_most(what: &str, value: u64, limit: u64) -> Result<()> {
         .remedy("make the model smaller, or do not open this bundle if you do not know where it comes from"))
 }
 
-/// What a hostile file says, made fit for a message: short, and without control characters.
+/// What a hostile file says, made fit for a message: short, and without characters that change how a terminal shows
+/// the rest (controls, bidirectional overrides).
 pub(super) fn clip(text: &str) -> String {
     const LONGEST: usize = 400;
+    let unseen = |c: char| {
+        c.is_control()
+            || matches!(c.general_category_group(), GeneralCategoryGroup::Separator | GeneralCategoryGroup::Other)
+                && c != ' '
+    };
     let mut clipped: String =
-        text.chars().take(LONGEST).map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
+        text.chars().take(LONGEST).map(|c| if unseen(c) { char::REPLACEMENT_CHARACTER } else { c }).collect();
     if text.chars().nth(LONGEST).is_some() {
         clipped.push('…');
     }
@@ -72,7 +79,7 @@ mod tests {
 
     #[test]
     fn clip_shortens_and_hides_control_characters() {
-        assert_eq!(clip("a\0b\u{1b}[2J"), "a\u{fffd}b\u{fffd}[2J");
+        assert_eq!(clip("a\0b\u{1b}[2J \u{202e}x"), "a\u{fffd}b\u{fffd}[2J \u{fffd}x");
         let long = clip(&"é".repeat(1 << 20));
         assert_eq!(long.chars().count(), 401);
     }

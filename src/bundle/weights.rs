@@ -254,3 +254,95 @@ pub(super) fn write(tensors: &BTreeMap<String, Tensor>) -> Result<Vec<u8>> {
     safetensors::serialize(tensors, None)
         .map_err(|e| Error::new(ErrorKind::Bundle, e.to_string()).at(super::layout::WEIGHTS).caused_by(e))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shapes() -> Vec<(String, Vec<usize>)> {
+        vec![("b".into(), vec![3]), ("a".into(), vec![2, 2]), ("c".into(), vec![1])]
+    }
+
+    fn tensors() -> BTreeMap<String, Tensor> {
+        let tensor = |shape: Vec<usize>| {
+            let count = shape.iter().product::<usize>();
+            Tensor { data: (0..count).map(|i| f16::from_f32(i as f32 / 4.0)).collect(), shape }
+        };
+        shapes().into_iter().map(|(name, shape)| (name, tensor(shape))).collect()
+    }
+
+    fn open(bytes: &[u8]) -> Result<Weights> {
+        Weights::open(Bytes::from(bytes), &shapes(), false)
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let bytes = write(&tensors()).unwrap();
+        let weights = open(&bytes).unwrap();
+        assert_eq!(&**weights.bytes(), &bytes[..]);
+        for (name, tensor) in tensors() {
+            let view = weights.tensor(&name).unwrap();
+            assert_eq!((view.shape, view.data), (&tensor.shape[..], &tensor.data[..]));
+        }
+        assert!(weights.tensor("d").is_none());
+        for (name, shape, offset, length) in weights.regions() {
+            let view = weights.tensor(&name).unwrap();
+            assert_eq!(view.shape, shape);
+            assert_eq!(&bytes[offset as usize..(offset + length) as usize], bytemuck::cast_slice::<_, u8>(view.data));
+        }
+    }
+
+    #[test]
+    fn order_and_metadata_are_free() {
+        let header = r#"{"c":{"shape":[1],"dtype":"F16","data_offsets":[6,8]},"__metadata__":{"by":"hand"},
+            "b":{"dtype":"F16","data_offsets":[0,6],"shape":[3]},"a":{"dtype":"F16","shape":[2,2],"data_offsets":[8,16]}}"#;
+        for length in [header.len().next_multiple_of(8), limits::HEADER_BYTES as usize] {
+            let padding = " ".repeat(length - header.len());
+            let head = (length as u64).to_le_bytes();
+            open(&[&head, header.as_bytes(), padding.as_bytes(), &[0; 16]].concat()).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_is_refused() {
+        let bytes = write(&tensors()).unwrap();
+        for cut in 0..bytes.len() {
+            let message = open(&bytes[..cut]).unwrap_err().to_string();
+            assert!(message.contains("again"), "cut at {cut}: {message}");
+        }
+    }
+
+    #[test]
+    fn every_value_but_infinities_and_nan_is_finite() {
+        for bits in 0..=u16::MAX {
+            let mut tensors = tensors();
+            tensors.get_mut("b").unwrap().data[1] = f16::from_bits(bits);
+            let opened = open(&write(&tensors).unwrap());
+            assert_eq!(opened.is_ok(), f16::from_bits(bits).is_finite(), "{bits:#x}");
+        }
+        let mut tensors = tensors();
+        tensors.get_mut("b").unwrap().data[1] = f16::NAN;
+        let bytes = write(&tensors).unwrap();
+        assert_eq!(open(&bytes).unwrap_err().place(), "b");
+        assert!(Weights::open(Bytes::from(&bytes[..]), &shapes(), true).is_ok());
+    }
+
+    #[test]
+    fn values_that_do_not_fill_the_shape_are_not_written() {
+        let mut tensors = tensors();
+        tensors.get_mut("a").unwrap().data.pop();
+        let error = write(&tensors).unwrap_err();
+        assert_eq!((error.kind(), error.place()), (ErrorKind::Argument, "a"));
+    }
+
+    #[test]
+    fn shapes_are_bounded() {
+        let entry = |shape: &[u64], end| Entry { dtype: "F16".into(), shape: shape.to_vec(), data_offsets: (0, end) };
+        assert_eq!(extent(&entry(&[1 << 31], 1 << 32), 1 << 32).unwrap(), 0..1 << 32);
+        assert_eq!(extent(&entry(&[1; 8], 2), 2).unwrap(), 0..2);
+        assert_eq!(extent(&entry(&[], 2), 2).unwrap(), 0..2);
+        let limit = |shape: &[u64]| extent(&entry(shape, 2), 2).unwrap_err().kind() == ErrorKind::Limit;
+        assert!(limit(&[(1 << 31) + 1]) && limit(&[1; 9]) && limit(&[0, u64::MAX]));
+        assert!(extent(&entry(&[3], 4), 8).is_err() && extent(&entry(&[2], 4), 3).is_err());
+    }
+}

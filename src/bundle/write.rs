@@ -117,3 +117,47 @@ fn write_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 fn sync_folder(dir: &Path) -> std::io::Result<()> {
     if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(content: &str) -> Vec<(String, Bytes)> {
+        ["a", "b"].map(|name| (name.to_string(), Bytes::from(content.as_bytes()))).to_vec()
+    }
+
+    #[test]
+    fn files_are_replaced_and_nothing_is_left_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("new/folder");
+        for content in ["first", "second"] {
+            replace(&folder, &files(content)).unwrap();
+            assert_eq!(std::fs::read_to_string(folder.join("b")).unwrap(), content);
+            assert_eq!(folder.read_dir().unwrap().count(), 2);
+        }
+    }
+
+    #[test]
+    fn a_failure_leaves_no_temporary_file_and_is_an_error_of_the_system() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("b")).unwrap();
+        let error = replace(dir.path(), &files("x")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert!(error.place().ends_with("b"), "{error}");
+        let left: Vec<_> = dir.path().read_dir().unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert!(left.iter().all(|name| !name.to_string_lossy().ends_with(".partial")), "{left:?}");
+        assert_eq!(replace(&dir.path().join("a"), &files("x")).unwrap_err().kind(), ErrorKind::Io);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_place_of_a_temporary_file_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let precious = dir.path().join("precious");
+        std::fs::write(&precious, "kept").unwrap();
+        let link = dir.path().join(format!(".a.{}.partial", std::process::id()));
+        std::os::unix::fs::symlink(&precious, link).unwrap();
+        replace(dir.path(), &files("x")).unwrap();
+        assert_eq!(std::fs::read_to_string(precious).unwrap(), "kept");
+    }
+}
