@@ -91,6 +91,7 @@ impl WithSimd for Apply<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::simd::on_each_set;
 
     /// The largest absolute error over every 97th float, subnormals, the ends and infinities included.
     fn worst(function: Function, limit: f32, exact: impl Fn(f64) -> f64) -> f64 {
@@ -107,37 +108,44 @@ mod tests {
 
     #[test]
     fn activations_are_accurate_over_the_whole_range() {
-        let sigmoid = worst(Function::Sigmoid, f32::INFINITY, |x| 1.0 / (1.0 + (-x).exp()));
-        let tanh = worst(Function::Tanh, f32::INFINITY, f64::tanh);
-        let exact = |x: f64| 1.050_700_987_355_480_5 * if x > 0.0 { x } else { 1.673_263_242_354_377_2 * x.exp_m1() };
-        let selu = worst(Function::Selu, 10.0, exact);
-        println!("largest errors: sigmoid {sigmoid:.1e}, tanh {tanh:.1e}, selu {selu:.1e}");
-        assert!(sigmoid < 3e-7 && tanh < 3e-7 && selu < 1.5e-6);
+        on_each_set(|| {
+            let sigmoid = worst(Function::Sigmoid, f32::INFINITY, |x| 1.0 / (1.0 + (-x).exp()));
+            let tanh = worst(Function::Tanh, f32::INFINITY, f64::tanh);
+            let exact =
+                |x: f64| 1.050_700_987_355_480_5 * if x > 0.0 { x } else { 1.673_263_242_354_377_2 * x.exp_m1() };
+            let selu = worst(Function::Selu, 10.0, exact);
+            println!("largest errors: sigmoid {sigmoid:.1e}, tanh {tanh:.1e}, selu {selu:.1e}");
+            assert!(sigmoid < 3e-7 && tanh < 3e-7 && selu < 1.5e-6);
+        });
     }
 
     #[test]
     fn edges() {
-        let mut values = [f32::NEG_INFINITY, f32::INFINITY, 0.0];
-        apply(Function::Tanh, &mut values);
-        assert_eq!(values, [-1.0, 1.0, 0.0]);
-        let mut values = [f32::NAN; 4];
-        for function in [Function::Sigmoid, Function::Tanh, Function::Selu] {
-            apply(function, &mut values);
-            assert!(values.iter().all(|value| value.is_nan()));
-        }
+        on_each_set(|| {
+            let mut values = [f32::NEG_INFINITY, f32::INFINITY, 0.0];
+            apply(Function::Tanh, &mut values);
+            assert_eq!(values, [-1.0, 1.0, 0.0]);
+            let mut values = [f32::NAN; 4];
+            for function in [Function::Sigmoid, Function::Tanh, Function::Selu] {
+                apply(function, &mut values);
+                assert!(values.iter().all(|value| value.is_nan()));
+            }
+        });
     }
 
     /// A row's tail is computed by other instructions than its body: the values must be the same.
     #[test]
     fn values_do_not_depend_on_their_place() {
-        for function in [Function::Sigmoid, Function::Tanh, Function::Selu] {
-            for length in 1..70 {
-                let mut together = vec![0.37; length];
-                apply(function, &mut together);
-                let mut alone = [0.37];
-                apply(function, &mut alone);
-                assert!(together.iter().all(|value| *value == alone[0]));
+        on_each_set(|| {
+            for function in [Function::Sigmoid, Function::Tanh, Function::Selu] {
+                for length in 1..70 {
+                    let mut together = vec![0.37; length];
+                    apply(function, &mut together);
+                    let mut alone = [0.37];
+                    apply(function, &mut alone);
+                    assert!(together.iter().all(|value| *value == alone[0]));
+                }
             }
-        }
+        });
     }
 }

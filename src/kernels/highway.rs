@@ -86,41 +86,44 @@ impl Mix<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::simd::on_each_set;
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
     #[test]
     fn layer_equals_its_formula() {
-        let mut rng = ChaCha8Rng::seed_from_u64(3);
-        for (size, function) in
-            [(1, Function::Relu), (60, Function::Selu), (33, Function::Tanh), (7, Function::Sigmoid)]
-        {
-            let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() * 2.0 - 1.0).collect() };
-            let [w, v] = [draw(size * size), draw(size * size)];
-            let [b, a] = [draw(size), draw(size)];
-            let layer =
-                Highway::new(size, Affine { weights: &w, bias: &b }, Affine { weights: &v, bias: &a }, function);
-            let rows = draw(5 * size);
-            let (mut found, mut scratch) = (rows.clone(), Vec::new());
-            layer.apply(&mut found, &mut scratch);
-            for (z, found) in rows.chunks(size).zip(found.chunks(size)) {
-                let affine = |w: &[f32], b: &[f32], o: usize| -> f64 {
-                    f64::from(b[o]) + (0..size).map(|i| f64::from(w[o * size + i]) * f64::from(z[i])).sum::<f64>()
-                };
-                for (o, &value) in found.iter().enumerate() {
-                    let x = affine(&w, &b, o);
-                    let f = match function {
-                        Function::Relu => x.max(0.0),
-                        Function::Selu if x > 0.0 => 1.050_700_987_355_480_5 * x,
-                        Function::Selu => 1.050_700_987_355_480_5 * 1.673_263_242_354_377_2 * x.exp_m1(),
-                        Function::Tanh => x.tanh(),
-                        Function::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+        on_each_set(|| {
+            let mut rng = ChaCha8Rng::seed_from_u64(3);
+            for (size, function) in
+                [(1, Function::Relu), (60, Function::Selu), (33, Function::Tanh), (7, Function::Sigmoid)]
+            {
+                let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() * 2.0 - 1.0).collect() };
+                let [w, v] = [draw(size * size), draw(size * size)];
+                let [b, a] = [draw(size), draw(size)];
+                let layer =
+                    Highway::new(size, Affine { weights: &w, bias: &b }, Affine { weights: &v, bias: &a }, function);
+                let rows = draw(5 * size);
+                let (mut found, mut scratch) = (rows.clone(), Vec::new());
+                layer.apply(&mut found, &mut scratch);
+                for (z, found) in rows.chunks(size).zip(found.chunks(size)) {
+                    let affine = |w: &[f32], b: &[f32], o: usize| -> f64 {
+                        f64::from(b[o]) + (0..size).map(|i| f64::from(w[o * size + i]) * f64::from(z[i])).sum::<f64>()
                     };
-                    let g = 1.0 / (1.0 + (-affine(&v, &a, o)).exp());
-                    let expected = g * f + (1.0 - g) * f64::from(z[o]);
-                    assert!((f64::from(value) - expected).abs() < 1e-5, "{value} instead of {expected}");
+                    for (o, &value) in found.iter().enumerate() {
+                        let x = affine(&w, &b, o);
+                        let f = match function {
+                            Function::Relu => x.max(0.0),
+                            Function::Selu if x > 0.0 => 1.050_700_987_355_480_5 * x,
+                            Function::Selu => 1.050_700_987_355_480_5 * 1.673_263_242_354_377_2 * x.exp_m1(),
+                            Function::Tanh => x.tanh(),
+                            Function::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+                        };
+                        let g = 1.0 / (1.0 + (-affine(&v, &a, o)).exp());
+                        let expected = g * f + (1.0 - g) * f64::from(z[o]);
+                        assert!((f64::from(value) - expected).abs() < 1e-5, "{value} instead of {expected}");
+                    }
                 }
             }
-        }
+        });
     }
 }

@@ -108,38 +108,41 @@ impl WithSimd for Combine<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::simd::on_each_set;
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
     #[test]
     fn layers_equal_their_formula() {
-        let mut rng = ChaCha8Rng::seed_from_u64(13);
-        for (labels, hidden, specific) in [(1, 1, true), (9, 12, false), (17, 33, true)] {
-            let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() * 2.0 - 1.0).collect() };
-            let weights: [Vec<f32>; 3] = std::array::from_fn(|_| draw(labels * 2 * hidden));
-            let biases: [Vec<f32>; 3] = std::array::from_fn(|_| draw(labels));
-            let [universal, own, gate] = std::array::from_fn(|i| Affine { weights: &weights[i], bias: &biases[i] });
-            let layer = Output::new(labels, hidden, universal, specific.then_some((own, gate)));
-            let (rows, stride) = (4, hidden + 3);
-            let halves = [draw(rows * stride), draw(rows * stride)];
-            let sums = [false, true].map(|backward| {
-                let mut sums = vec![0.0; rows * layer.width()];
-                layer.sum(backward, &halves[usize::from(backward)], stride, &mut sums);
-                sums.chunks(layer.width()).flat_map(|row| row[..layer.columns()].to_vec()).collect::<Vec<_>>()
-            });
-            let emissions = layer.combine(&sums[0], &sums[1]);
-            for row in 0..rows {
-                let state = |i: usize| f64::from(halves[i / hidden][row * stride + i % hidden]);
-                for k in 0..labels {
-                    let affine = |layer: Affine| -> f64 {
-                        let term = |i: usize| f64::from(layer.weights[k * 2 * hidden + i]) * state(i);
-                        f64::from(layer.bias[k]) + (0..2 * hidden).map(term).sum::<f64>()
-                    };
-                    let g = if specific { 1.0 / (1.0 + (-affine(gate)).exp()) } else { 0.0 };
-                    let expected = g * affine(own) + (1.0 - g) * affine(universal);
-                    assert!((f64::from(emissions[row * labels + k]) - expected).abs() < 2e-5);
+        on_each_set(|| {
+            let mut rng = ChaCha8Rng::seed_from_u64(13);
+            for (labels, hidden, specific) in [(1, 1, true), (9, 12, false), (17, 33, true)] {
+                let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() * 2.0 - 1.0).collect() };
+                let weights: [Vec<f32>; 3] = std::array::from_fn(|_| draw(labels * 2 * hidden));
+                let biases: [Vec<f32>; 3] = std::array::from_fn(|_| draw(labels));
+                let [universal, own, gate] = std::array::from_fn(|i| Affine { weights: &weights[i], bias: &biases[i] });
+                let layer = Output::new(labels, hidden, universal, specific.then_some((own, gate)));
+                let (rows, stride) = (4, hidden + 3);
+                let halves = [draw(rows * stride), draw(rows * stride)];
+                let sums = [false, true].map(|backward| {
+                    let mut sums = vec![0.0; rows * layer.width()];
+                    layer.sum(backward, &halves[usize::from(backward)], stride, &mut sums);
+                    sums.chunks(layer.width()).flat_map(|row| row[..layer.columns()].to_vec()).collect::<Vec<_>>()
+                });
+                let emissions = layer.combine(&sums[0], &sums[1]);
+                for row in 0..rows {
+                    let state = |i: usize| f64::from(halves[i / hidden][row * stride + i % hidden]);
+                    for k in 0..labels {
+                        let affine = |layer: Affine| -> f64 {
+                            let term = |i: usize| f64::from(layer.weights[k * 2 * hidden + i]) * state(i);
+                            f64::from(layer.bias[k]) + (0..2 * hidden).map(term).sum::<f64>()
+                        };
+                        let g = if specific { 1.0 / (1.0 + (-affine(gate)).exp()) } else { 0.0 };
+                        let expected = g * affine(own) + (1.0 - g) * affine(universal);
+                        assert!((f64::from(emissions[row * labels + k]) - expected).abs() < 2e-5);
+                    }
                 }
             }
-        }
+        });
     }
 }

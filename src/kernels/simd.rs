@@ -9,7 +9,43 @@ use pulp::{Arch, Simd, WithSimd};
 /// Runs `kernel` with the best instruction set of this processor.
 #[inline]
 pub(crate) fn dispatch<K: WithSimd>(kernel: K) -> K::Output {
-    Arch::new().dispatch(kernel)
+    chosen().dispatch(kernel)
+}
+
+#[cfg(not(test))]
+#[inline(always)]
+fn chosen() -> Arch {
+    Arch::new()
+}
+
+#[cfg(test)]
+pub(crate) use forced::{chosen, on_each_set};
+
+/// Tests run on every instruction set that this processor has.
+#[cfg(test)]
+mod forced {
+    use super::*;
+    use std::cell::Cell;
+
+    thread_local!(static FORCED: Cell<Option<Arch>> = const { Cell::new(None) });
+
+    pub(crate) fn chosen() -> Arch {
+        FORCED.get().unwrap_or_default()
+    }
+
+    /// Calls `check` once with each instruction set.
+    pub(crate) fn on_each_set(check: impl Fn()) {
+        let mut sets = vec![Arch::Scalar];
+        #[cfg(target_arch = "x86_64")]
+        sets.extend(pulp::x86::V3::try_new().map(Arch::V3));
+        sets.push(Arch::new());
+        for set in sets {
+            FORCED.set(Some(set));
+            println!("vectors of {} bits", vector_bits());
+            check();
+        }
+        FORCED.set(None);
+    }
 }
 
 /// `a * b + c` in double precision, in one rounding where the instruction set can. (`mul_add` without it is a slow library call.)

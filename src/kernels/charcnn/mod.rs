@@ -115,6 +115,7 @@ impl Convolution {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::simd::on_each_set;
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
@@ -122,39 +123,42 @@ mod tests {
 
     #[test]
     fn features_are_right_and_padding_stops_at_the_largest_width() {
-        let mut rng = ChaCha8Rng::seed_from_u64(5);
-        let (chars, dim, filters) = (9, 5, 11);
-        let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() - 0.5).collect() };
-        let mut embedding = draw(chars * dim);
-        embedding[..dim].fill(0.0);
-        let weights = WIDTHS.map(|width| (draw(filters * dim * width), draw(filters)));
-        let given: Vec<Filters> =
-            WIDTHS.iter().zip(&weights).map(|(&width, (weights, bias))| Filters { width, weights, bias }).collect();
-        let cnn = CharCnn::new(&embedding, dim, filters, &given).unwrap();
-        assert_eq!(cnn.width(), 33);
-        for length in [0, 1, 2, 3, 4, 5, 30] {
-            let word: Vec<u32> = (0..length).map(|i| 1 + (i * i + 3) % (chars as u32 - 1)).collect();
-            let mut features = vec![0.0; cnn.width()];
-            cnn.apply(&word, &mut features);
-            let value = |position: usize, d: usize| {
-                word.get(position).map_or(0.0, |&c| f64::from(embedding[c as usize * dim + d]))
-            };
-            for (block, filters_of) in given.iter().enumerate() {
-                for f in 0..filters {
-                    let response = |p: usize| -> f64 {
-                        let weight =
-                            |d: usize, j: usize| f64::from(filters_of.weights[(f * dim + d) * filters_of.width + j]);
-                        let sum: f64 = (0..filters_of.width)
-                            .flat_map(|j| (0..dim).map(move |d| (d, j)))
-                            .map(|(d, j)| weight(d, j) * value(p + j, d))
-                            .sum();
-                        sum + f64::from(filters_of.bias[f])
-                    };
-                    let expected = (0..=word.len().max(4) - filters_of.width).map(response).fold(0.0, f64::max);
-                    assert!((f64::from(features[block * filters + f]) - expected).abs() < 1e-5);
+        on_each_set(|| {
+            let mut rng = ChaCha8Rng::seed_from_u64(5);
+            let (chars, dim, filters) = (9, 5, 11);
+            let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() - 0.5).collect() };
+            let mut embedding = draw(chars * dim);
+            embedding[..dim].fill(0.0);
+            let weights = WIDTHS.map(|width| (draw(filters * dim * width), draw(filters)));
+            let given: Vec<Filters> =
+                WIDTHS.iter().zip(&weights).map(|(&width, (weights, bias))| Filters { width, weights, bias }).collect();
+            let cnn = CharCnn::new(&embedding, dim, filters, &given).unwrap();
+            assert_eq!(cnn.width(), 33);
+            for length in [0, 1, 2, 3, 4, 5, 30] {
+                let word: Vec<u32> = (0..length).map(|i| 1 + (i * i + 3) % (chars as u32 - 1)).collect();
+                let mut features = vec![0.0; cnn.width()];
+                cnn.apply(&word, &mut features);
+                let value = |position: usize, d: usize| {
+                    word.get(position).map_or(0.0, |&c| f64::from(embedding[c as usize * dim + d]))
+                };
+                for (block, filters_of) in given.iter().enumerate() {
+                    for f in 0..filters {
+                        let response = |p: usize| -> f64 {
+                            let weight = |d: usize, j: usize| {
+                                f64::from(filters_of.weights[(f * dim + d) * filters_of.width + j])
+                            };
+                            let sum: f64 = (0..filters_of.width)
+                                .flat_map(|j| (0..dim).map(move |d| (d, j)))
+                                .map(|(d, j)| weight(d, j) * value(p + j, d))
+                                .sum();
+                            sum + f64::from(filters_of.bias[f])
+                        };
+                        let expected = (0..=word.len().max(4) - filters_of.width).map(response).fold(0.0, f64::max);
+                        assert!((f64::from(features[block * filters + f]) - expected).abs() < 1e-5);
+                    }
                 }
             }
-        }
+        });
     }
 
     #[test]

@@ -163,7 +163,8 @@ pub fn nbest(emissions: &[f32], transitions: &Transitions, n: usize) -> Vec<(Vec
     let layers = layers(emissions, &table, n);
     let last = &layers[length - 1];
     let mut heap = BinaryHeap::new();
-    let finals = merge(last, table.labels, n, &mut heap, |from| table.end[from]);
+    let mut finals = Vec::new();
+    merge(last, table.labels, n, &mut heap, &mut finals, |from| table.end[from]);
     let listed = finals.iter().enumerate().take_while(|(i, path)| *i == 0 || path.score >= FORBIDDEN / 2.0);
     listed.map(|(_, path)| (trace(&layers, table.labels, *path), reported(path.score))).collect()
 }
@@ -179,9 +180,8 @@ fn layers(emissions: &[f32], table: &Table, n: usize) -> Vec<Vec<Hypothesis>> {
             match layers.last() {
                 None => layer.push(Hypothesis { score: table.start[to], from: 0, rank: 0 }),
                 Some(previous) => {
-                    layer.extend(merge(previous, table.labels, n, &mut heap, |from| {
-                        table.pairs[from * table.width + to]
-                    }));
+                    let step = |from| table.pairs[from * table.width + to];
+                    merge(previous, table.labels, n, &mut heap, &mut layer, step);
                 }
             }
             layer[begin..].iter_mut().for_each(|path| path.score += bounded(emission));
@@ -191,14 +191,15 @@ fn layers(emissions: &[f32], table: &Table, n: usize) -> Vec<Vec<Hypothesis>> {
     layers
 }
 
-/// The `n` best continuations of a layer's paths by a step that costs `step(from)`.
+/// Appends to `best` the `n` best continuations of a layer's paths by a step that costs `step(from)`.
 fn merge(
     layer: &[Hypothesis],
     labels: usize,
     n: usize,
     heap: &mut BinaryHeap<Hypothesis>,
+    best: &mut Vec<Hypothesis>,
     step: impl Fn(usize) -> f64,
-) -> Vec<Hypothesis> {
+) {
     let each = layer.len() / labels;
     let candidate = |from: usize, rank: usize| Hypothesis {
         score: layer[from * each + rank].score + step(from),
@@ -207,16 +208,13 @@ fn merge(
     };
     heap.clear();
     heap.extend((0..labels).map(|from| candidate(from, 0)));
-    let mut best = Vec::with_capacity(n.min(layer.len()));
-    while best.len() < n
-        && let Some(path) = heap.pop()
-    {
+    for _ in 0..n {
+        let Some(path) = heap.pop() else { break };
         best.push(path);
         if path.rank as usize + 1 < each {
             heap.push(candidate(path.from, path.rank as usize + 1));
         }
     }
-    best
 }
 
 /// The labels of a path, from its last step backwards.

@@ -1,6 +1,6 @@
 //! Probabilities of labels and of runs of labels.
 
-use super::{Prepared, Transitions, log_space::log_sum_exp};
+use super::{Prepared, Transitions, length, log_space::log_sum_exp};
 
 /// Per-token probabilities and what span confidences need.
 #[derive(Debug, Clone)]
@@ -14,17 +14,25 @@ pub struct Marginals {
 }
 
 /// Forward-backward at `temperature`: every score is divided by it first.
+///
+/// For several sentences with the same transitions, use [`Prepared::marginals`].
 pub fn marginals(emissions: &[f32], transitions: &Transitions, temperature: f32) -> Marginals {
-    if transitions.length(emissions) == 0 {
-        return Marginals { log_z: 0.0, unary: Vec::new(), log_beta: Vec::new() };
+    Prepared::with_temperature(transitions, temperature).marginals(emissions)
+}
+
+impl Prepared {
+    /// Forward-backward at the temperature that these transitions were prepared for.
+    pub fn marginals(&self, emissions: &[f32]) -> Marginals {
+        if length(emissions.len(), self.labels) == 0 {
+            return Marginals { log_z: 0.0, unary: Vec::new(), log_beta: Vec::new() };
+        }
+        let expected = self.expectations(emissions, true);
+        let rows = |padded: &[f64]| -> Vec<f64> {
+            padded.chunks_exact(self.width).flat_map(|row| &row[..self.labels]).copied().collect()
+        };
+        let unary = rows(&expected.states).into_iter().map(|p| p.clamp(0.0, 1.0) as f32).collect();
+        Marginals { log_z: expected.log_z, unary, log_beta: rows(&expected.log_beta) }
     }
-    let prepared = Prepared::with_temperature(transitions, temperature);
-    let expected = prepared.expectations(emissions, true);
-    let rows = |padded: &[f64]| -> Vec<f64> {
-        padded.chunks_exact(prepared.width).flat_map(|row| &row[..prepared.labels]).copied().collect()
-    };
-    let unary = rows(&expected.states).into_iter().map(|p| p.clamp(0.0, 1.0) as f32).collect();
-    Marginals { log_z: expected.log_z, unary, log_beta: rows(&expected.log_beta) }
 }
 
 /// P(z_start..z_end = `path` | sentence), `path` being the labels of the tokens from `start` on. `emissions`,

@@ -102,12 +102,11 @@ impl Prepared {
         let width = labels.next_multiple_of(LANES);
         let scaled = |scores: &[f32]| -> Vec<f64> { scores.iter().map(|&score| f64::from(score) * scale).collect() };
         let (start, end) = (scaled(&transitions.start), scaled(&transitions.end));
-        let to_from = scaled(&transitions.pairs);
-        let pairs = transpose(&to_from, labels);
+        let pairs = transpose(&scaled(&transitions.pairs), labels, labels);
         let exp_start = Exponentials::new(&start, labels, width);
         let exp_end = Exponentials::new(&end, labels, width);
         let forward = Exponentials::new(&pairs, labels, width);
-        let backward = Exponentials::new(&to_from, labels, width).values;
+        let backward = transpose(&forward.values, labels, width);
         let gap = exp_start.gap.min(exp_end.gap).min(forward.gap);
         Self { labels, width, scale, start, end, pairs, exp_start, exp_end, forward, backward, gap }
     }
@@ -187,7 +186,11 @@ impl Prepared {
     }
 }
 
-/// The transpose of a square matrix.
-fn transpose(matrix: &[f64], size: usize) -> Vec<f64> {
-    (0..size * size).map(|i| matrix[i % size * size + i / size]).collect()
+/// The transpose of a square matrix whose rows are padded with zeros to `width`.
+fn transpose(matrix: &[f64], size: usize, width: usize) -> Vec<f64> {
+    let mut transposed = vec![0.0; matrix.len()];
+    for (i, row) in matrix.chunks_exact(width.max(1)).enumerate() {
+        row[..size].iter().enumerate().for_each(|(j, &value)| transposed[j * width + i] = value);
+    }
+    transposed
 }

@@ -1,6 +1,7 @@
 //! Every function against enumeration of all paths, and the scaled pass against log space.
 
 use super::*;
+use crate::kernels::simd::on_each_set;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -72,57 +73,61 @@ fn small_cases(mut check: impl FnMut(&[f32], &Transitions)) {
 
 #[test]
 fn viterbi_and_nbest_equal_enumeration() {
-    small_cases(|emissions, transitions| {
-        let paths = enumerate(emissions, transitions);
-        let (best, best_score) = viterbi(emissions, transitions);
-        let possible = paths.iter().filter(|path| path.1 > f64::NEG_INFINITY).count();
-        if possible > 0 {
-            assert_eq!((&best, best_score), (&paths[0].0, paths[0].1 as f32));
-        } else {
-            assert_eq!(best_score, f32::NEG_INFINITY);
-        }
-        for n in [0, 1, 2, 7, 2000] {
-            let listed = nbest(emissions, transitions, n);
-            assert_eq!(listed.len(), n.min(possible.max(1)));
-            assert!(n == 0 || listed[0] == (best.clone(), best_score));
-            for (path, expected) in listed.iter().zip(&paths[..possible]) {
-                assert_eq!((&path.0, path.1), (&expected.0, expected.1 as f32));
+    on_each_set(|| {
+        small_cases(|emissions, transitions| {
+            let paths = enumerate(emissions, transitions);
+            let (best, best_score) = viterbi(emissions, transitions);
+            let possible = paths.iter().filter(|path| path.1 > f64::NEG_INFINITY).count();
+            if possible > 0 {
+                assert_eq!((&best, best_score), (&paths[0].0, paths[0].1 as f32));
+            } else {
+                assert_eq!(best_score, f32::NEG_INFINITY);
             }
-        }
+            for n in [0, 1, 2, 7, 2000] {
+                let listed = nbest(emissions, transitions, n);
+                assert_eq!(listed.len(), n.min(possible.max(1)));
+                assert!(n == 0 || listed[0] == (best.clone(), best_score));
+                for (path, expected) in listed.iter().zip(&paths[..possible]) {
+                    assert_eq!((&path.0, path.1), (&expected.0, expected.1 as f32));
+                }
+            }
+        });
     });
 }
 
 #[test]
 fn marginals_and_paths_equal_enumeration() {
-    small_cases(|emissions, transitions| {
-        let k = transitions.labels;
-        for temperature in [1.0, 0.5, 3.0] {
-            let paths = enumerate(emissions, transitions);
-            let weight = |score: f64| ((score - paths[0].1) / f64::from(temperature)).exp();
-            let z: f64 = paths.iter().map(|path| weight(path.1)).sum();
-            let found = marginals(emissions, transitions, temperature);
-            if paths[0].1 == f64::NEG_INFINITY {
-                assert!(found.log_z == f64::NEG_INFINITY && found.unary.iter().all(|&p| p == 0.0));
-                continue;
-            }
-            assert_close(found.log_z, z.ln() + paths[0].1 / f64::from(temperature), 1e-12, "log Z");
-            let probability = |start: usize, run: &[u16]| -> f64 {
-                let matching = paths.iter().filter(|path| path.0[start..].starts_with(run));
-                matching.map(|path| weight(path.1)).sum::<f64>() / z
-            };
-            for start in 0..emissions.len() / k {
-                for label in 0..k as u16 {
-                    let unary = f64::from(found.unary[start * k + usize::from(label)]);
-                    assert_close(unary, probability(start, &[label]), 1e-6, "marginal");
+    on_each_set(|| {
+        small_cases(|emissions, transitions| {
+            let k = transitions.labels;
+            for temperature in [1.0, 0.5, 3.0] {
+                let paths = enumerate(emissions, transitions);
+                let weight = |score: f64| ((score - paths[0].1) / f64::from(temperature)).exp();
+                let z: f64 = paths.iter().map(|path| weight(path.1)).sum();
+                let found = marginals(emissions, transitions, temperature);
+                if paths[0].1 == f64::NEG_INFINITY {
+                    assert!(found.log_z == f64::NEG_INFINITY && found.unary.iter().all(|&p| p == 0.0));
+                    continue;
                 }
-                for end in start..=emissions.len() / k {
-                    for run in [&paths[0].0[start..end], &paths[paths.len() / 2].0[start..end]] {
-                        let p = path_probability(&found, emissions, transitions, temperature, start, run);
-                        assert_close(f64::from(p), probability(start, run), 1e-6, "path");
+                assert_close(found.log_z, z.ln() + paths[0].1 / f64::from(temperature), 1e-12, "log Z");
+                let probability = |start: usize, run: &[u16]| -> f64 {
+                    let matching = paths.iter().filter(|path| path.0[start..].starts_with(run));
+                    matching.map(|path| weight(path.1)).sum::<f64>() / z
+                };
+                for start in 0..emissions.len() / k {
+                    for label in 0..k as u16 {
+                        let unary = f64::from(found.unary[start * k + usize::from(label)]);
+                        assert_close(unary, probability(start, &[label]), 1e-6, "marginal");
+                    }
+                    for end in start..=emissions.len() / k {
+                        for run in [&paths[0].0[start..end], &paths[paths.len() / 2].0[start..end]] {
+                            let p = path_probability(&found, emissions, transitions, temperature, start, run);
+                            assert_close(f64::from(p), probability(start, run), 1e-6, "path");
+                        }
                     }
                 }
             }
-        }
+        });
     });
 }
 
@@ -174,35 +179,38 @@ fn likelihood_equals_enumeration_and_its_gradient_finite_differences() {
 /// The scaled pass where it answers, and the function as a whole, against log space.
 #[test]
 fn scaled_pass_equals_log_space_at_every_scale() {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed());
-    let mut answered = [0; 4];
-    for case in 0..400 {
-        let scale = [1.0, 10.0, 100.0, 1000.0][case % 4];
-        let (labels, length) = (rng.random_range(1..=19), rng.random_range(1..=60));
-        let (emissions, mut transitions) = random(&mut rng, labels, length, scale, false);
-        let forbidden = [0.0, -1e4, f32::NEG_INFINITY][rng.random_range(0..3)];
-        if forbidden < 0.0 {
-            for score in transitions.pairs.iter_mut().chain(&mut transitions.start).chain(&mut transitions.end) {
-                *score = if rng.random::<f32>() < 0.3 { forbidden } else { *score / scale };
+    on_each_set(|| {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed());
+        let mut answered = [0; 4];
+        for case in 0..400 {
+            let scale = [1.0, 10.0, 100.0, 1000.0][case % 4];
+            let (labels, length) = (rng.random_range(1..=19), rng.random_range(1..=60));
+            let (emissions, mut transitions) = random(&mut rng, labels, length, scale, false);
+            let forbidden = [0.0, -1e4, f32::NEG_INFINITY][rng.random_range(0..3)];
+            if forbidden < 0.0 {
+                for score in transitions.pairs.iter_mut().chain(&mut transitions.start).chain(&mut transitions.end) {
+                    *score = if rng.random::<f32>() < 0.3 { forbidden } else { *score / scale };
+                }
             }
-        }
-        let prepared = Prepared::new(&transitions);
-        let reference = log_space::expectations(&prepared, &emissions);
-        assert!(reference.states.iter().all(|p| p.is_finite()));
-        let compare = |found: &prepared::Expectations| {
-            assert_close(found.log_z, reference.log_z, 1e-12, "log Z");
-            for (a, b) in found.states.iter().zip(&reference.states).chain(found.pairs.iter().zip(&reference.pairs)) {
-                assert_close(*a, *b, 1e-9, "expectation");
+            let prepared = Prepared::new(&transitions);
+            let reference = log_space::expectations(&prepared, &emissions);
+            assert!(reference.states.iter().all(|p| p.is_finite()));
+            let compare = |found: &prepared::Expectations| {
+                assert_close(found.log_z, reference.log_z, 1e-12, "log Z");
+                for (a, b) in found.states.iter().zip(&reference.states).chain(found.pairs.iter().zip(&reference.pairs))
+                {
+                    assert_close(*a, *b, 1e-9, "expectation");
+                }
+            };
+            if let Some(found) = scaled::expectations(&prepared, &emissions, true) {
+                answered[case % 4] += 1;
+                compare(&found);
             }
-        };
-        if let Some(found) = scaled::expectations(&prepared, &emissions, true) {
-            answered[case % 4] += 1;
-            compare(&found);
+            compare(&prepared.expectations(&emissions, false));
         }
-        compare(&prepared.expectations(&emissions, false));
-    }
-    println!("scaled pass answered {answered:?} of 100 cases each");
-    assert!(answered[0] >= 70 && answered[1] >= 70, "the fast pass is hardly used: {answered:?}");
+        println!("scaled pass answered {answered:?} of 100 cases each");
+        assert!(answered[0] >= 70 && answered[1] >= 70, "the fast pass is hardly used: {answered:?}");
+    });
 }
 
 /// A sentence whose best path starts by steps that look hopeless: scaling alone would lose it.

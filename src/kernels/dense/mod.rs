@@ -99,35 +99,38 @@ impl Dense {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::simd::on_each_set;
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
     #[test]
     fn products_are_right_and_do_not_depend_on_neighbours() {
-        let mut rng = ChaCha8Rng::seed_from_u64(7);
-        for (outputs, inputs, stride) in
-            [(1, 1, 1), (5, 3, 3), (32, 7, 9), (33, 64, 64), (100, 40, 10), (704, 171, 176), (64, 0, 1)]
-        {
-            let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() - 0.5).collect() };
-            let (weights, bias) = (draw(outputs * inputs), draw(outputs));
-            let layer = Dense::new(outputs, inputs, |o, i| weights[o * inputs + i], |o| bias[o]);
-            for count in 1..=19 {
-                let rows = draw((count - 1) * stride + inputs);
-                let mut together = vec![0.0; count * layer.width()];
-                layer.apply(&rows, stride, &mut together);
-                for (r, found) in together.chunks_exact(layer.width()).enumerate() {
-                    let row = &rows[r * stride..][..inputs];
-                    let mut alone = vec![0.0; layer.width()];
-                    layer.apply(row, stride, &mut alone);
-                    assert_eq!(found, alone);
-                    for (o, &value) in found[..outputs].iter().enumerate() {
-                        let term = |i: usize| f64::from(row[i]) * f64::from(weights[o * inputs + i]);
-                        let expected = f64::from(bias[o]) + (0..inputs).map(term).sum::<f64>();
-                        assert!((f64::from(value) - expected).abs() < 1e-5);
+        on_each_set(|| {
+            let mut rng = ChaCha8Rng::seed_from_u64(7);
+            for (outputs, inputs, stride) in
+                [(1, 1, 1), (5, 3, 3), (32, 7, 9), (33, 64, 64), (100, 40, 10), (704, 171, 176), (64, 0, 1)]
+            {
+                let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() - 0.5).collect() };
+                let (weights, bias) = (draw(outputs * inputs), draw(outputs));
+                let layer = Dense::new(outputs, inputs, |o, i| weights[o * inputs + i], |o| bias[o]);
+                for count in 1..=19 {
+                    let rows = draw((count - 1) * stride + inputs);
+                    let mut together = vec![0.0; count * layer.width()];
+                    layer.apply(&rows, stride, &mut together);
+                    for (r, found) in together.chunks_exact(layer.width()).enumerate() {
+                        let row = &rows[r * stride..][..inputs];
+                        let mut alone = vec![0.0; layer.width()];
+                        layer.apply(row, stride, &mut alone);
+                        assert_eq!(found, alone);
+                        for (o, &value) in found[..outputs].iter().enumerate() {
+                            let term = |i: usize| f64::from(row[i]) * f64::from(weights[o * inputs + i]);
+                            let expected = f64::from(bias[o]) + (0..inputs).map(term).sum::<f64>();
+                            assert!((f64::from(value) - expected).abs() < 1e-5);
+                        }
+                        assert!(found[outputs..].iter().all(|&padding| padding == 0.0));
                     }
-                    assert!(found[outputs..].iter().all(|&padding| padding == 0.0));
                 }
             }
-        }
+        });
     }
 }

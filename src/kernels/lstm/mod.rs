@@ -175,6 +175,7 @@ impl Scratch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::simd::on_each_set;
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
@@ -202,48 +203,51 @@ mod tests {
 
     #[test]
     fn states_are_right_and_do_not_depend_on_neighbours() {
-        let mut rng = ChaCha8Rng::seed_from_u64(11);
-        for (inputs, hidden, reverse) in [(1, 1, false), (3, 5, true), (16, 8, false), (9, 33, true), (110, 171, true)]
-        {
-            let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() * 0.8 - 0.4).collect() };
-            let (w, u, b) = (draw(4 * hidden * inputs), draw(4 * hidden * hidden), draw(8 * hidden));
-            let direction = Direction::new(inputs, hidden, reverse, &w, &u, &b);
-            let lengths = [300, 40, 40, 23, 9, 2, 1, 1, 1, 0];
-            let x: Vec<Vec<Vec<f32>>> = lengths.iter().map(|&n| (0..n).map(|_| draw(inputs)).collect()).collect();
-            let mut scratch = Scratch::default();
-            let mut run = |chosen: &[usize]| {
-                let lengths: Vec<usize> = chosen.iter().map(|&s| lengths[s]).collect();
-                let mut states: Vec<Vec<Vec<f32>>> = lengths.iter().map(|&n| vec![Vec::new(); n]).collect();
-                direction.run(
-                    &lengths,
-                    &mut scratch,
-                    |place, row| row.copy_from_slice(&x[chosen[place.sequence]][place.token]),
-                    |places, rows| {
-                        for (place, row) in places.iter().zip(rows.chunks_exact(direction.width())) {
-                            states[place.sequence][place.token] = row.to_vec();
-                        }
-                    },
-                );
-                states
-            };
-            let together = run(&(0..lengths.len()).collect::<Vec<_>>());
-            for s in 0..lengths.len() {
-                assert_eq!(run(&[s])[0], together[s], "sequence {s} alone");
-                let mut order: Vec<Vec<f32>> = x[s].clone();
-                if reverse {
-                    order.reverse();
-                }
-                let mut expected = reference(inputs, hidden, &w, &u, &b, &order);
-                if reverse {
-                    expected.reverse();
-                }
-                for (found, expected) in together[s].iter().zip(&expected) {
-                    for (a, b) in found.iter().zip(expected) {
-                        assert!((f64::from(*a) - b).abs() < 2e-5, "{a} instead of {b}");
+        on_each_set(|| {
+            let mut rng = ChaCha8Rng::seed_from_u64(11);
+            for (inputs, hidden, reverse) in
+                [(1, 1, false), (3, 5, true), (16, 8, false), (9, 33, true), (110, 171, true)]
+            {
+                let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() * 0.8 - 0.4).collect() };
+                let (w, u, b) = (draw(4 * hidden * inputs), draw(4 * hidden * hidden), draw(8 * hidden));
+                let direction = Direction::new(inputs, hidden, reverse, &w, &u, &b);
+                let lengths = [300, 40, 40, 23, 9, 2, 1, 1, 1, 0];
+                let x: Vec<Vec<Vec<f32>>> = lengths.iter().map(|&n| (0..n).map(|_| draw(inputs)).collect()).collect();
+                let mut scratch = Scratch::default();
+                let mut run = |chosen: &[usize]| {
+                    let lengths: Vec<usize> = chosen.iter().map(|&s| lengths[s]).collect();
+                    let mut states: Vec<Vec<Vec<f32>>> = lengths.iter().map(|&n| vec![Vec::new(); n]).collect();
+                    direction.run(
+                        &lengths,
+                        &mut scratch,
+                        |place, row| row.copy_from_slice(&x[chosen[place.sequence]][place.token]),
+                        |places, rows| {
+                            for (place, row) in places.iter().zip(rows.chunks_exact(direction.width())) {
+                                states[place.sequence][place.token] = row.to_vec();
+                            }
+                        },
+                    );
+                    states
+                };
+                let together = run(&(0..lengths.len()).collect::<Vec<_>>());
+                for s in 0..lengths.len() {
+                    assert_eq!(run(&[s])[0], together[s], "sequence {s} alone");
+                    let mut order: Vec<Vec<f32>> = x[s].clone();
+                    if reverse {
+                        order.reverse();
                     }
-                    assert!(found[hidden..].iter().all(|&padding| padding == 0.0));
+                    let mut expected = reference(inputs, hidden, &w, &u, &b, &order);
+                    if reverse {
+                        expected.reverse();
+                    }
+                    for (found, expected) in together[s].iter().zip(&expected) {
+                        for (a, b) in found.iter().zip(expected) {
+                            assert!((f64::from(*a) - b).abs() < 2e-5, "{a} instead of {b}");
+                        }
+                        assert!(found[hidden..].iter().all(|&padding| padding == 0.0));
+                    }
                 }
             }
-        }
+        });
     }
 }
