@@ -21,6 +21,32 @@ fn chosen() -> Arch {
 #[cfg(test)]
 pub(crate) use forced::{chosen, on_each_set};
 
+/// `a * b + c` in double precision, in one rounding where the instruction set can. (`mul_add` without it is a slow library call.)
+#[inline(always)]
+pub(crate) fn fused_f64<S: Simd>(a: f64, b: f64, c: f64) -> f64 {
+    if S::IS_SCALAR { a * b + c } else { a.mul_add(b, c) }
+}
+
+/// `a * b + c` in single precision; as [`fused_f64`].
+#[inline(always)]
+pub(crate) fn fused<S: Simd>(a: f32, b: f32, c: f32) -> f32 {
+    if S::IS_SCALAR { a * b + c } else { a.mul_add(b, c) }
+}
+
+/// Width in bits of the vectors that kernels are dispatched to.
+pub(crate) fn vector_bits() -> usize {
+    struct Width;
+    impl WithSimd for Width {
+        type Output = usize;
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) -> usize {
+            S::F32_LANES * 32
+        }
+    }
+    dispatch(Width)
+}
+
 /// Tests run on every instruction set that this processor has.
 #[cfg(test)]
 mod forced {
@@ -46,30 +72,4 @@ mod forced {
         }
         FORCED.set(None);
     }
-}
-
-/// `a * b + c` in double precision, in one rounding where the instruction set can. (`mul_add` without it is a slow library call.)
-#[inline(always)]
-pub(crate) fn fused_f64<S: Simd>(a: f64, b: f64, c: f64) -> f64 {
-    if S::IS_SCALAR { a * b + c } else { a.mul_add(b, c) }
-}
-
-/// `a * b + c` in single precision; as [`fused_f64`].
-#[inline(always)]
-pub(crate) fn fused<S: Simd>(a: f32, b: f32, c: f32) -> f32 {
-    if S::IS_SCALAR { a * b + c } else { a.mul_add(b, c) }
-}
-
-/// Width in bits of the vectors that kernels are dispatched to.
-pub(crate) fn vector_bits() -> usize {
-    struct Width;
-    impl WithSimd for Width {
-        type Output = usize;
-
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, _: S) -> usize {
-            S::F32_LANES * 32
-        }
-    }
-    dispatch(Width)
 }
