@@ -197,15 +197,16 @@ impl Parts {
     }
 }
 
-/// A vocabulary of single characters, which leaves row 0 to padding and row 1 to unknown characters.
+/// A vocabulary of single characters, which leaves the first rows to padding, unknown characters and boundaries.
 fn open_chars(bytes: Bytes, manifest: &Manifest) -> Result<Vocabulary<Bytes>> {
     let chars = Vocabulary::open(bytes, manifest.architecture.chars as u32)?;
+    let reserved = if manifest.text.char_boundaries { 4 } else { 2 };
     for (i, (entry, row)) in chars.iter().enumerate() {
         if entry.chars().count() != 1 {
             return Err(limits::malformed("not one character").at(format!("entry {i}")));
         }
-        if row < 2 {
-            let message = format!("row {row}, which is reserved (0 padding, 1 unknown)");
+        if row < reserved {
+            let message = format!("row {row}, which is reserved (0 padding, 1 unknown, 2 and 3 boundaries)");
             return Err(limits::malformed(message).at(format!("entry {i}")));
         }
     }

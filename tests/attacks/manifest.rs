@@ -308,6 +308,12 @@ const FIELDS: &[Attack] = &[
     ),
     attack("a step twice", |v| v.set("/text/word_lookup", json!(["exact", "exact"])), Bundle, &["text.word_lookup:"]),
     attack(
+        "an unknown language to fall back on",
+        |v| v.json(|m| m["text"]["fallback_language"] = "xx".into()),
+        Bundle,
+        &["bundle.json: text.fallback_language: `xx` is not among the languages"],
+    ),
+    attack(
         "a score of two",
         |v| v.set("/metrics", json!([metric("ner", "da", 2.0)])),
         Bundle,

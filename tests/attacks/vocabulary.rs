@@ -74,6 +74,15 @@ const ATTACKS: &[Attack] = &[
         Bundle,
         &["vocab.chars: entry 0: row 1, which is reserved"],
     ),
+    attack(
+        "a boundary's row",
+        |v| {
+            v.set("/text/char_boundaries", true);
+            table(v, CHARS, &[(b"a", 3)]);
+        },
+        Bundle,
+        &["vocab.chars: entry 0: row 3, which is reserved"],
+    ),
 ];
 
 #[test]

@@ -15,7 +15,7 @@ fn manifest() -> Value {
             "word_dim": 1, "words": 1, "char_dim": 1, "chars": 2, "char_widths": [16], "char_filters": 1,
             "highway_layers": 0, "highway_activation": "relu", "hidden": 1, "specific_layers": false
         },
-        "text": {"tokeniser": "ud", "word_lookup": ["digits"], "ptb_escapes": false},
+        "text": {"tokeniser": "ud", "word_lookup": ["digits"], "ptb_escapes": false, "char_boundaries": false},
         "files": {},
         "metrics": [{
             "task": "ner", "language": "de", "set": "s", "metric": "f1", "value": 1.0, "mean": 0.0, "sd": 1.0, "seeds": 3
