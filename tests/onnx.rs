@@ -31,6 +31,30 @@ fn the_report_says_what_runs() {
     assert!(report.version.starts_with("1."), "{report:?}");
     assert_eq!(report.providers.len(), 1);
     assert!(report.providers[0].provider == "cpu" && report.providers[0].used);
+    let reason = &report.providers[0].reason;
+    let counts: Vec<usize> = reason.split(' ').filter_map(|word| word.parse().ok()).collect();
+    assert!(reason.starts_with("runs ") && counts[0] > 10 && counts[0] == counts[1], "{reason}");
+}
+
+#[test]
+fn onnx_runtime_opens_no_file_of_the_bundle() {
+    let folder = random_bundle(9, &Sizes::default());
+    let bundle = Bundle::open(folder.path()).unwrap();
+    folder.close().unwrap();
+    let engine = open(&bundle, &onnx_options());
+    let batch = random_batch(9, &bundle, &[5]);
+    assert_eq!(engine.emissions(&batch, Head { task: 0, language: None }).unwrap().len(), 1);
+}
+
+#[test]
+fn too_many_threads_are_refused() {
+    let folder = random_bundle(10, &Sizes::default());
+    let bundle = Bundle::open(folder.path()).unwrap();
+    for options in [EngineOptions::default(), onnx_options()] {
+        let error = refused(&bundle, &EngineOptions { threads: 1 << 40, ..options });
+        assert_eq!(error.kind(), ErrorKind::Argument);
+        assert!(error.to_string().contains("at most 1024"), "{error}");
+    }
 }
 
 #[test]

@@ -68,8 +68,15 @@ pub struct Report {
     pub providers: Vec<Attempt>,
 }
 
+/// The most threads that an engine can be asked for.
+pub const MAX_THREADS: usize = 1024;
+
 /// Opens `bundle` with the engine that `options` name.
 pub fn open(bundle: &Bundle, options: &EngineOptions) -> Result<Box<dyn Engine>> {
+    if options.threads > MAX_THREADS {
+        let message = format!("{} threads where at most {MAX_THREADS} are allowed", options.threads);
+        return Err(Error::new(ErrorKind::Argument, message).remedy("ask for as many as the machine has cores"));
+    }
     match options.engine {
         EngineKind::Native => {
             if let Some(request) = options.providers.iter().find(|r| r.required && r.provider != Provider::Cpu) {

@@ -4,6 +4,7 @@
 //!
 //! ONNX Runtime opens no file of the bundle: it gets the graph that the preflight let through, and the weights' bytes.
 
+mod assignment;
 mod batches;
 mod library;
 mod providers;

@@ -1,7 +1,7 @@
 //! Execution providers in the caller's order: required ones or an error, preferred ones or a reason in the report.
 
 use super::library::Runtime;
-use super::{batches, failed, run};
+use super::{assignment, batches, failed, run};
 use crate::bundle::Bundle;
 use crate::bundle::graph;
 use crate::engine::{Attempt, Batch, EngineOptions, Head, Provider, ProviderRequest, WordType};
@@ -10,6 +10,7 @@ use ort::ep::{self, ExecutionProvider};
 use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::session::builder::{AutoDevicePolicy, BuilderResult, SessionBuilder};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A session, and how each provider fared.
@@ -28,24 +29,48 @@ pub fn open(bundle: &Bundle, runtime: &Runtime, options: &EngineOptions, threads
     let mut refusals: Vec<Option<String>> = vec![None; requests.len()];
     loop {
         let mut builder = builder(runtime, threads, &weights).map_err(failed)?;
-        for (request, refusal) in requests.iter().zip(&mut refusals).filter(|(_, refusal)| refusal.is_none()) {
-            if let Err(reason) = register(&mut builder, request.provider, runtime) {
-                if request.required {
-                    return Err(missing(request.provider, reason));
-                }
-                *refusal = Some(reason);
+        for i in 0..requests.len() {
+            if refusals[i].is_none()
+                && let Err(reason) = register(&mut builder, requests[i].provider, runtime)
+            {
+                refuse(&requests, &mut refusals, i, reason)?;
             }
         }
         let accelerated = |i: usize| requests[i].provider != Provider::Cpu && refusals[i].is_none();
         let accelerators: Vec<usize> = (0..requests.len()).filter(|&i| accelerated(i)).collect();
-        match commit(builder, bundle, !accelerators.is_empty()) {
-            Ok(session) => return Ok(Opened { session, attempts: attempts(&requests, refusals) }),
-            Err(error) => match accelerators.iter().find(|&&i| !requests[i].required) {
-                Some(&preferred) => refusals[preferred] = Some(error.to_string()),
-                None if accelerators.is_empty() => return Err(error),
-                None => return Err(missing(requests[accelerators[0]].provider, error.to_string())),
-            },
+        let session = match commit(builder, bundle, !accelerators.is_empty()) {
+            Ok(session) => session,
+            Err(error) => {
+                let Some(&first) = accelerators.first() else { return Err(error) };
+                let preferred = accelerators.iter().copied().find(|&i| !requests[i].required);
+                refuse(&requests, &mut refusals, preferred.unwrap_or(first), error.to_string())?;
+                continue;
+            }
+        };
+        let operators = assignment::operators(&session).map_err(failed)?;
+        let idle = accelerators.into_iter().find(|&i| !operators.contains_key(identifier(requests[i].provider)));
+        match idle {
+            Some(idle) => refuse(&requests, &mut refusals, idle, "takes none of the graph's operators".into())?,
+            None => return Ok(Opened { session, attempts: attempts(&requests, refusals, &operators) }),
         }
+    }
+}
+
+/// Records why a provider is not in use; for a required one, that is the error.
+fn refuse(requests: &[ProviderRequest], refusals: &mut [Option<String>], i: usize, reason: String) -> Result<()> {
+    if requests[i].required {
+        return Err(missing(requests[i].provider, reason));
+    }
+    refusals[i] = Some(reason);
+    Ok(())
+}
+
+/// ONNX Runtime's name of a provider.
+fn identifier(provider: Provider) -> &'static str {
+    match provider {
+        Provider::Cpu => ep::CPU::NAME,
+        Provider::Cuda => ep::CUDA::NAME,
+        Provider::TensorRt => ep::TensorRT::NAME,
     }
 }
 
@@ -76,15 +101,20 @@ fn missing(provider: Provider, reason: String) -> Error {
         .remedy("ask for it as preferred to fall back, and read the report for what runs")
 }
 
-fn attempts(requests: &[ProviderRequest], refusals: Vec<Option<String>>) -> Vec<Attempt> {
-    let attempt = |(request, refusal): (&ProviderRequest, Option<String>)| Attempt {
-        provider: request.provider.to_string(),
-        required: request.required,
-        used: refusal.is_none(),
-        reason: refusal.unwrap_or_else(|| match request.provider {
-            Provider::Cpu => "in use".into(),
-            _ => "in use on device 0; operators that it lacks run on the next provider".into(),
-        }),
+fn attempts(
+    requests: &[ProviderRequest],
+    refusals: Vec<Option<String>>,
+    operators: &BTreeMap<String, usize>,
+) -> Vec<Attempt> {
+    let total: usize = operators.values().sum();
+    let attempt = |(request, refusal): (&ProviderRequest, Option<String>)| {
+        let own = operators.get(identifier(request.provider)).copied().unwrap_or(0);
+        Attempt {
+            provider: request.provider.to_string(),
+            required: request.required,
+            used: refusal.is_none(),
+            reason: refusal.unwrap_or_else(|| format!("runs {own} of {total} operators")),
+        }
     };
     requests.iter().zip(refusals).map(attempt).collect()
 }
@@ -133,6 +163,7 @@ fn builder(runtime: &Runtime, threads: usize, weights: &Arc<[u8]>) -> ort::Resul
     let builder = plain(builder.with_log_level(LogLevel::Fatal))?;
     // Shapes differ from call to call, so a plan of one call's memory is of no use to the next.
     let builder = plain(builder.with_memory_pattern(false))?;
+    let builder = plain(builder.with_config_entry(assignment::RECORD, "1"))?;
     let builder = plain(builder.with_auto_device(AutoDevicePolicy::PreferCPU))?;
     plain(builder.with_external_initializer_file_in_memory(graph::WEIGHTS, Arc::clone(weights)))
 }
