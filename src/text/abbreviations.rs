@@ -9,11 +9,13 @@ pub(super) struct Abbreviations {
 #[derive(Debug, Clone, Copy)]
 struct Language {
     /// Stand before a name or a number, so they never end a sentence: `Dr.`, `nr.`
-    leading: &'static [&'static str],
-    /// May end a sentence: `etc.`, `Inc.`
-    other: &'static [&'static str],
+    leading: &'static str,
+    /// May end a sentence, and then the full stop is the sentence's alone.
+    inside: &'static str,
+    /// May end a sentence, and keep the full stop: `Inc.`, `p.m.`
+    other: &'static str,
     /// Abbreviations only before a digit or a capital: `No. 5`, `Sun. 3rd`, since they are words too.
-    words: &'static [&'static str],
+    words: &'static str,
     /// `3.` is the third.
     ordinals: bool,
     /// `Dr.Michael` is two words.
@@ -41,41 +43,45 @@ impl Abbreviations {
     pub(super) fn keeps_stop(&self, word: &str, after: &str, last: bool) -> bool {
         let next = after.trim_start().chars().next();
         match self.kind(word) {
-            Some(Kind::Leading | Kind::Other) => true,
+            Some(Kind::Other | Kind::Dotted) => true,
+            Some(Kind::Leading | Kind::Inside | Kind::Initial) => !last,
             Some(Kind::Word) => !last && next.is_some_and(|c| c.is_uppercase() || c.is_ascii_digit()),
-            Some(Kind::Initial) => !last,
-            Some(Kind::Ordinal) => !last && self.language.ordinals && next.is_some_and(|c| c.is_alphanumeric()),
+            Some(Kind::Ordinal) => !last && self.language.ordinals,
             None => false,
         }
     }
 
     /// Whether a sentence may end after `word` and its full stop, when `after` follows.
     pub(super) fn may_end(&self, word: &str, after: &str) -> bool {
-        let next = after.trim_start_matches(|c: char| c.is_whitespace() || "\"'“‘«„([".contains(c)).chars().next();
-        let digit = next.is_some_and(|c| c.is_ascii_digit());
+        let next = after.trim_start_matches(|c: char| !c.is_alphanumeric());
+        let digit = next.starts_with(|c: char| c.is_ascii_digit());
         match self.kind(word) {
-            Some(Kind::Leading | Kind::Initial) => false,
-            Some(Kind::Other) => !digit,
-            Some(Kind::Word) => !digit,
-            Some(Kind::Ordinal) => true,
+            Some(Kind::Leading) => false,
+            Some(Kind::Initial | Kind::Dotted) => !digit && starts_sentence(next),
+            Some(Kind::Inside | Kind::Other | Kind::Word) => !digit,
+            // "The 3. Congress", but "in 1985. Then": years end sentences.
+            Some(Kind::Ordinal) => !(self.language.ordinals && (digit || word.len() < 3)),
             None => true,
         }
     }
 
-    /// Where an abbreviation ends that another word follows at once.
+    /// Where an abbreviation ends that another word follows at once: `Dr.Michael`, and in Russian `т.д`.
     pub(super) fn inner_end(&self, word: &str) -> Option<usize> {
         if !self.language.inner {
             return None;
         }
         let dot = word.char_indices().take(8).find(|(_, c)| *c == '.')?.0;
         let (first, rest) = (&word[..dot], &word[dot + 1..]);
-        if self.kind(word).is_some() || rest.chars().next().is_none_or(|c| !c.is_alphabetic()) {
+        if rest.chars().next().is_none_or(|c| !c.is_alphabetic()) {
             return None;
         }
-        let listed = matches!(self.kind(first), Some(Kind::Leading | Kind::Other));
-        let initial =
-            matches!(self.kind(first), Some(Kind::Initial)) && rest.chars().take(3).count() == 3 && !rest.contains('.');
-        (listed || initial).then_some(dot + 1)
+        let split = match self.kind(first)? {
+            Kind::Leading | Kind::Inside | Kind::Other => first.chars().count() > 1 || !first.is_ascii(),
+            Kind::Initial if first.is_ascii() => rest.chars().take(3).count() == 3 && !rest.contains('.'),
+            Kind::Initial => true,
+            _ => false,
+        };
+        (split && !(first.is_ascii() && self.kind(word).is_some())).then_some(dot + 1)
     }
 
     fn kind(&self, word: &str) -> Option<Kind> {
@@ -83,20 +89,22 @@ impl Abbreviations {
             return None;
         }
         let lower = word.to_lowercase();
-        let has = |list: &[&str]| list.contains(&lower.as_str());
+        let has = |list: &str| list.split(' ').any(|known| known == lower);
         let mut chars = word.chars();
         let (first, more) = (chars.next()?, chars.next().is_some());
         if has(self.language.leading) {
             Some(Kind::Leading)
+        } else if has(self.language.inside) {
+            Some(Kind::Inside)
         } else if has(self.language.other) {
             Some(Kind::Other)
         } else if has(self.language.words) {
             Some(Kind::Word)
-        } else if !more && first.is_uppercase() || lower.contains("-") && is_dotted(word) {
+        } else if !more && first.is_uppercase() {
             Some(Kind::Initial)
         } else if is_dotted(word) {
-            Some(Kind::Other)
-        } else if word.bytes().all(|b| b.is_ascii_digit()) && word.len() < 5 || is_roman(word) {
+            Some(Kind::Dotted)
+        } else if word.bytes().all(|b| b.is_ascii_digit() || b == b'.') && word.len() < 11 || is_roman(word) {
             Some(Kind::Ordinal)
         } else {
             None
@@ -104,12 +112,26 @@ impl Abbreviations {
     }
 }
 
+/// The kinds of [`Language`], and those that have a form of their own.
 enum Kind {
     Leading,
+    Inside,
     Other,
     Word,
+    /// One capital.
     Initial,
+    /// `U.S`
+    Dotted,
     Ordinal,
+}
+
+/// Whether the capitalised word at the start of `text` rather begins a sentence than goes on with a name: `The`, `Le`,
+/// `De` are short, surnames are not.
+fn starts_sentence(text: &str) -> bool {
+    let word = &text[..text.find(|c: char| !c.is_alphanumeric()).unwrap_or(text.len())];
+    let initial = word.chars().count() == 1 && text[word.len()..].starts_with('.');
+    !initial && word.chars().take(4).count() < 4
+        || matches!(word, "This" | "That" | "They" | "There" | "These" | "However" | "When" | "What")
 }
 
 /// `U.S`, `e.g`, `J.-C`: short groups of letters with full stops between them.
@@ -126,248 +148,95 @@ fn is_roman(word: &str) -> bool {
     word.len() > 1 && word.bytes().all(|b| b"IVXLC".contains(&b))
 }
 
-const OTHER: Language = Language { leading: &[], other: &[], words: &[], ordinals: false, inner: false };
+const OTHER: Language = Language { leading: "", inside: "", other: "", words: "", ordinals: false, inner: false };
 
 const EN: Language = Language {
-    leading: &[
-        "adm", "attn", "brig", "capt", "cmdr", "col", "cpl", "dr", "drs", "ft", "gen", "gov", "hon", "lt", "maj",
-        "messrs", "mr", "mrs", "ms", "mt", "mx", "prof", "pres", "rep", "reps", "rev", "sen", "sens", "sgt", "st",
-        "ste", "supt", "vs", "v", "e.g", "i.e", "eg", "cf", "viz", "approx", "esp", "incl", "ca", "no", "nos", "vol",
-        "pp", "p.o",
-    ],
-    other: &[
-        "a.m", "p.m", "a.k.a", "al", "apr", "assn", "aug", "ave", "blvd", "bros", "co", "conf", "corp", "dec", "dept",
-        "dist", "est", "etc", "ext", "feb", "inc", "intl", "jan", "jr", "lb", "lbs", "ltd", "mfg", "mins", "nov",
-        "oct", "oz", "ph.d", "que", "rd", "sept", "sq", "sr", "tel", "thur", "thurs", "tue", "tues", "univ", "va",
-        "wed", "wk", "yr", "yrs", "ps", "u.s",
-    ],
-    words: &[
-        "fig", "fri", "jul", "jun", "la", "mar", "mon", "sat", "sec", "sep", "sun", "art", "ch", "para", "wash", "ill",
-        "ind",
-    ],
+    leading: "\
+        adm approx attn brig ca capt cf cmdr col cpl dr drs e.g eg esp ft gen gov hon i.e incl lt maj messrs mr \
+        mrs ms mt mx nos p.o pp pres prof rep reps rev sen sens sgt st ste supt v viz vol vs",
+    inside: "a.m arrv etc p.m",
+    other: "\
+        a.k.a al apr assn aug ave blvd bros co conf corp dec dept dist est ext feb inc intl jan jr lb lbs ltd \
+        mfg mins nov oct oz ph.d ps que rd sept sq sr tel thur thurs tue tues univ va wed wk yr yrs",
+    words: "art ch fig fri ill ind jul jun la mar mon no para sat sec sep sun wash",
     ordinals: false,
     inner: true,
 };
 
 const NL: Language = Language {
-    leading: &[
-        "mr", "mevr", "mw", "dr", "drs", "ir", "ing", "prof", "ds", "st", "nr", "nrs", "blz", "ca", "zgn", "resp",
-        "bijv", "bv", "o.a", "o.m", "m.n", "d.w.z", "dwz", "t.o.v", "i.p.v", "incl", "excl", "art", "vgl", "oa", "red",
-        "mgr", "pag", "tel", "d.i",
-    ],
-    other: &["enz", "etc", "jr", "sr", "b.v", "n.v", "v.chr", "n.chr", "v.c", "e.d", "a.u.b", "m.i", "m.b.t", "rk"],
-    words: &[],
+    leading: "\
+        art bijv blz bv ca d.i d.w.z dhr dr drs ds dwz excl i.p.v incl ing ir m.n mevr mgr mr mw nr nrs o.a o.m oa pag \
+        prof red resp st t.o.v tel vgl zgn",
+    inside: "",
+    other: "a.u.b b.v e.d enz etc jr m.b.t m.i n.chr n.v rk sr v.c v.chr",
+    words: "",
     ordinals: false,
     inner: false,
 };
 
 const FR: Language = Language {
-    leading: &[
-        "m", "mm", "dr", "pr", "me", "mgr", "st", "ste", "cf", "vol", "no", "nos", "p", "pp", "art", "av", "env", "mr",
-        "tél", "fig", "éd",
-    ],
-    other: &["etc", "al", "j.-c", "c-à-d", "ex", "hab", "apr"],
-    words: &[],
+    leading: "art av cf dr env fig m me mgr mm mr no nos p pp pr st ste tél vol éd",
+    inside: "",
+    other: "al apr c-à-d etc hab j.-c",
+    words: "",
     ordinals: false,
     inner: false,
 };
 
 const RU: Language = Language {
-    leading: &[
-        "г",
-        "ул",
-        "им",
-        "см",
-        "ср",
-        "т",
-        "тов",
-        "гр",
-        "проф",
-        "акад",
-        "доц",
-        "ст",
-        "стр",
-        "с",
-        "п",
-        "пп",
-        "рис",
-        "илл",
-        "ил",
-        "англ",
-        "фр",
-        "франц",
-        "нем",
-        "лат",
-        "исп",
-        "греч",
-        "итал",
-        "кит",
-        "яп",
-        "пер",
-        "ок",
-        "род",
-        "св",
-        "обл",
-        "пос",
-        "дер",
-        "просп",
-        "пр",
-        "пл",
-        "наб",
-        "д",
-        "к",
-        "кв",
-        "корп",
-        "оф",
-        "ред",
-        "изд",
-        "сокр",
-        "букв",
-        "бывш",
-        "мл",
-        "ум",
-        "реж",
-        "тер",
-        "гос",
-        "глав",
-        "н",
-        "чл",
-        "анс",
-        "дж",
-        "в",
-        "кн",
-    ],
-    other: &[
-        "тыс", "млн", "млрд", "руб", "коп", "чел", "др", "гг", "вв", "э", "е", "шт", "л", "р", "кг", "км", "янв",
-        "фев", "апр", "авг", "сент", "окт", "нояб", "дек", "сах", "кот", "пол",
-    ],
-    words: &["мин", "сек", "час"],
+    leading: "\
+        акад англ анс букв бывш в г глав гос гр греч дер дж доц изд ил илл им исп итал к кв кит кн корп лат мл н \
+        наб нем обл ок оф пер пл пос пп пр просп проф ред реж рис род с св см сокр ср ст стр т тер тов ул ум фр \
+        франц чл яп",
+    inside: "",
+    other: "авг апр вв гг д дек др е кг км коп кот л млн млрд нояб окт п пол р руб сах сент тыс фев чел шт э янв",
+    words: "мин сек час",
     ordinals: false,
     inner: true,
 };
 
 const ES: Language = Language {
-    leading: &[
-        "sr", "sra", "sres", "srta", "dr", "dra", "d", "da", "dña", "ing", "lic", "prof", "gral", "cap", "av", "avda",
-        "c", "pág", "págs", "núm", "no", "n", "art", "vol", "st", "ntra", "mons", "fr", "tel", "km", "kms",
-    ],
-    other: &["etc", "ee.uu", "a.c", "d.c", "s.a", "bros", "jr", "cía", "ud", "uds", "hab", "aprox", "inc"],
-    words: &[],
+    leading: "\
+        art av avda c cap d dr dra dña fr gral ing km kms lic mons n ntra núm prof pág págs sr sra sres srta \
+        st tel vol",
+    inside: "hab",
+    other: "a.c aprox bros cía d.c ee.uu etc inc jr s.a ud uds",
+    words: "no v",
     ordinals: false,
     inner: false,
 };
 
 const DA: Language = Language {
-    leading: &[
-        "bl.a",
-        "f.eks",
-        "fx",
-        "ca",
-        "nr",
-        "kl",
-        "dr",
-        "hr",
-        "fru",
-        "mr",
-        "mrs",
-        "prof",
-        "pr",
-        "pga",
-        "kgl",
-        "kgs",
-        "fig",
-        "stk",
-        "jf",
-        "jfr",
-        "hhv",
-        "fhv",
-        "d.v.s",
-        "dvs",
-        "ds",
-        "skt",
-        "sct",
-        "chr",
-        "red",
-        "adv",
-        "adm",
-        "tlf",
-        "vedr",
-        "bl",
-        "evt",
-        "maks",
-        "min",
-        "gl",
-        "instr",
-        "lic-jur",
-        "cand",
-        "cand.-jur",
-        "div",
-        "alm",
-        "kons",
-        "vind",
-        "postnr",
-    ],
-    other: &[
-        "kr",
-        "pct",
-        "mill",
-        "mio",
-        "mia",
-        "kg",
-        "km",
-        "kvm",
-        "cm",
-        "mm",
-        "m.v",
-        "m.fl",
-        "m.m",
-        "o.l",
-        "osv",
-        "o.s.v",
-        "etc",
-        "inc",
-        "t.h",
-        "t.v",
-        "b.t",
-        "jr",
-        "sr",
-        "spsk",
-        "tsk",
-        "hk",
-        "sek",
-        "p.t",
-        "pc",
-        "etagekvm",
-        "ltr",
-        "dl",
-        "cand.-psych",
-        "lic.-techn",
-    ],
-    words: &["l", "g", "d", "a"],
+    leading: "\
+        adm adv alm bl bl.a ca cand cand.-jur chr d.v.s div dr ds dvs evt f.eks fhv fig fru fx gl hhv hr instr jf \
+        jfr kgl kgs kl kons lic-jur maks min mr mrs nr pga postnr pr prof red sct skt stk tlf vedr vind",
+    inside: "",
+    other: "\
+        b.t cand.-psych cm dl etagekvm etc hk inc jr kg km kr kvm lic.-techn ltr m.fl m.m m.v mia mill mio mm o.l \
+        o.s.v osv p.t pc pct sek spsk sr t.h t.v tsk",
+    words: "a d g l",
     ordinals: true,
     inner: false,
 };
 
 const HR: Language = Language {
-    leading: &[
-        "dr", "mr", "prof", "sv", "tzv", "npr", "tj", "sl", "čl", "st", "str", "br", "ing", "dipl", "mag", "doc",
-        "akad", "gosp", "vlč", "engl", "njem", "franc", "lat", "sc", "med", "oko", "tel", "ul", "usp", "gđa", "g", "o",
-        "fra", "r",
-    ],
-    other: &["itd", "i sl", "d.o.o", "d.d", "god", "mil", "mlrd", "kn", "corp", "inc", "jr", "min", "tis", "b.o.b"],
-    words: &[],
+    leading: "\
+        akad br dipl doc dr engl fra franc g gosp gđa ing lat mag med mr njem npr oko prof r sc sl st str sv tel \
+        tj tzv ul usp vlč čl",
+    inside: "",
+    other: "b.o.b corp d.d d.o.o god inc itd jr kn mil min mlrd tis",
+    words: "",
     ordinals: true,
     inner: false,
 };
 
 const PT: Language = Language {
-    leading: &[
-        "sr", "sra", "srs", "dr", "dra", "drs", "prof", "profa", "eng", "d", "dom", "exmo", "av", "r", "pág", "págs",
-        "p", "pp", "art", "arts", "nº", "n", "tel", "cf", "ed", "séc", "sécs", "gen", "cel", "cap", "st", "sta", "sto",
-        "fund", "al", "fig", "vol", "1º", "2º", "3º", "4º",
-    ],
-    other: &["etc", "jr", "inc", "cia", "ltda", "a.c", "d.c", "s.a", "bros", "lda", "corp", "co"],
-    words: &[],
+    leading: "\
+        1º 2º 3º 4º al art arts av cap cel cf d dom dr dra drs ed eng exmo fig fund gen n nº mr mrs p pp prof profa pág \
+        págs r sr sra srs st sta sto séc sécs tel vol",
+    inside: "",
+    other: "a.c bros cia co corp d.c etc inc jr sáb lda ltda s.a",
+    words: "",
     ordinals: false,
     inner: false,
 };

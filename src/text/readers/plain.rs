@@ -139,7 +139,7 @@ impl<R: BufRead, F: FnMut(&str) -> String> Text<R, F> {
 }
 
 /// How many lines end in `text`. A CR whose LF is missing is a line break of its own.
-fn line_breaks(text: &str) -> u64 {
+pub(super) fn line_breaks(text: &str) -> u64 {
     let bytes = text.as_bytes();
     bytes.iter().enumerate().filter(|&(i, &b)| b == b'\n' || (b == b'\r' && bytes.get(i + 1) != Some(&b'\n'))).count()
         as u64

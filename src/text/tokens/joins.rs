@@ -30,9 +30,10 @@ const PREFIXES: [&str; 38] = [
 const NEAR: usize = 40;
 
 /// Whether a sign and a number begin here: after white space or an opening bracket.
-pub(super) fn signed(text: &str, start: usize, before: Option<char>) -> bool {
+pub(super) fn signed(text: &str, start: usize, before: Option<char>, language: &str) -> bool {
     let mut chars = text[start..].chars();
-    before.is_none_or(|c| c.is_whitespace() || matches!(c, '(' | '['))
+    !matches!(language, "en" | "ru" | "uk")
+        && before.is_none_or(|c| c.is_whitespace() || matches!(c, '(' | '['))
         && matches!(chars.next(), Some('-' | '+' | '−'))
         && chars.next().is_some_and(|c| c.is_ascii_digit())
 }
@@ -59,39 +60,49 @@ pub(super) fn end(text: &str, start: usize, mut end: usize, language: &str) -> u
 
 /// How many bytes after `end` belong to the word, if any.
 fn joined(text: &str, start: usize, end: usize, style: &Style, language: &str) -> Option<usize> {
-    let mut after = text[end..].chars();
+    let (word, rest) = (&text[start..end], &text[end..]);
+    let mut after = rest.chars();
     let joint = after.next()?;
-    let left = text[start..end].chars().next_back()?;
-    let Some(right) = after.next().filter(|c| c.is_alphanumeric()) else {
-        return trailing(text, start, end, joint, language).then(|| joint.len_utf8());
-    };
-    let word = &text[start..end];
+    let left = word.chars().next_back()?;
+    if let Some(length) = trailing(word, rest, language) {
+        return Some(length);
+    }
+    let right = after.next().filter(|c| c.is_alphanumeric())?;
     let digits = (left.is_ascii_digit(), right.is_ascii_digit());
     let joins = match joint {
         '-' | '\u{2010}' | '\u{2011}' => match digits {
-            (true, true) => style.range || is_code(text, start, end),
+            (true, true) => style.range || is_code(word, &rest[1..]),
             (false, false) => style.hyphen || is_prefix(word),
-            // Millions of Russian cars: the model's number is a word, the ending of an ordinal is none.
+            // A Russian model's number is a word of its own, the ending of an ordinal is none.
             (false, true) if language == "ru" => false,
             _ => style.hyphen,
         },
-        '/' => digits == (true, true) || style.slash || is_prefix_of_unit(word, right),
+        '/' => digits == (true, true) || style.slash,
         ':' => digits == (true, true),
-        '.' => digits.0 != digits.1 && word.chars().any(char::is_alphabetic),
+        '.' => digits.0 != digits.1 && (word.chars().any(char::is_alphabetic) || is_extension(&rest[1..])),
         '\'' | '’' => left.is_ascii_digit() && !right.is_ascii_digit(),
+        '`' => language == "en" && !digits.0 && !digits.1,
         '&' => is_initials(word) && right.is_uppercase(),
         '@' | '*' | '_' => true,
-        '%' => language == "ru",
-        '$' => false,
         _ => false,
     };
-    if !joins {
-        return None;
+    joins.then(|| joint.len_utf8() + tail(&rest[joint.len_utf8()..]))
+}
+
+/// How much of `text` belongs to the word after a joint: up to the next character that may be a joint itself, and
+/// `'s`, which UAX #29 does not part from its word either.
+fn tail(text: &str) -> usize {
+    let inside = |c: char| c.is_alphanumeric() || is_extender(c);
+    let mut length = number_end(text, 0);
+    loop {
+        length += text[length..].find(|c| !inside(c)).unwrap_or(text.len() - length);
+        let mut next = text[length..].chars();
+        let apostrophe = next.next().filter(|c| matches!(c, '\'' | '’'));
+        match (apostrophe, next.next()) {
+            (Some(sign), Some(c)) if c.is_alphabetic() => length += sign.len_utf8() + c.len_utf8(),
+            _ => return length,
+        }
     }
-    // The joint and the atom after it: up to the next character that may be a joint itself.
-    let rest = &text[end + joint.len_utf8()..];
-    let length = rest.find(|c: char| !c.is_alphanumeric() && !is_extender(c)).unwrap_or(rest.len());
-    Some(joint.len_utf8() + length.max(right.len_utf8()))
 }
 
 /// Combining marks and joiners, which UAX #29 leaves with their letter.
@@ -99,34 +110,55 @@ fn is_extender(c: char) -> bool {
     c == '_' || c == '\u{200D}' || c == '\u{AD}' || ('\u{300}'..='\u{36F}').contains(&c)
 }
 
-fn trailing(text: &str, start: usize, end: usize, mark: char, language: &str) -> bool {
-    let word = &text[start..end];
-    match mark {
+/// Marks that end a word and belong to it; `rest` begins with one.
+fn trailing(word: &str, rest: &str, language: &str) -> Option<usize> {
+    let mark = rest.chars().next()?;
+    let after = &rest[mark.len_utf8()..];
+    let number = word.bytes().all(|b| b.is_ascii_digit() || matches!(b, b',' | b'.'));
+    let belongs = match mark {
         '$' => matches!(word, "US" | "R" | "CR" | "U" | "A" | "C" | "NZ" | "HK"),
-        '%' => language == "nl" && word.bytes().all(|b| b.is_ascii_digit() || matches!(b, b',' | b'.')),
+        '%' => language == "nl" && number,
         '°' => matches!(word, "n" | "N"),
+        '²' | '³' | '½' => !number && language != "es",
+        // Danish "lys- og lydshow": half a compound.
+        '-' => is_germanic(language) && !number && after.starts_with(char::is_whitespace),
+        // "J.-C.": the second initial takes its full stop as any other does.
+        '.' if word.chars().count() == 1 && word.chars().all(char::is_uppercase) => {
+            let mut next = after.strip_prefix('-')?.chars();
+            let initial = next.next().filter(|c| c.is_uppercase())?;
+            return next.as_str().starts_with('.').then_some(2 + initial.len_utf8());
+        }
         _ => false,
-    }
+    };
+    belongs.then_some(mark.len_utf8())
 }
 
-/// A run of digits and hyphens that is a telephone number or a date, not a range.
-fn is_code(text: &str, start: usize, end: usize) -> bool {
-    let word = &text[start..end];
+/// Languages that leave the hyphen on half a compound.
+fn is_germanic(language: &str) -> bool {
+    matches!(language, "nl" | "da" | "de" | "nb" | "nn" | "no" | "sv")
+}
+
+/// Whether a file's name goes on here: `20.doc`.
+fn is_extension(text: &str) -> bool {
+    let end = text.bytes().take(5).take_while(u8::is_ascii_alphanumeric).count();
+    ["doc", "gif", "htm", "html", "jpeg", "jpg", "pdf", "png", "ppt", "txt", "xls", "zip"]
+        .iter()
+        .any(|known| text[..end].eq_ignore_ascii_case(known))
+}
+
+/// Whether `word-rest` is a telephone number or a date, not a range.
+fn is_code(word: &str, rest: &str) -> bool {
     if word.len() > NEAR || word.contains('-') {
         return true;
     }
-    let rest = &text.as_bytes()[end + 1..];
-    let digits = rest.iter().take(NEAR).take_while(|b| b.is_ascii_digit()).count();
-    let more = rest.get(digits) == Some(&b'-') && rest.get(digits + 1).is_some_and(u8::is_ascii_digit);
-    more || (word.len() == 3 && digits == 4)
+    let digits = rest.bytes().take(NEAR).take_while(u8::is_ascii_digit).count();
+    let more = rest[digits..].as_bytes();
+    let goes_on = more.first() == Some(&b'-') && more.get(1).is_some_and(u8::is_ascii_digit);
+    goes_on || (digits == 4 && matches!(word.len(), 1 | 3))
 }
 
 fn is_prefix(word: &str) -> bool {
     word.len() < 8 && PREFIXES.contains(&word.to_ascii_lowercase().as_str())
-}
-
-fn is_prefix_of_unit(_word: &str, _right: char) -> bool {
-    false
 }
 
 /// `A`, `PG`, `AT`: what may stand before an ampersand inside a name.

@@ -14,28 +14,52 @@ pub(super) fn before_closers(sentence: &str) -> usize {
 
 /// The end of the mark that begins with `atom`, with `open` parentheses before it.
 pub(super) fn end(text: &str, atom: Range<usize>, open: usize, language: &str) -> usize {
-    let mark = &text[atom.clone()];
-    let rest = &text[atom.end..];
-    let same = |c: char| atom.end + rest.len() - rest.trim_start_matches(c).len();
-    match mark {
-        "." | "…" => atom.end + run(rest, |c| matches!(c, '.' | '…')),
-        "!" | "?" => {
-            let exclaimed = atom.end + run(rest, |c| matches!(c, '!' | '?'));
-            let dots = run(&text[exclaimed..], |c| c == '.');
-            // Russian's `?..` is one mark; one full stop after a question mark is another.
-            exclaimed + if dots > 1 { dots } else { 0 }
-        }
-        "-" | "*" | "=" | "_" | "~" | "+" | "#" | "–" | "—" | "•" | "|" | "<" | ">" | "^" | "`" | "´" => {
-            same(mark.chars().next().unwrap_or(' '))
-        }
-        "'" | "," if rest.starts_with(mark) && (mark == "'" || language == "nl") => atom.end + 1,
-        "‘" | "’" if rest.starts_with('’') => atom.end + '’'.len_utf8(),
-        ")" => {
-            let length = 1 + run(rest, |c| c == ')');
-            if length > open.max(1) && (language == "ru" || length > 2) { atom.start + length } else { atom.end }
-        }
-        _ => atom.end,
-    }
+    let (mark, rest) = (&text[atom.clone()], &text[atom.start..]);
+    let Some(first) = mark.chars().next() else { return atom.end };
+    let length = match first {
+        '.' | '…' if language != "en" => run(rest, |c| matches!(c, '.' | '…')),
+        '!' | '?' if language == "es" => run(rest, |c| matches!(c, '!' | '?')),
+        '.' | '!' | '?' | '…' => run(rest, |c| matches!(c, '.' | '!' | '?' | '…')),
+        '<' | '>' | '$' | '#' | '–' | '—' | '•' | '´' => run(rest, |c| c == first),
+        '+' if rest.starts_with("+/-") => 3,
+        _ if is_decoration(first) => run(rest, is_decoration),
+        '\'' | '`' if doubled(rest, first) && matches!(language, "en" | "nl" | "ru") => 2,
+        ',' if doubled(rest, first) && language == "nl" => 2,
+        '‘' | '’' if rest[first.len_utf8()..].starts_with('’') => 2 * first.len_utf8(),
+        ')' | '(' => smile(rest, first, open, language),
+        // 9 °C, but 9°C is three tokens.
+        '°' if text[..atom.start].ends_with(char::is_whitespace) && rest[2..].starts_with(['C', 'F']) => 3,
+        _ if is_pictograph(first) => return pictographs(text, atom.end),
+        _ => 0,
+    };
+    atom.end.max(atom.start + length)
+}
+
+fn doubled(rest: &str, mark: char) -> bool {
+    rest[1..].starts_with(mark)
+}
+
+/// Rules and arrows that people draw: `-----`, `*~*`, `-->`.
+fn is_decoration(c: char) -> bool {
+    matches!(c, '-' | '*' | '=' | '_' | '~' | '+' | '|' | '^' | '\\' | '<' | '>')
+}
+
+/// Parentheses that smile or frown: more of them than are open.
+fn smile(rest: &str, mark: char, open: usize, language: &str) -> usize {
+    let length = run(rest, |c| c == mark);
+    let enough = if language == "ru" { 2 } else { 3 };
+    let apart = mark == ')' || !rest[length..].starts_with(char::is_alphanumeric);
+    if length >= enough && apart && (mark == '(' || length > open) { length } else { 1 }
+}
+
+/// Emoji and dingbats.
+pub(super) fn is_pictograph(c: char) -> bool {
+    matches!(c, '\u{1F000}'..='\u{1FAFF}' | '\u{2600}'..='\u{27BF}' | '\u{2B00}'..='\u{2BFF}')
+}
+
+/// The end of the emoji that go on at `start`, with their modifiers and joiners.
+fn pictographs(text: &str, start: usize) -> usize {
+    start + run(&text[start..], |c| is_pictograph(c) || matches!(c, '\u{200D}' | '\u{FE0F}' | '\u{20E3}'))
 }
 
 /// The length of the longest run of such characters at the start of `text`.

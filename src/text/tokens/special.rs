@@ -1,5 +1,7 @@
 //! Addresses, mentions, hashtags, emoticons and character references: one token each, whatever is in them.
 
+use super::marks::is_pictograph;
+
 /// The longest host or local part of an address that is looked for, in bytes.
 const LONGEST_NAME: usize = 255;
 
@@ -16,10 +18,10 @@ pub(super) fn end(text: &str, start: usize, before: Option<char>, language: &str
     let fresh = before.is_none_or(|c| !c.is_alphanumeric());
     let length = match first {
         '@' if fresh => mention(rest),
-        '#' if fresh => hashtag(rest),
+        '#' => hashtag(rest),
         '&' => reference(rest),
         ':' | ';' | '=' | '<' | '(' | '^' | '\\' if fresh || first != '=' => emoticon(rest, before),
-        '\'' | '’' | 'n' | 'N' if language == "en" => loose_clitic(rest, before),
+        '\'' | '’' | 'n' | 'N' => loose_clitic(rest, before, language),
         _ => None,
     };
     let length = length.or_else(|| if first.is_alphanumeric() && fresh { address(rest) } else { None })?;
@@ -33,7 +35,7 @@ fn address(rest: &str) -> Option<usize> {
 fn url(rest: &str) -> Option<usize> {
     let head = &rest.as_bytes()[..rest.len().min(8)];
     let begins = |prefix: &[u8]| head.len() > prefix.len() - 1 && head[..prefix.len()].eq_ignore_ascii_case(prefix);
-    let prefix = ["https://", "http://", "ftp://", "www."].into_iter().find(|p| begins(p.as_bytes()))?;
+    let prefix = ["https://", "http://", "ftp://", "www.", "mailto:"].into_iter().find(|p| begins(p.as_bytes()))?;
     let end = url_end(rest);
     (end > prefix.len()).then_some(end)
 }
@@ -41,8 +43,12 @@ fn url(rest: &str) -> Option<usize> {
 /// Where an address that begins `rest` ends: before white space, a quote or an angle bracket, and before the
 /// punctuation of the sentence around it.
 fn url_end(rest: &str) -> usize {
-    let stop =
-        |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '«' | '»' | '“' | '”' | '|');
+    let stop = |c: char| {
+        c.is_whitespace()
+            || c.is_control()
+            || matches!(c, '<' | '>' | '"' | '«' | '»' | '“' | '”' | '|')
+            || is_pictograph(c)
+    };
     let whole = &rest[..rest.find(stop).unwrap_or(rest.len())];
     let trimmed = whole.trim_end_matches(['.', ',', ';', ':', '!', '?', '\'', '’', '…', '*']);
     let closes = trimmed.ends_with([')', ']']) && !trimmed.contains(['(', '[']);
@@ -80,8 +86,9 @@ fn host(rest: &str) -> Option<usize> {
 }
 
 fn mention(rest: &str) -> Option<usize> {
-    let length = run(&rest[1..], |c| c.is_alphanumeric() || c == '_');
-    (length > 0).then_some(1 + length)
+    let length = run(&rest[1..], |c| c.is_alphanumeric() || matches!(c, '_' | '-'));
+    let name = rest[1..1 + length].trim_end_matches('-');
+    name.chars().any(|c| c.is_alphabetic() || c == '_').then_some(1 + name.len())
 }
 
 /// `#word`, with what some networks append: `#word@group`. A number sign before digits is none.
@@ -123,6 +130,10 @@ fn emoticon(rest: &str, before: Option<char>) -> Option<usize> {
         length += nose.len_utf8();
     }
     let mouth = chars.next().filter(|&c| ")(][|/\\DPpOo*3".contains(c))?;
+    let spaced = before.is_none_or(char::is_whitespace) && chars.next().is_none_or(char::is_whitespace);
+    if mouth.is_alphanumeric() && !spaced {
+        return None;
+    }
     length += mouth.len_utf8();
     if matches!(mouth, ')' | '(' | 'D') {
         length += run(&rest[length..], |c| c == mouth);
@@ -130,14 +141,27 @@ fn emoticon(rest: &str, before: Option<char>) -> Option<usize> {
     (apart(length) && !rest[..length].ends_with("//") && !rest[length..].starts_with('/')).then_some(length)
 }
 
-/// `n't` and `'s` that white space has already parted from their word.
-fn loose_clitic(rest: &str, before: Option<char>) -> Option<usize> {
-    if before.is_some_and(|c| !c.is_whitespace()) {
+/// What begins with an apostrophe: `'s` and `n't` that white space has parted from their word, Dutch `'t`, years.
+fn loose_clitic(rest: &str, before: Option<char>, language: &str) -> Option<usize> {
+    if before.is_some_and(|c| c.is_alphanumeric()) || rest.starts_with(['n', 'N']) && language != "en" {
         return None;
     }
-    let length = run(rest, |c| c.is_alphanumeric() || matches!(c, '\'' | '’'));
-    let word = rest[..length.min(rest.len())].replace('’', "'").to_ascii_lowercase();
-    let known = ["n't", "'s", "'m", "'re", "'ve", "'ll", "'d", "'em", "'n", "'til", "'cause"].contains(&word.as_str());
-    let year = word.len() >= 3 && word.as_bytes()[1..3].iter().all(u8::is_ascii_digit) && word.len() <= 4;
-    (known || (year && word.starts_with('\''))).then_some(length)
+    let inside = |c: char| c.is_alphanumeric() || matches!(c, '\'' | '’');
+    let length: usize = rest.chars().take(8).take_while(|&c| inside(c)).map(char::len_utf8).sum();
+    if rest[length..].starts_with(inside) {
+        return None;
+    }
+    if language == "nl" && rest[length..].starts_with('-') {
+        // "'s-Gravenhage"
+        return Some(length + run(&rest[length..], |c| c.is_alphanumeric() || c == '-'));
+    }
+    let word = rest[..length].replace('’', "'").to_lowercase();
+    let known: &[&str] = match language {
+        "en" => &["n't", "'s", "'m", "'re", "'ve", "'ll", "'d", "'em", "'n", "'til", "'cause"],
+        "nl" => &["'s", "'t", "'n", "'k", "'m", "'r", "'ie", "'ns"],
+        _ => &["'s"],
+    };
+    let digits = word.strip_prefix('\'').map_or("", |w| w.strip_suffix('s').unwrap_or(w));
+    let year = digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit());
+    (known.contains(&word.as_str()) || year).then_some(length)
 }
