@@ -96,7 +96,7 @@ proptest! {
     /// Reading a stream gives the sentences of its paragraphs, with offsets into the whole.
     #[test]
     fn reading_a_stream_loses_nothing(text in tricky_text(), capacity in 1..20usize) {
-        let options = TextOptions { language: "en".into(), unit: Unit::Bytes };
+        let options = TextOptions { language: "en".into(), unit: Unit::Bytes, lines: false };
         let input = std::io::BufReader::with_capacity(capacity, text.as_bytes());
         let found: Vec<Sentence> = read_text(input, options).collect::<Result<_, _>>().unwrap();
         let places: Vec<Range<usize>> = found.iter().flat_map(|s| s.offsets.clone()).collect();
@@ -110,7 +110,7 @@ proptest! {
             }
         }
         for unit in [Unit::Utf16, Unit::CodePoints] {
-            let options = TextOptions { language: "en".into(), unit };
+            let options = TextOptions { language: "en".into(), unit, lines: false };
             let again: Vec<_> = read_text(text.as_bytes(), options).flat_map(|s| s.unwrap().offsets).collect();
             prop_assert_eq!(again, convert_offsets(&text, &places, unit).unwrap());
         }
@@ -196,7 +196,8 @@ fn hostile_text_takes_linear_time() {
 #[test]
 fn a_token_of_ten_megabytes_stays_whole() {
     let text = "x".repeat(10 << 20);
-    let found: Vec<_> = read_text(text.as_bytes(), TextOptions { language: "en".into(), unit: Unit::Bytes }).collect();
+    let found: Vec<_> =
+        read_text(text.as_bytes(), TextOptions { language: "en".into(), unit: Unit::Bytes, lines: false }).collect();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].as_ref().unwrap().offsets, [0..text.len()]);
     let found: Vec<_> = conll(format!("{text} O\n").as_bytes(), ConllOptions::default()).collect();

@@ -70,7 +70,13 @@ pub fn spans<S: AsRef<str>>(tags: &[S], scheme: Scheme) -> Result<Vec<Span>> {
             _ if open && scheme == Scheme::Bioes => return Err(at(broken(tag, "the span before it has no E-"), i)),
             Step::Outside => open = false,
             Step::Inside | Step::End if scheme != Scheme::Iob1 => {
-                return Err(at(broken(tag, "no span of its label goes on here"), i));
+                let stray = broken(tag, "no span of its label goes on here");
+                let stray = if step == Step::Inside && scheme == Scheme::Iob2 {
+                    stray.remedy("read the file as iob1, which lets I- begin a span, or correct the tag")
+                } else {
+                    stray
+                };
+                return Err(at(stray, i));
             }
             Step::Inside | Step::Begin | Step::Single | Step::End => {
                 found.push(Span { start: i, end: i + 1, label: label.to_owned() });
@@ -133,8 +139,9 @@ pub fn write(spans: &[Span], length: usize, scheme: Scheme) -> Result<Vec<String
             return Err(Error::new(ErrorKind::Argument, what).remedy("sort the spans and drop those that overlap"));
         }
         let touches = before.is_some_and(|b| b.end == span.start && b.label == span.label);
-        for i in span.start..span.end {
-            let (first, last) = (i == span.start, i + 1 == span.end);
+        let inside = span.end - span.start;
+        for (i, tag) in tags[span.start..span.end].iter_mut().enumerate() {
+            let (first, last) = (i == 0, i + 1 == inside);
             let prefix = match scheme {
                 Scheme::Iob1 if first && touches => "B",
                 Scheme::Iob2 | Scheme::Bioes if first && !(last && scheme == Scheme::Bioes) => "B",
@@ -142,7 +149,7 @@ pub fn write(spans: &[Span], length: usize, scheme: Scheme) -> Result<Vec<String
                 Scheme::Bioes if last => "E",
                 _ => "I",
             };
-            tags[i] = if span.label.is_empty() { prefix.to_owned() } else { format!("{prefix}-{}", span.label) };
+            *tag = if span.label.is_empty() { prefix.to_owned() } else { format!("{prefix}-{}", span.label) };
         }
         before = Some(span);
     }

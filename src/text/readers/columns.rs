@@ -32,11 +32,10 @@ pub struct ConllOptions {
     pub skip_blank_tokens: bool,
 }
 
-/// Reads CoNLL; drops `-DOCSTART-` sentences.
+/// Reads CoNLL; drops the token `-DOCSTART-`, alone in its sentence (English CoNLL-2003) or not (Dutch CoNLL-2002).
 pub fn conll<R: BufRead>(input: R, options: ConllOptions) -> impl Iterator<Item = Result<Sentence>> {
     let mut reader = Columns { lines: Lines::new(input, Ends::Unix), done: false };
     std::iter::from_fn(move || reader.next(|line| conll_line(line, &options)))
-        .filter(|s| !matches!(s, Ok(s) if s.tokens.first().is_some_and(|t| t == "-DOCSTART-")))
 }
 
 /// Reads CoNLL-U: token from FORM, label from `column` (UPOS is 3); skips ranges and empty nodes.
@@ -47,6 +46,7 @@ pub fn conllu<R: BufRead>(input: R, column: Option<usize>) -> impl Iterator<Item
 
 /// What a line holds.
 enum Line<'a> {
+    /// Nothing that a sentence holds.
     Comment,
     /// A token, and its label where one is wanted.
     Token(&'a str, Option<&'a str>),
@@ -108,6 +108,9 @@ fn conll_line<'a>(line: &'a str, options: &ConllOptions) -> Result<Line<'a>> {
         return Ok(Line::Comment);
     }
     let token = column(&columns, options.token_column, "the token column")?;
+    if token == "-DOCSTART-" {
+        return Ok(Line::Comment);
+    }
     let label = match options.label_column {
         None => None,
         Some(n) if n >= 0 => Some(column(&columns, n as usize, "the label column")?),
@@ -188,6 +191,12 @@ mod tests {
             (8, "Peter".into(), "B-PER".into())
         );
         assert!(found[0].offsets.is_empty());
+    }
+
+    #[test]
+    fn the_start_of_a_document_is_no_token() {
+        let found = read("-DOCSTART- -DOCSTART- O\nDe Art O\n\n-DOCSTART-\n\nEU N B-ORG", labelled(-1)).unwrap();
+        assert_eq!(found.iter().map(|s| s.tokens.join(" ")).collect::<Vec<_>>(), ["De", "EU"]);
     }
 
     #[test]

@@ -152,7 +152,7 @@ fn is_code(word: &str, rest: &str) -> bool {
         return true;
     }
     let digits = rest.bytes().take(NEAR).take_while(u8::is_ascii_digit).count();
-    let more = rest[digits..].as_bytes();
+    let more = &rest.as_bytes()[digits..];
     let goes_on = more.first() == Some(&b'-') && more.get(1).is_some_and(u8::is_ascii_digit);
     goes_on || (digits == 4 && matches!(word.len(), 1 | 3))
 }
