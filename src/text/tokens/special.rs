@@ -24,7 +24,9 @@ pub(super) fn end(text: &str, start: usize, before: Option<char>, language: &str
         '\'' | '’' | 'n' | 'N' => loose_clitic(rest, before, language),
         _ => None,
     };
-    let length = length.or_else(|| if first.is_alphanumeric() && fresh { address(rest) } else { None })?;
+    // What may stand inside an address does not begin one: so no stretch of text is looked through twice.
+    let begins = first.is_alphanumeric() && before.is_none_or(|c| !c.is_alphanumeric() && !"@.-_+%&/".contains(c));
+    let length = length.or_else(|| if begins { address(rest) } else { None })?;
     Some(start + length)
 }
 
