@@ -1,6 +1,6 @@
 //! Linear-chain conditional random field: Viterbi, n-best, marginals, and the gradient of the likelihood.
 //!
-//! score(y, z) = start[z_1] + sum_t y_t[z_t] + sum_t A[z_t, z_{t-1}] + end[z_L]  (Lin 2018, eq. 4, with the end term).
+//! `score(y, z) = start[z_1] + sum_t y_t[z_t] + sum_t A[z_t, z_{t-1}] + end[z_L]` (Lin 2018, eq. 4, with the end term).
 //! Emissions are `[length, labels]`, row-major. Transitions are indexed `[to, from]`.
 //!
 //! A score of minus infinity forbids: a start, an end, a pair of labels (see [`Constraints`]). Where every path is
