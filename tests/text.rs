@@ -162,6 +162,7 @@ fn hostile_text_takes_linear_time() {
         "1-",
         "a'",
         "a.",
+        "a1.",
         ". )",
         "(",
         ")",
@@ -175,6 +176,7 @@ fn hostile_text_takes_linear_time() {
         "http://",
         "&#3",
         ":",
+        "a:",
         "'",
         ". 1",
         "U.S. ",
@@ -183,13 +185,13 @@ fn hostile_text_takes_linear_time() {
         ".) ",
         "\0",
     ];
-    for piece in pieces {
-        let text = piece.repeat(100_000 / piece.len());
-        for language in ["en", "fr"] {
-            let found = tokens::tokenise(&text, language);
-            assert!(check_cover(&text, &found).is_ok(), "{piece:?}");
-            assert!(check_cover(&text, &sentences::split(&text, language)).is_ok(), "{piece:?}");
-        }
+    let mut texts: Vec<String> = pieces.iter().map(|piece| piece.repeat(200_000 / piece.len())).collect();
+    texts.push("( ".repeat(100_000) + &")".repeat(100_000));
+    texts.push("(".repeat(200_000) + "a");
+    for text in texts {
+        let shown: String = text.chars().take(8).collect();
+        assert!(check_cover(&text, &tokens::tokenise(&text, "en")).is_ok(), "{shown:?}");
+        assert!(check_cover(&text, &sentences::split(&text, "en")).is_ok(), "{shown:?}");
     }
 }
 

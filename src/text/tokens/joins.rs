@@ -123,7 +123,7 @@ fn trailing(word: &str, rest: &str, language: &str) -> Option<usize> {
         // Danish "lys- og lydshow": half a compound.
         '-' => is_germanic(language) && !number && after.starts_with(char::is_whitespace),
         // "J.-C.": the second initial takes its full stop as any other does.
-        '.' if word.chars().count() == 1 && word.chars().all(char::is_uppercase) => {
+        '.' if word.len() <= 4 && is_initial(word) => {
             let mut next = after.strip_prefix('-')?.chars();
             let initial = next.next().filter(|c| c.is_uppercase())?;
             return next.as_str().starts_with('.').then_some(2 + initial.len_utf8());
@@ -131,6 +131,10 @@ fn trailing(word: &str, rest: &str, language: &str) -> Option<usize> {
         _ => false,
     };
     belongs.then_some(mark.len_utf8())
+}
+
+fn is_initial(word: &str) -> bool {
+    word.chars().count() == 1 && word.chars().all(char::is_uppercase)
 }
 
 /// Languages that leave the hyphen on half a compound.

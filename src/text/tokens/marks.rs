@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+/// So many parentheses in a row are no punctuation. Bounds what is looked ahead at each of them.
+const MOST_OPEN: usize = 64;
+
 /// Closing quotes and brackets, which may follow the full stop of a sentence.
 fn is_closer(c: char) -> bool {
     c.is_whitespace() || matches!(c, '"' | '\'' | ')' | ']' | '}' | '»' | '”' | '’' | '›' | '“' | '‘' | '>')
@@ -44,9 +47,12 @@ fn is_decoration(c: char) -> bool {
     matches!(c, '-' | '*' | '=' | '_' | '~' | '+' | '|' | '^' | '\\' | '<' | '>')
 }
 
-/// Parentheses that smile or frown: more of them than are open.
+/// Parentheses that smile or frown: more of them than are open, or more than anyone opens.
 fn smile(rest: &str, mark: char, open: usize, language: &str) -> usize {
-    let length = run(rest, |c| c == mark);
+    let length = rest.chars().take(MOST_OPEN).take_while(|&c| c == mark).count();
+    if length == MOST_OPEN {
+        return run(rest, |c| c == mark);
+    }
     let enough = if language == "ru" { 2 } else { 3 };
     let apart = mark == ')' || !rest[length..].starts_with(char::is_alphanumeric);
     if length >= enough && apart && (mark == '(' || length > open) { length } else { 1 }
