@@ -155,3 +155,106 @@ impl Decoder {
         path.iter().map(|&label| self.labels[usize::from(label)].clone()).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{RngExt, SeedableRng};
+
+    const LABELS: [&str; 5] = ["O", "B-X", "I-X", "E-X", "S-X"];
+    const LENGTH: usize = 4;
+
+    fn decoder(rng: &mut impl rand::Rng, constrained: bool) -> Decoder {
+        let mut random = |count: usize| (0..count).map(|_| rng.random_range(-2.0..2.0)).collect::<Vec<f32>>();
+        let count = LABELS.len();
+        let transitions =
+            Transitions { labels: count, start: random(count), end: random(count), pairs: random(count * count) };
+        let task = Task {
+            name: "ner".to_string(),
+            scheme: Scheme::Bioes,
+            labels: LABELS.map(String::from).to_vec(),
+            languages: vec!["da".to_string()],
+            temperature: BTreeMap::from([("da".to_string(), 1.7)]),
+            constrained,
+        };
+        Decoder::with(&task, transitions)
+    }
+
+    /// Every path with its probability at `temperature`, by adding up scores.
+    fn enumerate(decoder: &Decoder, emissions: &[f32], temperature: f32) -> Vec<(Vec<usize>, f64)> {
+        let (k, t) = (LABELS.len(), &decoder.transitions);
+        let mut paths: Vec<(Vec<usize>, f64)> = (0..k.pow(LENGTH as u32))
+            .map(|code| {
+                let path: Vec<usize> = (0..LENGTH).map(|step| code / k.pow(step as u32) % k).collect();
+                let steps: f32 = path.windows(2).map(|pair| t.pairs[pair[1] * k + pair[0]]).sum();
+                let states: f32 = path.iter().enumerate().map(|(step, &label)| emissions[step * k + label]).sum();
+                let score = t.start[path[0]] + steps + states + t.end[path[LENGTH - 1]];
+                (path, (f64::from(score) / f64::from(temperature)).exp())
+            })
+            .collect();
+        let z: f64 = paths.iter().map(|(_, weight)| weight).sum();
+        paths.iter_mut().for_each(|(_, weight)| *weight /= z);
+        paths.sort_by(|a, b| b.1.total_cmp(&a.1));
+        paths
+    }
+
+    #[test]
+    fn tags_confidences_and_alternatives_agree_with_enumeration() {
+        for seed in 0..60 {
+            let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+            let decoder = decoder(&mut rng, seed % 2 == 0);
+            let emissions: Vec<f32> = (0..LENGTH * LABELS.len()).map(|_| rng.random_range(-3.0..3.0)).collect();
+            let temperature = decoder.temperature("da");
+            assert_eq!((temperature, decoder.temperature("en")), (1.7, 1.0));
+            let options = DecodeOptions { scores: true, nbest: 7, zero_shot: false };
+            let tagging = decoder.decode(&emissions, temperature, &options).unwrap();
+            let paths = enumerate(&decoder, &emissions, temperature);
+            let index = |label: &String| LABELS.iter().position(|l| l == label).unwrap();
+            let best: Vec<usize> = tagging.labels.iter().map(index).collect();
+            assert_eq!(best, paths[0].0, "seed {seed}");
+            assert_eq!(tagging.nbest.len(), 7, "seed {seed}");
+            for (alternative, (path, probability)) in tagging.nbest.iter().zip(&paths) {
+                assert_eq!(&alternative.labels.iter().map(index).collect::<Vec<_>>(), path, "seed {seed}");
+                assert!((alternative.probability - probability).abs() < 1e-5, "seed {seed}");
+            }
+            let sum = |holds: &dyn Fn(&[usize]) -> bool| -> f64 {
+                paths.iter().filter(|(path, _)| holds(path)).map(|(_, probability)| probability).sum()
+            };
+            for (token, score) in tagging.scores.iter().enumerate() {
+                let expected = sum(&|path| path[token] == best[token]);
+                assert!((f64::from(*score) - expected).abs() < 1e-4, "seed {seed}, token {token}");
+            }
+            for span in &tagging.spans {
+                let range = span.start..span.end;
+                let expected = sum(&|path| path[range.clone()] == best[range.clone()]);
+                let score = f64::from(span.score.unwrap());
+                assert!((score - expected).abs() < 1e-4, "seed {seed}, {span:?}: {expected}");
+            }
+            if seed % 2 == 0 {
+                assert_eq!(scheme::spans_strict(&tagging.labels).len(), tagging.spans.len(), "seed {seed}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_computed_that_was_not_asked_for() {
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+        let decoder = decoder(&mut rng, true);
+        let emissions = vec![0.5; LENGTH * LABELS.len()];
+        let tagging = decoder.decode(&emissions, 1.0, &DecodeOptions::default()).unwrap();
+        assert!(tagging.scores.is_empty() && tagging.nbest.is_empty());
+        assert!(tagging.spans.iter().all(|span| span.score.is_none()));
+        assert_eq!(decoder.decode(&[], 1.0, &DecodeOptions::default()).unwrap(), Tagging::default());
+    }
+
+    #[test]
+    fn a_search_that_would_need_too_much_memory_is_refused() {
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+        let decoder = decoder(&mut rng, true);
+        let emissions = vec![0.0; 100_000 * LABELS.len()];
+        let ask = |nbest| decoder.decode(&emissions, 1.0, &DecodeOptions { nbest, ..DecodeOptions::default() });
+        assert_eq!(ask(MAX_NBEST).unwrap_err().kind(), ErrorKind::Limit);
+        assert_eq!(ask(MAX_NBEST + 1).unwrap_err().kind(), ErrorKind::Limit);
+        assert_eq!(ask(2).unwrap().nbest.len(), 2);
+    }
+}
