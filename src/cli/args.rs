@@ -87,9 +87,8 @@ pub struct TagArgs {
     #[arg(long)]
     pub scores: bool,
     /// With the N best taggings of each sentence (pretty and jsonl)
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
-          value_parser = clap::value_parser!(u16).range(1..=100))]
-    pub nbest: u16,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub nbest: Option<u16>,
     /// The unit of offsets in jsonl
     #[arg(long, value_name = "UNIT", default_value = "bytes")]
     pub offsets: OffsetUnit,

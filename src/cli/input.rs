@@ -265,7 +265,8 @@ impl Choice<'_> {
         };
         if !self.told.contains(&language) {
             let code = &*language;
-            let note = format!("{}: taken as {} ({code}); --lang names another", self.document, language::name(code));
+            let document = if &*self.document == "-" { "standard input" } else { &self.document };
+            let note = format!("{document}: taken as {} ({code}); --lang names another", language::name(code));
             // A receiver that is gone is noticed with the next sentence.
             let _ = self.sender.send(Message::Note(note));
             self.told.push(Arc::clone(&language));

@@ -1,11 +1,11 @@
 //! From what the user named to an opened model.
 
-use crate::args::{EngineArgs, ZooArgs};
-use libmtl::Result;
+use crate::args::{EngineArgs, EngineName, ProviderName, ZooArgs};
 use libmtl::bundle::Bundle;
-use libmtl::engine::{EngineOptions, ProviderRequest, Report};
+use libmtl::engine::onnx::library_from_environment;
+use libmtl::engine::{Attempt, EngineOptions, ProviderRequest, Report};
 use libmtl::zoo::{self, Zoo};
-use libmtl::{Error, ErrorKind};
+use libmtl::{Error, ErrorKind, Result};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -36,22 +36,20 @@ pub fn open(model: &str, args: &ZooArgs) -> Result<Arc<Bundle>> {
 
 /// What the library wants to know about the engine.
 pub fn engine_options(args: &EngineArgs) -> Result<EngineOptions> {
-    if args.engine == crate::args::EngineName::Native && (!args.order.is_empty() || args.ort_library.is_some()) {
+    if args.engine == EngineName::Native && (!args.order.is_empty() || args.ort_library.is_some()) {
         return Err(Error::new(
             ErrorKind::Argument,
             "--provider, --prefer and --ort-library belong to ONNX Runtime, and the engine is native",
         )
         .remedy("add --engine onnx"));
     }
-    let request = |&(provider, required): &(crate::args::ProviderName, bool)| ProviderRequest {
-        provider: provider.into(),
-        required,
-    };
+    let request =
+        |&(provider, required): &(ProviderName, bool)| ProviderRequest { provider: provider.into(), required };
     let threads = args.threads.map_or_else(processors, usize::from);
     Ok(EngineOptions {
         engine: args.engine.into(),
         threads,
-        library: args.ort_library.clone(),
+        library: args.ort_library.clone().or_else(library_from_environment),
         providers: args.order.iter().map(request).collect(),
         ..EngineOptions::default()
     })
@@ -64,7 +62,7 @@ pub fn processors() -> usize {
 
 /// What came of each provider that was asked for, for the user.
 pub fn provider_notes(report: &Report) -> Vec<String> {
-    let note = |attempt: &libmtl::engine::Attempt| {
+    let note = |attempt: &Attempt| {
         let outcome = if attempt.used { "in use" } else { "not in use" };
         let reason = if attempt.reason.is_empty() { String::new() } else { format!(": {}", attempt.reason) };
         format!("provider {}: {outcome}{reason}", attempt.provider)

@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Runs the command.
 pub fn run(args: TagArgs) -> Outcome<u8> {
-    if args.nbest > 0 && !matches!(args.output, OutputFormat::Pretty | OutputFormat::Jsonl) {
+    if args.nbest.is_some() && !matches!(args.output, OutputFormat::Pretty | OutputFormat::Jsonl) {
         let message = "--nbest has no place in this output format";
         return Err(Error::new(ErrorKind::Argument, message).remedy("use --output jsonl or pretty").into());
     }
@@ -34,12 +34,16 @@ pub fn run(args: TagArgs) -> Outcome<u8> {
     let tagger = Tagger::open(model::open(&args.model, &args.zoo)?, &engine)?;
     let plan = Plan::new(&tagger, &args)?;
     if !args.quiet {
-        model::provider_notes(tagger.report()).iter().for_each(|text| note(text));
+        if !args.engine.order.is_empty() {
+            model::provider_notes(tagger.report()).iter().for_each(|text| note(text));
+        }
         notes_before(&args, &plan);
     }
     let mut sink = sink(&args, &tagger, &plan);
     let languages = plan.languages(&args);
-    let mut run = Run { tagger: &tagger, plan: &plan, quiet: args.quiet, refused: false };
+    // On a page or a screen the language stands beside the sentence.
+    let quiet = args.quiet || matches!(args.output, OutputFormat::Pretty | OutputFormat::Html);
+    let mut run = Run { tagger: &tagger, plan: &plan, quiet, refused: false };
     let messages = input::read(args.files.clone(), &args, languages);
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     sink.begin(&mut out)?;
@@ -71,7 +75,8 @@ struct Plan {
 
 impl Plan {
     fn new(tagger: &Tagger, args: &TagArgs) -> Result<Self> {
-        let options = DecodeOptions { scores: args.scores, nbest: usize::from(args.nbest), zero_shot: args.zero_shot };
+        let options =
+            DecodeOptions { scores: args.scores, nbest: args.nbest.map_or(0, usize::from), zero_shot: args.zero_shot };
         if let Some(task) = &args.task {
             tagger.task(task)?;
         }

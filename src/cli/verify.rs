@@ -5,8 +5,8 @@ use crate::model;
 use crate::output::printable;
 use crate::stop::{self, Outcome, Stop};
 use anstyle::{AnsiColor, Style};
-use libmtl::ErrorKind;
 use libmtl::bundle::Bundle;
+use libmtl::engine::onnx::{self, library_from_environment};
 use libmtl::engine::{EngineKind, EngineOptions, Report};
 use libmtl::tagger::Tagger;
 use libmtl::zoo::{self, EngineCheck, Pass};
@@ -61,6 +61,7 @@ pub fn run(args: &VerifyArgs) -> Outcome<u8> {
 fn findings(bundle: &Arc<Bundle>, args: &VerifyArgs) -> Outcome<Findings> {
     let manifest = bundle.manifest();
     let cases = bundle.golden()?;
+    let library = args.ort_library.clone().or_else(library_from_environment);
     let mut engines = Vec::new();
     for engine in EngineKind::ALL {
         if stop::interrupted() {
@@ -69,22 +70,20 @@ fn findings(bundle: &Arc<Bundle>, args: &VerifyArgs) -> Outcome<Findings> {
         let options = EngineOptions {
             engine,
             threads: model::processors(),
-            library: args.ort_library.clone().filter(|_| engine == EngineKind::Onnx),
+            library: library.clone().filter(|_| engine == EngineKind::Onnx),
             ..EngineOptions::default()
         };
-        engines.push(match Tagger::open(Arc::clone(bundle), &options) {
-            Ok(tagger) => {
-                let check = zoo::verify(&tagger, &cases)?;
-                Engine { engine, missing: None, report: Some(tagger.report().clone()), check: Some(check) }
-            }
-            // Only a library that the user did not name may be missing.
-            Err(error)
-                if engine == EngineKind::Onnx && args.ort_library.is_none() && error.kind() == ErrorKind::Engine =>
-            {
-                Engine { engine, missing: Some(error.to_string()), report: None, check: None }
-            }
-            Err(error) => return Err(error.into()),
-        });
+        // Only a library that the user did not name may be missing.
+        if engine == EngineKind::Onnx
+            && library.is_none()
+            && let Err(error) = onnx::available(&options)
+        {
+            engines.push(Engine { engine, missing: Some(error.to_string()), report: None, check: None });
+            continue;
+        }
+        let tagger = Tagger::open(Arc::clone(bundle), &options)?;
+        let check = zoo::verify(&tagger, &cases)?;
+        engines.push(Engine { engine, missing: None, report: Some(tagger.report().clone()), check: Some(check) });
     }
     Ok(Findings {
         model: manifest.id.clone(),

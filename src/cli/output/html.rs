@@ -77,7 +77,8 @@ impl Sink for Html {
             "<div class=\"sentence\"><span class=\"language\" title=\"{name}\">{code}</span><div lang=\"{code}\" dir=\"auto\">"
         )?;
         let first = spans.first().map_or(&[][..], |tags| &tags.tagging.spans);
-        writeln!(out, "<p>{}</p>", marked(item, first, &plain))?;
+        let class = if plain.is_empty() { "" } else { " class=\"tagged\"" };
+        writeln!(out, "<p{class}>{}</p>", marked(item, first, &plain))?;
         for tags in spans.iter().skip(1) {
             let text = marked(item, &tags.tagging.spans, &[]);
             writeln!(out, "<p class=\"further\"><i>{}</i> {text}</p>", escape(tags.task))?;

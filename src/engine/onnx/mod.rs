@@ -33,6 +33,12 @@ pub struct Onnx {
     report: Report,
 }
 
+/// The version of ONNX Runtime that `options` find; loads it where no engine has. Tells a missing library from a model
+/// that the library refuses.
+pub fn available(options: &EngineOptions) -> Result<String> {
+    library::load(options).map(|runtime| runtime.version().to_string())
+}
+
 impl Onnx {
     /// Loads ONNX Runtime where no other engine has, and opens a session on the first providers that work.
     pub fn open(bundle: &Bundle, options: &EngineOptions) -> Result<Self> {
