@@ -18,3 +18,8 @@ pub mod tagger;
 pub mod zoo;
 
 pub use error::{Error, ErrorKind, Result};
+
+/// The programs in README.md compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
