@@ -133,18 +133,16 @@ class Counts:
                 self.spans[name][index] += count
 
     def report(self):
-        """The scores in 0..1, under the names that `mtl eval` uses."""
+        """The scores in 0..1, under the names that `mtl eval` uses; where no tag makes a span, all are the accuracy."""
         gold, predicted, correct = self.spans["lenient"]
         strict_gold, strict_predicted, strict_correct = self.spans["strict"]
-        return {
-            "sentences": self.sentences,
-            "tokens": self.tokens,
-            "precision": ratio(correct, predicted),
-            "recall": ratio(correct, gold),
-            "f1": ratio(2 * correct, predicted + gold),
-            "strict_f1": ratio(2 * strict_correct, strict_predicted + strict_gold),
-            "accuracy": ratio(self.right, self.tokens),
-        }
+        accuracy = ratio(self.right, self.tokens)
+        names = ("precision", "recall", "f1", "strict_f1")
+        scores = (ratio(correct, predicted), ratio(correct, gold), ratio(2 * correct, predicted + gold),
+                  ratio(2 * strict_correct, strict_predicted + strict_gold))
+        if not gold and not predicted:
+            scores = (accuracy,) * len(names)
+        return {"sentences": self.sentences, "tokens": self.tokens, **dict(zip(names, scores)), "accuracy": accuracy}
 
 
 def data_folder():

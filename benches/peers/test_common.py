@@ -39,10 +39,11 @@ class CommonTest(unittest.TestCase):
         self.assertAlmostEqual(scores["strict_f1"], 2 * 1 / (2 + 3))
         self.assertAlmostEqual(scores["accuracy"], 3 / 6)
 
-    def test_no_span_makes_zero(self):
+    def test_plain_labels_score_their_accuracy(self):
         counts = common.Counts()
-        counts.add(["NOUN"], ["NOUN"])
-        self.assertEqual(counts.report()["f1"], 0.0)
+        counts.add(["NOUN", "VERB"], ["NOUN", "NOUN"])
+        scores = counts.report()
+        self.assertEqual({scores[name] for name in ("precision", "recall", "f1", "strict_f1", "accuracy")}, {0.5})
 
     def test_reads_columns_comments_and_renames(self):
         with tempfile.TemporaryDirectory() as folder:
