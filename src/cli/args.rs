@@ -123,7 +123,7 @@ pub struct EvalArgs {
     /// The annotated file, - for standard input
     #[arg(long, short, value_name = "FILE")]
     pub data: PathBuf,
-    /// What it is [default: conllu when its name ends so, else conll]
+    /// What it is [default: conllu or iob2 when its name ends so, else conll]
     #[arg(long, short, value_name = "FORMAT")]
     pub input: Option<EvalInput>,
     /// The column of the token in CoNLL, from 0 [default: 0]
@@ -132,7 +132,7 @@ pub struct EvalArgs {
     /// The column of the gold label, from 0; -1 is the last [default: the last; UPOS in CoNLL-U]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub label_column: Option<isize>,
-    /// How the gold labels encode spans [default: iob2 for a task of spans, else plain]
+    /// How the gold labels encode spans [default: iob1, which reads iob2 as well, for a task of spans, else plain]
     #[arg(long, value_name = "SCHEME")]
     pub scheme: Option<SchemeName>,
     /// Read the gold label OLD as NEW, O for none, before scoring; may be repeated
@@ -239,6 +239,8 @@ pub enum EvalInput {
     Conll,
     /// Universal Dependencies' format
     Conllu,
+    /// Universal NER's: comments, and the columns number, token, tag
+    Iob2,
 }
 
 /// What `mtl tag` writes.

@@ -79,18 +79,20 @@ fn progress(path: &Path, quiet: bool) -> ProgressBar {
 
 /// The annotated sentences of the file.
 fn sentences<'a>(input: impl BufRead + 'a, args: &EvalArgs) -> Result<Box<dyn Iterator<Item = Result<Sentence>> + 'a>> {
-    let by_name =
-        if args.data.extension().is_some_and(|e| e == "conllu") { EvalInput::Conllu } else { EvalInput::Conll };
+    let by_name = match args.data.extension().and_then(|e| e.to_str()) {
+        Some("conllu") => EvalInput::Conllu,
+        Some("iob2") => EvalInput::Iob2,
+        _ => EvalInput::Conll,
+    };
+    let columns = |token: usize, label: isize, comments: bool| ConllOptions {
+        token_column: args.token_column.unwrap_or(token),
+        label_column: Some(args.label_column.unwrap_or(label)),
+        comments: args.comments || comments,
+        ..ConllOptions::default()
+    };
     match args.input.unwrap_or(by_name) {
-        EvalInput::Conll => {
-            let options = ConllOptions {
-                token_column: args.token_column.unwrap_or(0),
-                label_column: Some(args.label_column.unwrap_or(-1)),
-                comments: args.comments,
-                ..ConllOptions::default()
-            };
-            Ok(Box::new(readers::conll(input, options)))
-        }
+        EvalInput::Conll => Ok(Box::new(readers::conll(input, columns(0, -1, false)))),
+        EvalInput::Iob2 => Ok(Box::new(readers::conll(input, columns(1, 2, true)))),
         EvalInput::Conllu if args.token_column.is_some() => {
             Err(Error::new(ErrorKind::Argument, "--token-column has no meaning in CoNLL-U")
                 .remedy("leave it out, or pass --input conll"))
@@ -126,7 +128,8 @@ struct Evaluation<'a> {
 
 impl<'a> Evaluation<'a> {
     fn new(tagger: &'a Tagger, task: &'a Task, args: &'a EvalArgs) -> Result<Self> {
-        let usual = if task.scheme == Scheme::Plain { Scheme::Plain } else { Scheme::Iob2 };
+        // IOB1 reads IOB2 as well, stray `I-` included, as conlleval does.
+        let usual = if task.scheme == Scheme::Plain { Scheme::Plain } else { Scheme::Iob1 };
         let scheme = args.scheme.map_or(usual, Scheme::from);
         if (scheme == Scheme::Plain) != (task.scheme == Scheme::Plain) {
             let what = if scheme == Scheme::Plain { "plain labels" } else { "spans" };
@@ -134,7 +137,11 @@ impl<'a> Evaluation<'a> {
             return Err(Error::new(ErrorKind::Argument, message).remedy("leave --scheme out, or choose another task"));
         }
         let known = kinds(task);
-        let map = mapping(&args.map);
+        let mut map = mapping(&args.map);
+        // The first version of Universal Dependencies' name, which some files of the second still have.
+        if known.contains("CCONJ") && !known.contains("CONJ") {
+            map.entry("CONJ").or_insert("CCONJ");
+        }
         for (_, new) in &args.map {
             check_label(new, &known, "--map", scheme)?;
         }

@@ -106,3 +106,24 @@ fn nothing_scores_nothing() {
     let scores = scores(output);
     assert_eq!((&scores["sentences"], &scores["f1"]), (&0.into(), &0.0.into()));
 }
+
+#[test]
+fn universal_ner_is_known_by_its_name_and_stray_tags_open_spans() {
+    let (model, folder) = (bundle(), tempfile::tempdir().unwrap());
+    let mut text = "# sent_id = 1\n# text = made up\n".to_string();
+    let mut id = 0;
+    for line in own_tags(&model, "ner").lines() {
+        match line.split_once('\t') {
+            Some((token, label)) => {
+                id += 1;
+                // No B- at all: every span opens with I-, and neighbours of one type run together.
+                let label = label.replace("S-", "I-").replace("E-", "I-").replace("B-", "I-");
+                text += &format!("{id}\t{token}\t{label}\t-\tme\n");
+            }
+            None => (text += "\n# next\n", id = 0).1,
+        }
+    }
+    let data = file(&folder, "test.iob2", text);
+    let scores = scores(eval(&model, "ner", &["-d", &data]));
+    assert_eq!((&scores["sentences"], &scores["tokens"]), (&9.into(), &63.into()));
+}
