@@ -215,6 +215,9 @@ pub struct Optimizer {
     pub momentum: f64,
     /// Adam's beta 2.
     pub beta2: f64,
+    /// Multiplies the learning rate of words that have a vector. Below 1 they stay near the words that training does
+    /// not see, whose vectors stay where they are.
+    pub vector_rate: f64,
     /// Clips the global norm of a step's gradient; 0 turns it off.
     pub clip: f64,
     /// How the learning rate falls.
@@ -234,6 +237,7 @@ impl Default for Optimizer {
             learning_rate: 0.02,
             momentum: 0.9,
             beta2: 0.999,
+            vector_rate: 1.0,
             clip: 5.0,
             schedule: Schedule::Exponential,
             decay: 0.9,

@@ -206,6 +206,9 @@ fn onnx_gates(values: &[f32]) -> Vec<f32> {
     [0, 3, 1, 2].iter().flat_map(|&gate| &values[gate * quarter..(gate + 1) * quarter]).copied().collect()
 }
 
+/// A score's name and where it stands.
+type Column = (&'static str, fn(&Scores) -> f64);
+
 /// Scores of this bundle on the test sets, with mean and standard deviation over the seeds that were trained.
 fn metrics(run: &Run, runs: &Path) -> Result<Vec<Metric>> {
     let results = results(&runs.join(&run.config.name))?;
@@ -213,7 +216,7 @@ fn metrics(run: &Run, runs: &Path) -> Result<Vec<Metric>> {
     let mut out = Vec::new();
     for task in &run.config.tasks {
         let Some(own) = scores.get(&task.key()) else { continue };
-        let kinds: &[(&str, fn(&Scores) -> f64)] = match task.scheme {
+        let kinds: &[Column] = match task.scheme {
             Scheme::Plain => &[("accuracy", |s| s.accuracy)],
             _ => &[("f1", |s| s.f1), ("strict_f1", |s| s.strict_f1)],
         };

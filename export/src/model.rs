@@ -38,6 +38,8 @@ pub struct Model {
     pub parameters: BTreeMap<String, Tensor>,
     /// `[rows, word_dim]`, updated row by row.
     pub words: Tensor,
+    /// Multiplies the learning rate of each row of the word table.
+    pub word_rates: Vec<f32>,
     /// The tasks, in the order of the configuration.
     pub tasks: Vec<Task>,
     constraints: Vec<Option<crf::Constraints>>,
@@ -171,7 +173,10 @@ impl Model {
             .collect();
         let rows = (words.len() / m.word_dim) as i64;
         let words = Tensor::from_slice(words).view([rows, m.word_dim as i64]);
-        let mut model = Self { parameters: BTreeMap::new(), words, tasks, constraints, settings: m.clone() };
+        let vector_rate = config.optimizer.vector_rate as f32;
+        let word_rates = lexicon.has_vector.iter().map(|&has| if has { vector_rate } else { 1.0 }).collect();
+        let mut model =
+            Self { parameters: BTreeMap::new(), words, word_rates, tasks, constraints, settings: m.clone() };
         for task in model.tasks.clone() {
             model.init_task(&task, lexicon.char_rows as i64);
         }

@@ -103,6 +103,28 @@ fn a_step_changes_exactly_what_the_sharing_table_says() {
 }
 
 #[test]
+fn words_with_vectors_move_at_their_own_rate() {
+    for (vector_rate, moves) in [(0.0, false), (0.1, true)] {
+        let (_folder, mut run) = run(|c| {
+            std::fs::write(c.folder.join("v.txt"), "anna 1 2 3 4 5 6\nulm 6 5 4 3 2 1\n").unwrap();
+            let vectors = "path = \"v.txt\"";
+            c.vectors.insert("xx".into(), toml::from_str(vectors).unwrap());
+            c.optimizer.vector_rate = vector_rate;
+        });
+        let before = run.model.words.copy();
+        let batch = batch(&run, 0, 0..16);
+        let step = run.model.step(0, &batch);
+        Optimizer::new(&run.config.optimizer).apply(&mut run.model, 0, &batch.rows, &step.rows, 0.1);
+        let moved = flat(&(&run.model.words - before).abs().sum_dim_intlist([1i64].as_slice(), false, Kind::Float));
+        let with: Vec<usize> = (0..run.lexicon.rows).filter(|&r| run.lexicon.has_vector[r]).collect();
+        assert!(!with.is_empty() && with.len() < batch.rows.len(), "{with:?}");
+        for row in batch.rows.iter().map(|&r| r as usize) {
+            assert_eq!(moved[row] > 0.0, moves || !run.lexicon.has_vector[row], "row {row}");
+        }
+    }
+}
+
+#[test]
 fn unshared_encoders_are_separate() {
     let (_folder, run) = run(|c| {
         c.sharing.characters = false;
@@ -138,7 +160,7 @@ fn an_untrained_task_predicts_by_the_universal_layer_alone() {
     let rows = run.model.words.index_select(0, &Tensor::from_slice(&batch.rows));
     let emissions = run.model.emissions(1, &batch, &rows, false);
     let gate = &run.model.parameters["task.ner.gate.yy.bias"];
-    tch::no_grad(|| gate.shallow_clone().fill_(9.0));
+    let _ = tch::no_grad(|| gate.shallow_clone().fill_(9.0));
     let again = run.model.emissions(1, &batch, &rows, false);
     assert!(emissions.equal(&again), "the untrained gate took part");
 }

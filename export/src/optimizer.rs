@@ -51,7 +51,8 @@ impl Optimizer {
                 parameter.zero_grad();
             }
         }
-        self.update_rows(&scope, &mut model.words, ids, values(&row_gradient), scale, rate as f32);
+        let rates = ids.iter().map(|&id| rate as f32 * model.word_rates[id as usize]).collect();
+        self.update_rows(&scope, &mut model.words, Rows { ids, rates }, values(&row_gradient), scale);
     }
 
     fn clip_scale<'a>(&self, gradients: impl Iterator<Item = &'a Tensor>) -> f32 {
@@ -88,12 +89,12 @@ impl Optimizer {
 
     /// Rows are touched at different rates: SGD takes no momentum there (it would move untouched rows, seeds A.4);
     /// Adam counts the updates of each row.
-    fn update_rows(&mut self, scope: &str, words: &mut Tensor, ids: &[i64], gradient: &[f32], scale: f32, rate: f32) {
+    fn update_rows(&mut self, scope: &str, words: &mut Tensor, touched: Rows, gradient: &[f32], scale: f32) {
         let (rows, dim) = (words.size()[0] as usize, words.size()[1] as usize);
         let row = |id: i64| id as usize * dim..(id as usize + 1) * dim;
         let table = values_mut(words);
         if self.settings.kind == OptimizerKind::Sgd {
-            for (&id, g) in ids.iter().zip(gradient.chunks_exact(dim)) {
+            for ((&id, rate), g) in touched.ids.iter().zip(&touched.rates).zip(gradient.chunks_exact(dim)) {
                 table[row(id)].iter_mut().zip(g).for_each(|(p, g)| *p -= rate * scale * g);
             }
             return;
@@ -104,7 +105,7 @@ impl Optimizer {
         let settings = self.settings.clone();
         let second = self.buffer(name("second"), rows * dim);
         let (m, counts) = (values_mut(&mut first), values_mut(&mut count));
-        for (&id, g) in ids.iter().zip(gradient.chunks_exact(dim)) {
+        for ((&id, &rate), g) in touched.ids.iter().zip(&touched.rates).zip(gradient.chunks_exact(dim)) {
             counts[id as usize] += 1.0;
             let adam = Adam::new(&settings, counts[id as usize], rate);
             adam.update(&mut table[row(id)], g, scale, &mut m[row(id)], &mut second[row(id)]);
@@ -121,6 +122,12 @@ impl Optimizer {
         let zeros = || Tensor::zeros([length as i64], (Kind::Float, Device::Cpu));
         values_mut(self.buffers.entry(key).or_insert_with(zeros))
     }
+}
+
+/// The rows that a step touches, each with its learning rate.
+struct Rows<'a> {
+    ids: &'a [i64],
+    rates: Vec<f32>,
 }
 
 /// One update of Adam (Kingma & Ba 2015, algorithm 1).

@@ -204,10 +204,10 @@ impl Run {
             progress.loss[task] = Some(smoothed);
             clock.tokens += batch.tokens();
             bar.inc(1);
-            if progress.step % 20 == 0 {
+            if progress.step.is_multiple_of(20) {
                 bar.set_message(clock.message(progress));
             }
-            if progress.step % t.evaluate_every == 0 || progress.step == t.steps {
+            if progress.step.is_multiple_of(t.evaluate_every) || progress.step == t.steps {
                 self.evaluate(progress, optimizer, rate, &bar, &mut clock)?;
             }
             if stop(progress.step) {

@@ -51,6 +51,8 @@ pub struct Lexicon {
     pub char_rows: usize,
     /// Rows of the word table.
     pub rows: usize,
+    /// Whether a row of the word table was initialised by a vector.
+    pub has_vector: Vec<bool>,
     /// Steps of the look-up.
     pub steps: Vec<LookupStep>,
     /// Distinct words met so far.
@@ -79,6 +81,7 @@ impl Lexicon {
             chars,
             types: task_types(config, data),
             rows: 1,
+            has_vector: vec![false],
             steps,
             entries: Vec::new(),
             index: HashMap::new(),
@@ -133,6 +136,7 @@ impl Lexicon {
         for (word, vector, rare) in chosen {
             let row = self.rows as u32;
             self.rows += 1;
+            self.has_vector.push(vector.is_some());
             match vector {
                 Some(v) => table.extend_from_slice(vectors.row(v as usize)),
                 None => table.extend(std::iter::repeat_n(0.0, config.model.word_dim)),
