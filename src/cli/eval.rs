@@ -206,8 +206,9 @@ impl<'a> Evaluation<'a> {
         if !self.unknown.is_empty() {
             let labels: Vec<String> = self.unknown.iter().map(|(label, n)| format!("{label} ({n} tokens)")).collect();
             let (labels, task) = (labels.join(", "), &self.task.name);
+            let drops = if self.scheme == Scheme::Plain { "" } else { ", OLD=O drops" };
             warn(&format!(
-                "{}: gold labels that {task} does not know count as errors: {labels}; --map OLD=NEW renames, OLD=O drops",
+                "{}: gold labels that {task} does not know count as errors: {labels}; --map OLD=NEW renames{drops}",
                 data.display()
             ));
         }

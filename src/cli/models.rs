@@ -132,8 +132,8 @@ fn describe(entry: &Entry, manifest: &Manifest) -> String {
         let text = format!("{} ({})", kinds(task).join(" "), task.languages.join(" "));
         lines.push(line(&task.name, &text));
     }
-    let scores = manifest.metrics.iter().map(score);
-    lines.extend(scores.enumerate().map(|(index, text)| line(if index == 0 { "scores" } else { "" }, &text)));
+    let scores = scores(&manifest.metrics);
+    lines.extend(scores.iter().enumerate().map(|(index, text)| line(if index == 0 { "scores" } else { "" }, text)));
     let licences = &manifest.licences;
     lines.push(line("licences", &format!("weights {}, code {}", licences.weights, licences.code)));
     lines.extend(licences.data.iter().map(|data| line("", &format!("{}: {}", data.name, data.licence))));
@@ -145,12 +145,48 @@ fn line(name: &str, text: &str) -> String {
     format!("  {grey}{:<11}{grey:#}{}", printable(name), printable(text))
 }
 
-/// `ner da  0.8123 f1 on DDT test (mean 0.8100, sd 0.0042, 3 seeds)`.
-fn score(metric: &Metric) -> String {
-    let mut text =
-        format!("{:<6} {:<3} {:.4} {} on {}", metric.task, metric.language, metric.value, metric.metric, metric.set);
+/// One line for each task, language and set: `ner da  DDT test: f1 0.8123 (mean 0.8100, sd 0.0042, 3 seeds)`.
+fn scores(metrics: &[Metric]) -> Vec<String> {
+    let set = |metric: &Metric| (metric.task.clone(), metric.language.clone(), metric.set.clone());
+    let groups = metrics.chunk_by(|a, b| set(a) == set(b));
+    groups
+        .map(|group| {
+            let (task, language, set) = set(&group[0]);
+            let values: Vec<String> = group.iter().map(value).collect();
+            format!("{task:<5} {language:<3} {set}: {}", values.join(", "))
+        })
+        .collect()
+}
+
+fn value(metric: &Metric) -> String {
+    let mut text = format!("{} {:.4}", metric.metric, metric.value);
     if let (Some(mean), Some(sd)) = (metric.mean, metric.sd) {
         text += &format!(" (mean {mean:.4}, sd {sd:.4}, {} seeds)", metric.seeds);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scores_of_a_set_share_a_line() {
+        let metric = |metric: &str, set: &str, mean| Metric {
+            task: "ner".to_string(),
+            language: "da".to_string(),
+            set: set.to_string(),
+            metric: metric.to_string(),
+            value: 0.8125,
+            mean,
+            sd: mean.map(|_| 0.01),
+            seeds: 3,
+        };
+        let lines =
+            scores(&[metric("f1", "DDT", Some(0.81)), metric("strict_f1", "DDT", None), metric("f1", "X", None)]);
+        assert_eq!(
+            lines,
+            ["ner   da  DDT: f1 0.8125 (mean 0.8100, sd 0.0100, 3 seeds), strict_f1 0.8125", "ner   da  X: f1 0.8125"]
+        );
+    }
 }
