@@ -1,6 +1,6 @@
-//! ONNX Runtime runs the bundle's portable graph. The runtime is loaded when the first engine is opened ([`library`]),
-//! providers are tried in the caller's order ([`providers`]), and sentences go in sub-batches of bounded memory
-//! ([`batches`]).
+//! ONNX Runtime runs the bundle's portable graph. The runtime is loaded when the first engine is opened (`library`),
+//! providers are tried in the caller's order (`providers`), and sentences go in sub-batches of bounded memory
+//! (`batches`).
 //!
 //! ONNX Runtime opens no file of the bundle: it gets the graph that the preflight let through, and the weights' bytes.
 
