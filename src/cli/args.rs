@@ -47,7 +47,7 @@ pub struct EngineArgs {
     /// An execution provider to use if it is there; tried in the order given, together with --provider
     #[arg(long, value_name = "P")]
     pub prefer: Vec<ProviderName>,
-    /// ONNX Runtime's shared library (1.27 to 1.28)
+    /// ONNX Runtime's shared library (1.28)
     #[arg(long, value_name = "PATH")]
     pub ort_library: Option<PathBuf>,
     /// Threads to compute with [default: the processors of this machine]
@@ -162,7 +162,7 @@ pub struct VerifyArgs {
     pub model: String,
     #[command(flatten)]
     pub zoo: ZooArgs,
-    /// ONNX Runtime's shared library (1.27 to 1.28)
+    /// ONNX Runtime's shared library (1.28)
     #[arg(long, value_name = "PATH")]
     pub ort_library: Option<PathBuf>,
     /// Print one JSON object
