@@ -367,7 +367,8 @@ impl Model {
             .map(|group| {
                 let (n, width) = (group.lengths.len() as i64, group.width as i64);
                 let ids = Tensor::from_slice(&group.ids).view([n, width]);
-                let looked_up = Tensor::embedding(&products, &ids, 0, false, false);
+                // Split, not narrowed: a slice's gradient is as large as the whole tensor, all zeros but for the slice.
+                let looked_up = Tensor::embedding(&products, &ids, 0, false, false).split(filters, 2);
                 let lengths = Tensor::from_slice(&group.lengths).view([n, 1]);
                 let mut offset = 0;
                 let maxima: Vec<Tensor> = self
@@ -375,16 +376,14 @@ impl Model {
                     .char_widths
                     .iter()
                     .map(|&w| {
-                        let w = w as i64;
-                        let windows = width - w + 1;
-                        let terms =
-                            (0..w).map(|j| looked_up.narrow(1, j, windows).narrow(2, offset + j * filters, filters));
-                        let sum = terms.map(|t| t.shallow_clone()).reduce(|a, b| a + b).expect("widths are at least 1");
-                        offset += w * filters;
+                        let windows = width - w as i64 + 1;
+                        let terms = (0i64..).zip(&looked_up[offset..offset + w]).map(|(j, t)| t.narrow(1, j, windows));
+                        let sum = terms.reduce(|a, b| a + b).expect("widths are at least 1");
+                        offset += w;
                         let bias = self.get(&format!("{scope}char.conv.{w}.bias"));
                         // Windows past max(length, widest) exist only because of longer neighbours: they must not count.
-                        let valid =
-                            (Tensor::arange(windows, (Kind::Int64, Device::Cpu)) + w).less_equal_tensor(&lengths);
+                        let valid = (Tensor::arange(windows, (Kind::Int64, Device::Cpu)) + w as i64)
+                            .less_equal_tensor(&lengths);
                         ((sum + bias).relu() * valid.unsqueeze(2)).amax(1, false)
                     })
                     .collect();
