@@ -1,10 +1,9 @@
 //! A bundle's folder: each file is opened once, beneath one directory descriptor, and only if it is a regular file.
 
-use super::bytes::Bytes;
+use super::bytes::{Bytes, addressable};
 use super::limits;
 use crate::{Error, ErrorKind, Result};
 use std::fs::File;
-use std::path::Path;
 
 /// An open folder.
 pub(super) struct Folder {
@@ -15,25 +14,16 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Opens the folder at `path`, which may be a symbolic link: the caller named it.
+    /// The folder that `file` is an open descriptor of.
     #[cfg(unix)]
-    pub fn open(path: &Path) -> Result<Self> {
-        use rustix::fs::{Mode, OFlags};
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        match rustix::fs::open(path, flags, Mode::empty()) {
-            Ok(descriptor) => Ok(Self { descriptor }),
-            Err(e) => Err(refused_folder(path, e.into())),
-        }
+    pub fn new(file: File) -> Self {
+        Self { descriptor: file.into() }
     }
 
-    /// Opens the folder at `path`.
+    /// The folder at `path`.
     #[cfg(not(unix))]
-    pub fn open(path: &Path) -> Result<Self> {
-        match std::fs::metadata(path) {
-            Ok(m) if m.is_dir() => Ok(Self { path: path.to_owned() }),
-            Ok(_) => Err(refused_folder(path, std::io::ErrorKind::NotADirectory.into())),
-            Err(e) => Err(refused_folder(path, e)),
-        }
+    pub fn new(path: &std::path::Path) -> Self {
+        Self { path: path.to_owned() }
     }
 
     /// Opens the regular file `name`. A flat name, opened without following a link, cannot leave the folder.
@@ -68,9 +58,8 @@ impl Folder {
             return Err(not_regular("not a regular file"));
         }
         accept(metadata.len())?;
-        let length = usize::try_from(metadata.len())
-            .map_err(|_| Error::new(ErrorKind::Limit, "longer than this machine can address"))?;
-        if mapped { Bytes::map(file, length) } else { Bytes::read(file, length) }
+        let length = addressable(metadata.len())?;
+        if mapped { Bytes::map(&file, 0, length) } else { Bytes::read(file, length) }
     }
 }
 
@@ -79,21 +68,12 @@ fn not_regular(what: &str) -> Error {
         .remedy("put the file itself into the folder")
 }
 
-fn refused_file(e: std::io::Error) -> Error {
+pub(super) fn refused_file(e: std::io::Error) -> Error {
     let remedy = match e.kind() {
         std::io::ErrorKind::NotFound => "the bundle is incomplete: fetch or export it again",
         _ => "check the permissions of the bundle's folder",
     };
     Error::new(ErrorKind::Io, e.to_string()).remedy(remedy).caused_by(e)
-}
-
-fn refused_folder(path: &Path, e: std::io::Error) -> Error {
-    let remedy = match e.kind() {
-        std::io::ErrorKind::NotFound => "check the path, or see `mtl models` for the identifiers of the zoo",
-        std::io::ErrorKind::NotADirectory => "name the bundle's folder, the one that holds bundle.json",
-        _ => "check the permissions",
-    };
-    Error::new(ErrorKind::Io, e.to_string()).at(path.display()).remedy(remedy).caused_by(e)
 }
 
 #[cfg(test)]
@@ -104,11 +84,18 @@ mod tests {
         Ok(())
     }
 
+    fn open(dir: &tempfile::TempDir) -> Folder {
+        #[cfg(unix)]
+        return Folder::new(File::open(dir.path()).unwrap());
+        #[cfg(not(unix))]
+        return Folder::new(dir.path());
+    }
+
     #[test]
     fn reads_only_flat_names() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("a"), "x").unwrap();
-        let folder = Folder::open(dir.path()).unwrap();
+        let folder = open(&dir);
         assert_eq!(&*folder.read("a", false, any).unwrap(), b"x");
         for name in ["", ".", "..", "../a", "/etc/passwd", "a/b", "a\\b", "C:a", "a\0", "a\n"] {
             assert_eq!(folder.read(name, false, any).unwrap_err().kind(), ErrorKind::Bundle, "{name:?}");
@@ -121,7 +108,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let sparse = File::create(dir.path().join("sparse")).unwrap();
         sparse.set_len(1 << 40).unwrap();
-        let folder = Folder::open(dir.path()).unwrap();
+        let folder = open(&dir);
         let refuse = |n: u64| Err(Error::new(ErrorKind::Limit, n.to_string()));
         assert!(folder.read("sparse", false, refuse).unwrap_err().to_string().contains("1099511627776"));
     }
@@ -135,12 +122,10 @@ mod tests {
         std::fs::create_dir(dir.path().join("folder")).unwrap();
         let at = std::fs::File::open(dir.path()).unwrap();
         rustix::fs::mknodat(&at, "pipe", rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
-        let folder = Folder::open(dir.path()).unwrap();
+        let folder = open(&dir);
         for name in ["link", "folder", "pipe"] {
             let error = folder.read(name, false, any).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Bundle, "{name}: {error}");
         }
-        assert_eq!(Folder::open(&dir.path().join("a")).err().unwrap().kind(), ErrorKind::Io);
-        assert_eq!(Folder::open(&dir.path().join("none")).err().unwrap().kind(), ErrorKind::Io);
     }
 }

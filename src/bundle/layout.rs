@@ -15,6 +15,9 @@ pub const CHARS: &str = "vocab.chars";
 /// The golden cases.
 pub const GOLDEN: &str = "golden.jsonl";
 
+/// The model card, for people; readers ignore it.
+pub const CARD: &str = "README.md";
+
 /// The words of `language`.
 pub fn words(language: &str) -> String {
     format!("vocab.words.{language}")

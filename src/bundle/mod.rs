@@ -1,8 +1,11 @@
 //! A model on disk: manifest, weights, vocabulary, graph and golden cases, and their integrity.
 //!
+//! It is a folder, or an uncompressed archive of one: a file, a part of a file, or a block of memory.
+//!
 //! Opening trusts nothing: each file is read whole, its length and digest are compared with the manifest's before any
 //! parser sees it, and the parsers admit only what the manifest implies. The format is docs/bundle-format.md.
 
+mod archive;
 mod bytes;
 mod check;
 mod folder;
@@ -12,6 +15,7 @@ pub mod layout;
 mod limits;
 pub mod manifest;
 pub mod preflight;
+mod source;
 mod unique;
 pub mod vocabulary;
 mod weights;
@@ -26,18 +30,19 @@ pub use weights::{Tensor, TensorView};
 pub use write::{Contents, write, write_manifest};
 
 use crate::{Error, ErrorKind, Result};
-use folder::Folder;
 use manifest::FileEntry;
 use sha2::{Digest, Sha256};
+use source::Source;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::Path;
 use weights::Weights;
 
 /// How to open a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OpenOptions {
-    /// Maps the files instead of reading them, and checks their structure but neither their digests nor that the
-    /// weights are finite.
+    /// Maps files instead of reading them, and checks their structure but neither their digests nor that the weights
+    /// are finite.
     ///
     /// Only for a bundle that came inside something already verified, such as an app's signed package, and that nobody
     /// writes to while it is open: where a mapped file is truncated, the operating system ends the process (SIGBUS).
@@ -47,7 +52,7 @@ pub struct OpenOptions {
 /// An opened bundle: checked, immutable, shared freely between threads.
 #[derive(Debug)]
 pub struct Bundle {
-    path: PathBuf,
+    place: String,
     digest: String,
     manifest: Manifest,
     parts: Parts,
@@ -64,19 +69,44 @@ struct Parts {
 }
 
 impl Bundle {
-    /// Opens the bundle in the folder `path`, trusting nothing.
+    /// Opens the bundle at `path`, a folder or an archive, trusting nothing.
     pub fn open(path: &Path) -> Result<Self> {
         Self::open_with(path, OpenOptions::default())
     }
 
-    /// Opens the bundle in the folder `path`.
+    /// Opens the bundle at `path`, a folder or an archive.
     pub fn open_with(path: &Path, options: OpenOptions) -> Result<Self> {
-        let folder = Folder::open(path)?;
-        let place = |e: Error| e.at(path.display());
-        let (manifest, digest) = read_manifest(&folder).map_err(place)?;
-        let files = read_files(&folder, &manifest, options.trusted).map_err(place)?;
-        let parts = Parts::check(&manifest, files, options.trusted).map_err(place)?;
-        Ok(Self { path: path.to_owned(), digest, manifest, parts })
+        Self::from_source(path.display().to_string(), Source::open(path, options.trusted), options)
+    }
+
+    /// Opens the archive in the `length` bytes of `file` from `offset` on, as an asset lies in an Android package.
+    ///
+    /// The file's cursor is left where it is on Unix. An offset that is no multiple of 8 costs a trusted bundle a copy
+    /// of each file, since nothing can then be used in place.
+    pub fn open_file(file: File, offset: u64, length: u64, options: OpenOptions) -> Result<Self> {
+        let place = format!("bundle at byte {offset} of an open file");
+        Self::from_source(place, Source::file(file, offset, length, options.trusted), options)
+    }
+
+    /// Opens the archive in `bytes`, without a copy where these lie at a multiple of 8.
+    ///
+    /// Whether memory is copied before that is decided by how `bytes` are made: [`Bytes::copy_of`] is for memory that
+    /// others may write to, [`Bytes::from_owner`] for memory that does not change while the bundle is open.
+    /// `options.trusted` only omits the digests and the search for infinite weights.
+    pub fn open_memory(bytes: impl Into<Bytes>, options: OpenOptions) -> Result<Self> {
+        Self::from_source("bundle in memory".to_string(), Source::memory(bytes.into()), options)
+    }
+
+    fn from_source(place: String, source: Result<Source>, options: OpenOptions) -> Result<Self> {
+        let check = |source: Source| {
+            let (manifest, digest) = read_manifest(&source)?;
+            source.check_names(&manifest)?;
+            let files = read_files(&source, &manifest, options.trusted)?;
+            let parts = Parts::check(&manifest, files, options.trusted)?;
+            Ok((digest, manifest, parts))
+        };
+        let (digest, manifest, parts) = source.and_then(check).map_err(|e: Error| e.at(&place))?;
+        Ok(Self { place, digest, manifest, parts })
     }
 
     /// What the bundle says about itself.
@@ -120,21 +150,21 @@ impl Bundle {
 
     /// Parses the golden cases.
     pub fn golden(&self) -> Result<Vec<GoldenCase>> {
-        golden::parse(&self.parts.golden, &self.manifest).map_err(|e| e.at(layout::GOLDEN).at(self.path.display()))
+        golden::parse(&self.parts.golden, &self.manifest).map_err(|e| e.at(layout::GOLDEN).at(&self.place))
     }
 
-    /// The folder it was opened from.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// Where it was opened from, as errors name it: its path, or what kind of place it is.
+    pub fn place(&self) -> &str {
+        &self.place
     }
 }
 
 /// Reads `bundle.json`, whose digest stands in a file of its own.
-fn read_manifest(folder: &Folder) -> Result<(Manifest, String)> {
+fn read_manifest(source: &Source) -> Result<(Manifest, String)> {
     let capped = |length| limits::at_most("bytes", length, limits::MANIFEST_BYTES);
-    let bytes = folder.read(layout::MANIFEST, false, capped).map_err(|e| e.at(layout::MANIFEST))?;
+    let bytes = source.read(layout::MANIFEST, false, capped).map_err(|e| e.at(layout::MANIFEST))?;
     let digest = sha256(&bytes);
-    let stated = folder.read(layout::DIGEST, false, capped).map_err(|e| e.at(layout::DIGEST))?;
+    let stated = source.read(layout::DIGEST, false, capped).map_err(|e| e.at(layout::DIGEST))?;
     if *stated != *digest_line(&digest).as_bytes() {
         let message = format!("is not the digest of {}, which is {digest}", layout::MANIFEST);
         let remedy = "fetch the bundle again; after an edit of your own, run `sha256sum bundle.json > bundle.sha256`";
@@ -145,20 +175,20 @@ fn read_manifest(folder: &Folder) -> Result<(Manifest, String)> {
 }
 
 /// Reads or maps every file that the format has; none is parsed before all are verified.
-fn read_files(folder: &Folder, manifest: &Manifest, trusted: bool) -> Result<BTreeMap<String, Bytes>> {
+fn read_files(source: &Source, manifest: &Manifest, trusted: bool) -> Result<BTreeMap<String, Bytes>> {
     let mut files = BTreeMap::new();
     for name in layout::files(manifest) {
         let entry = manifest.files.get(&name);
         let bytes = entry.ok_or_else(|| limits::malformed("not listed in the manifest"));
-        let bytes = bytes.and_then(|entry| read_file(folder, &name, entry, trusted)).map_err(|e| e.at(&name))?;
+        let bytes = bytes.and_then(|entry| read_file(source, &name, entry, trusted)).map_err(|e| e.at(&name))?;
         files.insert(name, bytes);
     }
     Ok(files)
 }
 
-fn read_file(folder: &Folder, name: &str, entry: &FileEntry, trusted: bool) -> Result<Bytes> {
+fn read_file(source: &Source, name: &str, entry: &FileEntry, trusted: bool) -> Result<Bytes> {
     let again = "fetch the bundle again";
-    let bytes = folder.read(name, trusted, |length| {
+    let bytes = source.read(name, trusted, |length| {
         if length == entry.bytes {
             return Ok(());
         }

@@ -64,8 +64,8 @@ pub struct TagArgs {
     /// Files to tag, - for standard input
     #[arg(value_name = "FILE", default_value = "-")]
     pub files: Vec<PathBuf>,
-    /// The model: an id of the zoo, or the folder of a bundle
-    #[arg(long, short, value_name = "ID|DIR", default_value = "mtl-base")]
+    /// The model: an id of the zoo, or the path of a bundle, a folder or an archive (.mtl)
+    #[arg(long, short, value_name = "ID|PATH", default_value = "mtl-base")]
     pub model: String,
     #[command(flatten)]
     pub zoo: ZooArgs,
@@ -109,8 +109,8 @@ pub struct TagArgs {
 /// `mtl eval`.
 #[derive(Debug, Args)]
 pub struct EvalArgs {
-    /// The model: an id of the zoo, or the folder of a bundle
-    #[arg(long, short, value_name = "ID|DIR")]
+    /// The model: an id of the zoo, or the path of a bundle, a folder or an archive (.mtl)
+    #[arg(long, short, value_name = "ID|PATH")]
     pub model: String,
     #[command(flatten)]
     pub zoo: ZooArgs,
@@ -157,8 +157,8 @@ pub struct EvalArgs {
 /// `mtl verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// The model: an id of the zoo, or the folder of a bundle
-    #[arg(value_name = "ID|DIR")]
+    /// The model: an id of the zoo, or the path of a bundle, a folder or an archive (.mtl)
+    #[arg(value_name = "ID|PATH")]
     pub model: String,
     #[command(flatten)]
     pub zoo: ZooArgs,

@@ -28,10 +28,10 @@ fn usual_places() -> Vec<PathBuf> {
     places
 }
 
-/// Opens the bundle called `model`; an id of the zoo comes before a folder of that name.
+/// Opens the bundle called `model`; an id of the zoo comes before a path of that name.
 pub fn open(model: &str, args: &ZooArgs) -> Result<Arc<Bundle>> {
-    let folder = zoo::resolve(model, zoo(args)?.as_ref())?;
-    Bundle::open(&folder).map(Arc::new)
+    let path = zoo::resolve(model, zoo(args)?.as_ref())?;
+    Bundle::open(&path).map(Arc::new)
 }
 
 /// What the library wants to know about the engine.

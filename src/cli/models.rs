@@ -52,9 +52,7 @@ fn open(zoo: &Zoo, entry: &Entry) -> Result<Manifest> {
     let manifest = bundle.manifest();
     if manifest.id != entry.id {
         let message = format!("the catalogue calls it \"{}\", its manifest \"{}\"", entry.id, manifest.id);
-        return Err(Error::new(ErrorKind::Bundle, message)
-            .at(bundle.path().display())
-            .remedy("correct the one or the other"));
+        return Err(Error::new(ErrorKind::Bundle, message).at(bundle.place()).remedy("correct the one or the other"));
     }
     Ok(manifest.clone())
 }

@@ -88,7 +88,7 @@ fn findings(bundle: &Arc<Bundle>, args: &VerifyArgs) -> Outcome<Findings> {
     Ok(Findings {
         model: manifest.id.clone(),
         version: manifest.version.clone(),
-        folder: bundle.path().display().to_string(),
+        folder: bundle.place().to_string(),
         files: manifest.files.len(),
         bytes: manifest.files.values().map(|file| file.bytes).sum(),
         cases: cases.len(),

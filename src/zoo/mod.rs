@@ -22,7 +22,7 @@ const MAX_CATALOGUE: u64 = 1 << 20;
 pub struct Entry {
     /// What people call it: lower-case letters, digits, hyphens.
     pub id: String,
-    /// Its bundle, a folder beside the catalogue.
+    /// Its bundle, a folder or an archive beside the catalogue.
     pub folder: String,
     /// One line for people.
     pub description: String,
@@ -65,14 +65,14 @@ impl Zoo {
         &self.entries
     }
 
-    /// The folder of the bundle called `id`; an unknown id is an error that lists those there are.
+    /// Where the bundle called `id` lies; an unknown id is an error that lists those there are.
     pub fn folder(&self, id: &str) -> Result<PathBuf> {
         let entry = self.entries.iter().find(|entry| entry.id == id);
         entry.map(|entry| self.root.join(&entry.folder)).ok_or_else(|| {
             let ids: Vec<&str> = self.entries.iter().map(|entry| entry.id.as_str()).collect();
             let remedy = match ids[..] {
-                [] => "its catalogue is empty; pass the folder of a bundle".to_string(),
-                _ => format!("its models are {}; or pass the folder of a bundle", ids.join(", ")),
+                [] => "its catalogue is empty; pass the path of a bundle".to_string(),
+                _ => format!("its models are {}; or pass the path of a bundle", ids.join(", ")),
             };
             Error::new(ErrorKind::Argument, format!("no model \"{id}\" in the zoo {}", self.root.display()))
                 .remedy(remedy)
@@ -80,25 +80,27 @@ impl Zoo {
     }
 }
 
-/// The folder of `model`: an id of `zoo`, or else a folder that holds a bundle.
+/// Where `model` lies: an id of `zoo`, or else the path of a bundle, a folder or an archive.
 pub fn resolve(model: &str, zoo: Option<&Zoo>) -> Result<PathBuf> {
     let listed = zoo.filter(|zoo| zoo.entries.iter().any(|entry| entry.id == model));
     if let Some(zoo) = listed {
         return zoo.folder(model);
     }
-    let folder = Path::new(model);
-    if folder.is_dir() {
-        return Ok(folder.to_path_buf());
+    let path = Path::new(model);
+    if path.exists() {
+        return Ok(path.to_path_buf());
     }
     match zoo {
         _ if model.contains(['/', '\\']) => {
-            Err(Error::new(ErrorKind::Io, "no such folder").at(model).remedy("pass the folder that holds bundle.json"))
+            let remedy = "pass the folder that holds bundle.json, or an archive of it";
+            Err(Error::new(ErrorKind::Io, "no such folder or file").at(model).remedy(remedy))
         }
         Some(zoo) => zoo.folder(model),
-        None => {
-            Err(Error::new(ErrorKind::Argument, format!("no model \"{model}\": it is no folder, and no zoo was found"))
-                .remedy("pass the folder of a bundle, or the folder of the zoo with --zoo or MTL_ZOO"))
-        }
+        None => Err(Error::new(
+            ErrorKind::Argument,
+            format!("no model \"{model}\": no such folder or file, and no zoo was found"),
+        )
+        .remedy("pass the path of a bundle, or the folder of the zoo with --zoo or MTL_ZOO")),
     }
 }
 
@@ -122,7 +124,7 @@ fn check(entries: &[Entry]) -> Result<()> {
         }
         let folder = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if entry.folder.is_empty() || entry.folder.starts_with('.') || !entry.folder.chars().all(folder) {
-            return refuse(format!("folder {:?} is not the plain name of a folder beside the catalogue", entry.folder));
+            return refuse(format!("folder {:?} is not the plain name of a bundle beside the catalogue", entry.folder));
         }
         if entry.description.chars().any(char::is_control) {
             return refuse("a control character in the description".to_string());
@@ -159,12 +161,15 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_taken_as_it_is() {
+    fn a_path_is_taken_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().to_str().unwrap();
         assert_eq!(resolve(path, None).unwrap(), folder.path());
+        let archive = folder.path().join("model.mtl");
+        std::fs::write(&archive, "").unwrap();
+        assert_eq!(resolve(archive.to_str().unwrap(), None).unwrap(), archive);
         let error = resolve(&format!("{path}/nothing"), None).unwrap_err();
-        assert!(error.to_string().contains("no such folder"), "{error}");
+        assert!(error.to_string().contains("no such folder or file"), "{error}");
     }
 
     #[test]

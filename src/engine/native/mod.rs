@@ -35,7 +35,7 @@ pub struct Native {
 impl Native {
     /// Unpacks the weights of `bundle`; a call uses up to `threads` threads, 0 meaning one.
     pub fn open(bundle: &Bundle, threads: usize) -> Result<Self> {
-        let place = |e: Error| e.at(bundle.path().display());
+        let place = |e: Error| e.at(bundle.place());
         let attempt = Attempt { provider: "cpu".into(), required: false, used: true, reason: instruction_set().into() };
         let report = Report {
             engine: "native".into(),
