@@ -1,9 +1,11 @@
-//! A bundle comes back as it was written, read or mapped.
+//! A bundle comes back as it was written, read or mapped, from a folder or an archive.
 
 mod common;
 
+use common::ustar::Ustar;
 use common::{Sizes, random_bundle, random_contents};
-use libmtl::bundle::{Bundle, Contents, OpenOptions, layout, write, write_manifest};
+use libmtl::bundle::{Bundle, Bytes, Contents, OpenOptions, layout, write, write_manifest};
+use std::fs::File;
 
 #[test]
 fn comes_back_as_written() {
@@ -103,4 +105,126 @@ fn what_no_reader_accepts_is_not_written() {
 fn an_open_bundle_may_be_shared() {
     fn shareable<T: Send + Sync + 'static>() {}
     shareable::<Bundle>();
+}
+
+/// Whether both hold the same to the last bit.
+fn assert_same(bundle: &Bundle, other: &Bundle) {
+    assert_eq!((bundle.digest(), bundle.manifest()), (other.digest(), other.manifest()));
+    assert_eq!((&*bundle.weights(), bundle.graph()), (&*other.weights(), other.graph()));
+    for (name, _) in layout::expected(bundle.manifest()) {
+        assert_eq!(bundle.tensor(&name).unwrap(), other.tensor(&name).unwrap(), "{name}");
+    }
+    for language in &bundle.manifest().languages {
+        assert!(bundle.words(language).unwrap().iter().eq(other.words(language).unwrap().iter()), "{language}");
+    }
+    assert!(bundle.chars().iter().eq(other.chars().iter()));
+    assert_eq!(bundle.golden().unwrap(), other.golden().unwrap());
+}
+
+#[test]
+fn an_archive_is_the_same_as_its_folder_wherever_it_lies() {
+    let dir = random_bundle(7, &Sizes::default());
+    let folder = Bundle::open(dir.path()).unwrap();
+    let archive = Ustar::of_folder(dir.path()).bytes();
+    let path = dir.path().join("bundle.mtl");
+    for trusted in [false, true] {
+        let options = OpenOptions { trusted };
+        assert_same(&Bundle::open_memory(&archive[..], options).unwrap(), &folder);
+        assert_same(&Bundle::open_memory(archive.clone(), options).unwrap(), &folder);
+        for offset in [0, 1, 2, 8, 4096, 5000] {
+            std::fs::write(&path, [&vec![7; offset], &archive[..], &[7; 99]].concat()).unwrap();
+            let file = File::open(&path).unwrap();
+            let bundle = Bundle::open_file(file, offset as u64, archive.len() as u64, options).unwrap();
+            assert_same(&bundle, &folder);
+        }
+        std::fs::write(&path, &archive).unwrap();
+        let bundle = Bundle::open_with(&path, options).unwrap();
+        assert_same(&bundle, &folder);
+        assert_eq!(bundle.place(), path.to_str().unwrap());
+    }
+}
+
+/// The caller's memory, of which a part is the archive.
+struct Memory(Vec<u64>, std::ops::Range<usize>);
+
+impl AsRef<[u8]> for Memory {
+    fn as_ref(&self) -> &[u8] {
+        &bytemuck::cast_slice(&self.0)[self.1.clone()]
+    }
+}
+
+#[test]
+fn memory_is_used_in_place_where_it_is_aligned() {
+    let dir = random_bundle(8, &Sizes::default());
+    let folder = Bundle::open(dir.path()).unwrap();
+    let archive = Ustar::of_folder(dir.path()).bytes();
+    for start in [0, 1, 2, 4, 8, 12, 16] {
+        let mut words = vec![0u64; archive.len() / 8 + 2];
+        let part = start..start + archive.len();
+        bytemuck::cast_slice_mut(&mut words)[part.clone()].copy_from_slice(&archive);
+        let memory = Bytes::from_owner(Memory(words, part));
+        let range = memory.as_ptr_range();
+        let bundle = Bundle::open_memory(memory, OpenOptions { trusted: true }).unwrap();
+        assert_same(&bundle, &folder);
+        assert_eq!(range.contains(&bundle.weights().as_ptr()), start % 8 == 0, "at {start}");
+    }
+}
+
+/// An archive that was read does not change with its file.
+#[test]
+fn an_archive_that_was_read_is_read_for_good() {
+    let dir = random_bundle(9, &Sizes::default());
+    let folder = Bundle::open(dir.path()).unwrap();
+    let path = dir.path().join("bundle.mtl");
+    std::fs::write(&path, Ustar::of_folder(dir.path()).bytes()).unwrap();
+    let bundle = Bundle::open(&path).unwrap();
+    File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+    assert_same(&bundle, &folder);
+}
+
+/// The descriptor may be shared with others: its cursor is not ours.
+#[cfg(unix)]
+#[test]
+fn the_cursor_of_an_open_file_stays_where_it_is() {
+    use std::io::{Seek, SeekFrom};
+    let dir = random_bundle(10, &Sizes::default());
+    let path = dir.path().join("bundle.mtl");
+    let archive = Ustar::of_folder(dir.path()).bytes();
+    std::fs::write(&path, &archive).unwrap();
+    let mut file = File::open(&path).unwrap();
+    file.seek(SeekFrom::Start(77)).unwrap();
+    let shared = file.try_clone().unwrap();
+    Bundle::open_file(shared, 0, archive.len() as u64, OpenOptions::default()).unwrap();
+    assert_eq!(file.stream_position().unwrap(), 77);
+}
+
+/// The lines of docs/bundle-format.md.
+#[cfg(unix)]
+#[test]
+fn what_tar_makes_is_opened() {
+    let dir = random_bundle(11, &Sizes::default());
+    let folder = Bundle::open(dir.path()).unwrap();
+    std::fs::write(dir.path().join(layout::CARD), "# A card").unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let path = elsewhere.path().join("bundle.mtl");
+    let tar = |format: &str, names: &str| {
+        let line = format!("tar --format={format} -cf {} -C {} {names}", path.display(), dir.path().display());
+        let status = std::process::Command::new("tar").args(line.split(' ').skip(1)).status();
+        assert!(status.expect("there is a tar").success(), "{line}");
+    };
+    for names in [
+        ".",
+        "bundle.json bundle.sha256 golden.jsonl model.onnx vocab.chars vocab.words.da vocab.words.en \
+                        vocab.words.ru weights.safetensors README.md",
+    ] {
+        tar("ustar", names);
+        for trusted in [false, true] {
+            assert_same(&Bundle::open_with(&path, OpenOptions { trusted }).unwrap(), &folder);
+        }
+    }
+    for format in ["gnu", "pax", "v7"] {
+        tar(format, ".");
+        let error = Bundle::open(&path).unwrap_err().to_string();
+        assert!(error.contains("ustar"), "{format}: {error}");
+    }
 }

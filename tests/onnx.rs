@@ -3,8 +3,9 @@
 
 mod common;
 
+use common::ustar::Ustar;
 use common::{Sizes, onnx_options, random_batch, random_bundle};
-use libmtl::bundle::Bundle;
+use libmtl::bundle::{Bundle, OpenOptions};
 use libmtl::engine::{self, Engine, EngineOptions, Head, Provider, ProviderRequest, WordType};
 use libmtl::{Error, ErrorKind};
 
@@ -44,6 +45,23 @@ fn onnx_runtime_opens_no_file_of_the_bundle() {
     let engine = open(&bundle, &onnx_options());
     let batch = random_batch(9, &bundle, &[5]);
     assert_eq!(engine.emissions(&batch, Head { task: 0, language: None }).unwrap().len(), 1);
+}
+
+/// The graph's external data are found by name in memory, not beside a file.
+#[test]
+fn an_archive_in_memory_computes_what_its_folder_does() {
+    let folder = random_bundle(11, &Sizes::default());
+    let archive = Ustar::of_folder(folder.path()).bytes();
+    let bundles =
+        [Bundle::open(folder.path()), Bundle::open_memory(archive, OpenOptions::default())].map(Result::unwrap);
+    folder.close().unwrap();
+    for options in [EngineOptions::default(), onnx_options()] {
+        let batch = random_batch(11, &bundles[0], &[5, 1, 3]);
+        let [of_folder, of_archive] = bundles
+            .each_ref()
+            .map(|bundle| open(bundle, &options).emissions(&batch, Head { task: 0, language: None }).unwrap());
+        assert_eq!(of_folder, of_archive);
+    }
 }
 
 #[test]

@@ -100,7 +100,7 @@ impl Archive {
     fn close(self, at: u64, length: u64) -> Result<Self> {
         let rest = length - at;
         at_most("bytes after the last entry", rest, limits::ARCHIVE_TAIL)?;
-        if rest % BLOCK != 0 || !zeros(&self.body.part(at..length)?) {
+        if !rest.is_multiple_of(BLOCK) || !zeros(&self.body.part(at..length)?) {
             return Err(malformed("something other than whole blocks of zeros follows the last entry"));
         }
         Ok(self)

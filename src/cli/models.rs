@@ -48,7 +48,7 @@ pub fn run(args: &ModelsArgs) -> Outcome<u8> {
 }
 
 fn open(zoo: &Zoo, entry: &Entry) -> Result<Manifest> {
-    let bundle = Bundle::open(&zoo.folder(&entry.id)?)?;
+    let bundle = Bundle::open(&zoo.locate(&entry.id)?)?;
     let manifest = bundle.manifest();
     if manifest.id != entry.id {
         let message = format!("the catalogue calls it \"{}\", its manifest \"{}\"", entry.id, manifest.id);

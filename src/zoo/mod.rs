@@ -66,7 +66,7 @@ impl Zoo {
     }
 
     /// Where the bundle called `id` lies; an unknown id is an error that lists those there are.
-    pub fn folder(&self, id: &str) -> Result<PathBuf> {
+    pub fn locate(&self, id: &str) -> Result<PathBuf> {
         let entry = self.entries.iter().find(|entry| entry.id == id);
         entry.map(|entry| self.root.join(&entry.folder)).ok_or_else(|| {
             let ids: Vec<&str> = self.entries.iter().map(|entry| entry.id.as_str()).collect();
@@ -84,7 +84,7 @@ impl Zoo {
 pub fn resolve(model: &str, zoo: Option<&Zoo>) -> Result<PathBuf> {
     let listed = zoo.filter(|zoo| zoo.entries.iter().any(|entry| entry.id == model));
     if let Some(zoo) = listed {
-        return zoo.folder(model);
+        return zoo.locate(model);
     }
     let path = Path::new(model);
     if path.exists() {
@@ -95,7 +95,7 @@ pub fn resolve(model: &str, zoo: Option<&Zoo>) -> Result<PathBuf> {
             let remedy = "pass the folder that holds bundle.json, or an archive of it";
             Err(Error::new(ErrorKind::Io, "no such folder or file").at(model).remedy(remedy))
         }
-        Some(zoo) => zoo.folder(model),
+        Some(zoo) => zoo.locate(model),
         None => Err(Error::new(
             ErrorKind::Argument,
             format!("no model \"{model}\": no such folder or file, and no zoo was found"),

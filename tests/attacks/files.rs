@@ -1,6 +1,6 @@
 //! Attacks by the file system: what stands where a bundle's file should stand.
 
-use crate::{Attack, Victim, attack, run};
+use crate::{Attack, Victim, attack, run_in_folder};
 use libmtl::ErrorKind::{Bundle, Integrity, Io};
 use libmtl::bundle::{self, OpenOptions};
 use std::fs;
@@ -99,13 +99,13 @@ const UNIX: &[Attack] = &[
 
 #[test]
 fn ordinary() {
-    run(ATTACKS);
+    run_in_folder(ATTACKS);
 }
 
 #[cfg(unix)]
 #[test]
 fn unix() {
-    run(UNIX);
+    run_in_folder(UNIX);
 }
 
 #[cfg(unix)]
@@ -129,9 +129,9 @@ fn neither_a_linked_folder_nor_other_files_disturb() {
 #[test]
 fn no_folder() {
     let victim = Victim::new();
-    for (path, words) in [("none", "mtl models"), ("bundle.json", "name the bundle's folder")] {
+    for (path, kind, words) in [("none", Io, "mtl models"), ("bundle.json", Bundle, "name the bundle's folder")] {
         let error = bundle::Bundle::open(&victim.file(path)).unwrap_err();
-        assert!(error.kind() == Io && error.to_string().contains(words), "{error}");
+        assert!(error.kind() == kind && error.to_string().contains(words), "{error}");
     }
 }
 

@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod archive;
 mod files;
 mod golden;
 mod graph;
@@ -15,41 +16,64 @@ mod victim;
 mod vocabulary;
 mod weights;
 
-use libmtl::ErrorKind;
-use libmtl::bundle::Bundle;
+use common::ustar::Ustar;
+use libmtl::bundle::{Bundle, OpenOptions};
+use libmtl::{ErrorKind, Result};
 use victim::Victim;
 
 /// A change to a good bundle, and the refusal that it must meet.
-struct Attack {
+struct Attack<C = fn(&Victim)> {
     name: &'static str,
-    change: fn(&Victim),
+    change: C,
     kind: ErrorKind,
     /// What the message must contain: file, field, fault or remedy.
     words: &'static [&'static str],
 }
 
-const fn attack(name: &'static str, change: fn(&Victim), kind: ErrorKind, words: &'static [&'static str]) -> Attack {
+const fn attack<C>(name: &'static str, change: C, kind: ErrorKind, words: &'static [&'static str]) -> Attack<C>
+where
+    C: Copy,
+{
     Attack { name, change, kind, words }
 }
 
-/// Runs the attacks and reports every one that is not refused as it should be.
+/// Runs the attacks on a folder, and on an archive of the same files.
 fn run(attacks: &[Attack]) {
     let mut failures = Vec::new();
     for attack in attacks {
         let victim = Victim::new();
         (attack.change)(&victim);
-        let Err(error) = Bundle::open(victim.path()) else {
-            failures.push(format!("{}: accepted", attack.name));
-            continue;
-        };
-        let message = error.to_string();
-        let missing = attack.words.iter().find(|word| !message.contains(*word));
-        let here = message.contains(victim.path().to_str().unwrap());
-        let clean = !message.contains(char::is_control) && message.len() < 2000 && message.contains("; ");
-        if error.kind() != attack.kind || missing.is_some() || !clean || !here {
-            failures.push(format!("{}: {:?}: {message:?} lacks {missing:?}", attack.name, error.kind()));
-        }
+        failures.extend(fault(attack, victim.path().to_str().unwrap(), Bundle::open(victim.path())));
+        let archive = Ustar::of_folder(victim.path()).bytes();
+        failures.extend(fault(attack, "bundle in memory", Bundle::open_memory(archive, OpenOptions::default())));
     }
-    assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), attacks.len(), failures.join("\n"));
-    println!("{} attacks refused", attacks.len());
+    report(attacks.len(), &failures);
+}
+
+/// Runs attacks that only a folder can suffer.
+fn run_in_folder(attacks: &[Attack]) {
+    let mut failures = Vec::new();
+    for attack in attacks {
+        let victim = Victim::new();
+        (attack.change)(&victim);
+        failures.extend(fault(attack, victim.path().to_str().unwrap(), Bundle::open(victim.path())));
+    }
+    report(attacks.len(), &failures);
+}
+
+/// Why this is not the refusal that the attack must meet at `place`.
+fn fault<C>(attack: &Attack<C>, place: &str, result: Result<Bundle>) -> Option<String> {
+    let Err(error) = result else { return Some(format!("{}: {place}: accepted", attack.name)) };
+    let message = error.to_string();
+    let missing = attack.words.iter().find(|word| !message.contains(*word));
+    let here = message.starts_with(&format!("{place}: "));
+    let clean = !message.contains(char::is_control) && message.len() < 2000 && message.contains("; ");
+    let refused = error.kind() == attack.kind && missing.is_none() && clean && here;
+    (!refused).then(|| format!("{}: {place}: {:?}: {message:?} lacks {missing:?}", attack.name, error.kind()))
+}
+
+/// Reports every attack that was not refused as it should be.
+fn report(attacks: usize, failures: &[String]) {
+    assert!(failures.is_empty(), "{} faults in {attacks} attacks:\n{}", failures.len(), failures.join("\n"));
+    println!("{attacks} attacks refused");
 }

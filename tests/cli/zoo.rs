@@ -2,6 +2,7 @@
 
 use super::*;
 use common::random_contents;
+use common::ustar::Ustar;
 use libmtl::bundle::{Bundle, Contents, GoldenCase, write};
 use libmtl::engine::EngineOptions;
 use libmtl::tagger::{DecodeOptions, Tagger};
@@ -118,4 +119,27 @@ fn a_sound_model_passes_and_a_wrong_case_fails() {
     assert_eq!(findings["engines"][0]["engine"], "native");
     assert_eq!(findings["engines"][0]["check"]["alone"]["failures"].as_array().unwrap().len(), 2);
     assert_eq!(findings["engines"][0]["check"]["batch_difference"], 0.0);
+}
+
+#[test]
+fn an_archive_serves_wherever_a_folder_does() {
+    let folder = tempfile::tempdir().unwrap();
+    write_model(folder.path(), with_true_golden(random_contents(5, &Sizes::default())));
+    let zoo = tempfile::tempdir().unwrap();
+    let archive = file(&zoo, "random-1.mtl", Ustar::of_folder(folder.path()).bytes());
+    let tag = |model: &str| run(&["tag", "-m", model, "--zoo", path(&zoo), "-l", "da", "-o", "conll", "-q"], b"Anna.");
+
+    let catalogue = r#"[{"id": "random", "folder": "random-1.mtl", "description": "an archive"}]"#;
+    file(&zoo, "catalogue.json", catalogue);
+    let expected = tag(path(&folder)).good();
+    assert_eq!(tag(&archive).good(), expected);
+    assert_eq!(tag("random").good(), expected);
+    let findings: Value = serde_json::from_str(&run(&["verify", "--json", &archive], b"").good()).unwrap();
+    assert_eq!((&findings["passed"], findings["folder"].as_str()), (&true.into(), Some(&*archive)));
+
+    let mut bytes = std::fs::read(&archive).unwrap();
+    bytes.truncate(bytes.len() - 1024);
+    std::fs::write(&archive, bytes).unwrap();
+    tag(&archive).refused(&["random-1.mtl: header at byte", "cut short", "fetch the bundle again"]);
+    run(&["verify", &archive], b"").refused(&["random-1.mtl: header at byte", "cut short"]);
 }

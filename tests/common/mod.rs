@@ -1,6 +1,8 @@
 //! What several tests need: small random bundles.
 #![allow(dead_code)]
 
+pub mod ustar;
+
 use half::f16;
 use libmtl::bundle::manifest::*;
 use libmtl::bundle::{Contents, GoldenCase, Tensor, layout, write};
