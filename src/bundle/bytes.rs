@@ -238,14 +238,17 @@ mod tests {
 
     #[test]
     fn the_owner_lives_as_long_as_the_last_part() {
-        struct Owner([u64; 2], Arc<()>);
+        struct Owner {
+            words: [u64; 2],
+            _alive: Arc<()>,
+        }
         impl AsRef<[u8]> for Owner {
             fn as_ref(&self) -> &[u8] {
-                bytemuck::cast_slice(&self.0)
+                bytemuck::cast_slice(&self.words)
             }
         }
         let alive = Arc::new(());
-        let whole = Bytes::from_owner(Owner([0x0101_0101_0101_0101; 2], Arc::clone(&alive)));
+        let whole = Bytes::from_owner(Owner { words: [0x0101_0101_0101_0101; 2], _alive: Arc::clone(&alive) });
         let part = whole.part(8..16).unwrap();
         drop(whole);
         assert_eq!((&*part, Arc::strong_count(&alive)), (&[1u8; 8][..], 2));
