@@ -12,7 +12,8 @@ use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use libmtl::bundle::Bundle;
 use libmtl::engine::native::Native;
-use libmtl::engine::{Batch, Engine, Head};
+use libmtl::Cancel;
+use libmtl::engine::{Batch, Engine, EngineOptions, Head};
 use libmtl::kernels::crf::{self, Transitions};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -76,23 +77,23 @@ fn published() -> Sizes {
 fn engines(c: &mut Criterion<CpuTime>) {
     let folder = random_bundle(1, &published());
     let bundle = Bundle::open(folder.path()).unwrap();
-    let native = Native::open(&bundle, 1).unwrap();
+    let native = Native::open(&bundle, &EngineOptions::default()).unwrap();
     #[cfg(feature = "onnx")]
     let onnx = libmtl::engine::open(&bundle, &common::onnx_options()).unwrap();
-    let head = Head { task: 0, language: Some(0) };
+    let (head, cancel) = (Head { task: 0, language: Some(0) }, Cancel::new());
     let mut group = c.benchmark_group("emissions, H=171");
     for sentences in [1, 8, 32] {
         let batch = distinct(random_batch(2, &bundle, &vec![TOKENS; sentences]));
         group.throughput(Throughput::Elements((sentences * TOKENS) as u64));
         group.bench_function(format!("native, batch {sentences}"), |b| {
-            b.iter(|| native.emissions(black_box(&batch), head))
+            b.iter(|| native.emissions(black_box(&batch), head, &cancel))
         });
         #[cfg(feature = "onnx")]
         group
-            .bench_function(format!("onnx, batch {sentences}"), |b| b.iter(|| onnx.emissions(black_box(&batch), head)));
+            .bench_function(format!("onnx, batch {sentences}"), |b| b.iter(|| onnx.emissions(black_box(&batch), head, &cancel)));
     }
     group.finish();
-    c.bench_function("open, H=171", |b| b.iter(|| Native::open(black_box(&bundle), 1)));
+    c.bench_function("open, H=171", |b| b.iter(|| Native::open(black_box(&bundle), &EngineOptions::default())));
 }
 
 /// The batch with the words that its sentences use, and no others.
@@ -108,7 +109,7 @@ fn distinct(batch: Batch) -> Batch {
 }
 
 fn decoding(c: &mut Criterion<CpuTime>) {
-    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let (mut rng, cancel) = (ChaCha8Rng::seed_from_u64(3), Cancel::new());
     let mut group = c.benchmark_group("CRF");
     group.throughput(Throughput::Elements(TOKENS as u64));
     for labels in [9, 17, 50] {
@@ -117,13 +118,13 @@ fn decoding(c: &mut Criterion<CpuTime>) {
         let transitions = Transitions { labels, start: draw(labels), end: draw(labels), pairs: draw(labels * labels) };
         let gold: Vec<u16> = (0..TOKENS).map(|t| (t * 7 % labels) as u16).collect();
         group.bench_function(format!("viterbi, {labels} labels"), |b| {
-            b.iter(|| crf::viterbi(black_box(&emissions), &transitions))
+            b.iter(|| crf::viterbi(black_box(&emissions), &transitions, &cancel))
         });
         group.bench_function(format!("5 best, {labels} labels"), |b| {
-            b.iter(|| crf::nbest(black_box(&emissions), &transitions, 5))
+            b.iter(|| crf::nbest(black_box(&emissions), &transitions, 5, &cancel))
         });
         group.bench_function(format!("marginals, {labels} labels"), |b| {
-            b.iter(|| crf::marginals(black_box(&emissions), &transitions, 1.0));
+            b.iter(|| crf::marginals(black_box(&emissions), &transitions, 1.0, &cancel));
         });
         let prepared = crf::Prepared::new(&transitions);
         group.bench_function(format!("likelihood and gradient, {labels} labels"), |b| {

@@ -24,6 +24,8 @@ pub enum ErrorKind {
     Provider,
     /// The caller interrupted the work.
     Interrupted,
+    /// The caller's deadline passed before the work was done.
+    Deadline,
 }
 
 /// An error: its kind, where it happened, what was wrong, and the remedy.

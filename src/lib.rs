@@ -1,9 +1,11 @@
 //! libmtl: embeddable multi-task natural language processing.
 //!
 //! Floors, from the ground up; a module imports only from floors below it:
-//! [`error`], [`text`], [`metrics`], [`bundle`], [`kernels`], [`engine`], [`tagger`], [`zoo`].
+//! [`error`], [`cancel`], [`text`], [`metrics`], [`bundle`], [`kernels`], [`engine`], [`tagger`], [`zoo`].
 
 pub mod error;
+
+pub mod cancel;
 pub mod text;
 
 pub mod metrics;
@@ -17,6 +19,7 @@ pub mod tagger;
 
 pub mod zoo;
 
+pub use cancel::Cancel;
 pub use error::{Error, ErrorKind, Result};
 
 /// The programs in README.md compile.

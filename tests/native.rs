@@ -5,8 +5,9 @@ mod common;
 use common::{Sizes, random_batch, random_contents};
 use libmtl::bundle::manifest::{Activation, Architecture};
 use libmtl::bundle::{Bundle, Contents, write};
+use libmtl::Cancel;
 use libmtl::engine::native::Native;
-use libmtl::engine::{Batch, Engine, Head, WordType};
+use libmtl::engine::{Batch, Engine, EngineOptions, Head, WordType};
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use tempfile::TempDir;
@@ -22,6 +23,10 @@ fn open(contents: &Contents) -> (TempDir, Bundle) {
     write(dir.path(), contents).unwrap();
     let bundle = Bundle::open(dir.path()).unwrap();
     (dir, bundle)
+}
+
+fn native(bundle: &Bundle, threads: usize) -> Native {
+    Native::open(bundle, &EngineOptions { threads, ..EngineOptions::default() }).unwrap()
 }
 
 /// The forward pass, slowly, straight from the formulas: vectors of doubles, no padding, no sharing.
@@ -164,11 +169,11 @@ fn emissions_equal_the_formulas() {
     for _ in 0..12 {
         let contents = random_contents(rng.random(), &random_sizes(&mut rng));
         let (_dir, bundle) = open(&contents);
-        let native = Native::open(&bundle, 1).unwrap();
+        let native = native(&bundle, 1);
         let batch = random_batch(rng.random(), &bundle, &[1, 13, 2, 5, 3, 8, 1, 4, 40]);
         let reference = Reference(&contents);
         for head in heads(&bundle) {
-            let found = native.emissions(&batch, head).unwrap();
+            let found = native.emissions(&batch, head, &Cancel::new()).unwrap();
             for (sentence, found) in batch.sentences.iter().zip(found) {
                 let expected = reference.emissions(&batch, sentence, head);
                 assert_eq!(found.len(), expected.len());
@@ -191,14 +196,14 @@ fn emissions_depend_on_the_sentence_alone() {
         let (_dir, bundle) = open(&random_contents(rng.random(), &sizes));
         let lengths: Vec<usize> = (0..37).map(|_| rng.random_range(1..=40)).chain([300, 1, 1]).collect();
         let batch = random_batch(rng.random(), &bundle, &lengths);
-        let engines = [1, 2, 3, 16].map(|threads| Native::open(&bundle, threads).unwrap());
+        let engines = [1, 2, 3, 16].map(|threads| native(&bundle, threads));
         for head in heads(&bundle) {
             let alone: Vec<Vec<u32>> = (batch.sentences.iter())
                 .flat_map(|sentence| {
                     // Alone among the sentences, and among the words.
                     let words = sentence.iter().map(|&word| batch.words[word as usize].clone()).collect();
                     let single = Batch { words, sentences: vec![(0..sentence.len() as u32).collect()] };
-                    bits(engines[0].emissions(&single, head).unwrap())
+                    bits(engines[0].emissions(&single, head, &Cancel::new()).unwrap())
                 })
                 .collect();
             for native in &engines {
@@ -207,7 +212,7 @@ fn emissions_depend_on_the_sentence_alone() {
                 order.truncate(rng.random_range(1..=lengths.len()));
                 let sentences = order.iter().map(|&sentence| batch.sentences[sentence].clone()).collect();
                 let shuffled = Batch { words: batch.words.clone(), sentences };
-                let found = bits(native.emissions(&shuffled, head).unwrap());
+                let found = bits(native.emissions(&shuffled, head, &Cancel::new()).unwrap());
                 assert!(order.iter().zip(found).all(|(&sentence, found)| alone[sentence] == found), "hidden {hidden}");
             }
         }
@@ -221,12 +226,12 @@ fn bits(emissions: Vec<Vec<f32>>) -> Vec<Vec<u32>> {
 #[test]
 fn very_long_sentences_and_tokens_work() {
     let (_dir, bundle) = open(&random_contents(seed(), &Sizes::default()));
-    let native = Native::open(&bundle, 2).unwrap();
+    let native = native(&bundle, 2);
     let head = Head { task: 0, language: Some(0) };
     let short = WordType { row: 3, chars: vec![4, 5] };
     let long = WordType { row: 0, chars: (0..10_000_000).map(|i| 1 + i % 7).collect() };
     let batch = Batch { words: vec![short, long], sentences: vec![vec![1], vec![0; 100_000]] };
-    let found = native.emissions(&batch, head).unwrap();
+    let found = native.emissions(&batch, head, &Cancel::new()).unwrap();
     let labels = bundle.manifest().tasks[0].labels.len();
     assert_eq!((found[0].len(), found[1].len()), (labels, 100_000 * labels));
     assert!(found.iter().flatten().all(|y| y.is_finite()));
@@ -235,7 +240,7 @@ fn very_long_sentences_and_tokens_work() {
 #[test]
 fn what_the_network_cannot_compute_is_an_error() {
     let (_dir, bundle) = open(&random_contents(1, &Sizes::default()));
-    let native = Native::open(&bundle, 1).unwrap();
+    let native = native(&bundle, 1);
     let word = |row, char| WordType { row, chars: vec![char] };
     let batch = |word, sentence: Vec<u32>| Batch { words: vec![word], sentences: vec![sentence] };
     let head = Head { task: 0, language: None };
@@ -247,17 +252,17 @@ fn what_the_network_cannot_compute_is_an_error() {
         (batch(word(0, 1), vec![0]), Head { task: 0, language: Some(99) }),
     ];
     for (batch, head) in wrong {
-        assert_eq!(native.emissions(&batch, head).unwrap_err().kind(), libmtl::ErrorKind::Argument);
+        assert_eq!(native.emissions(&batch, head, &Cancel::new()).unwrap_err().kind(), libmtl::ErrorKind::Argument);
     }
-    assert!(native.emissions(&Batch::default(), head).unwrap().is_empty());
+    assert!(native.emissions(&Batch::default(), head, &Cancel::new()).unwrap().is_empty());
     let spelt_with_nothing = WordType { row: 0, chars: Vec::new() };
-    assert_eq!(native.emissions(&batch(spelt_with_nothing, vec![0]), head).unwrap().len(), 1);
+    assert_eq!(native.emissions(&batch(spelt_with_nothing, vec![0]), head, &Cancel::new()).unwrap().len(), 1);
 }
 
 #[test]
 fn the_report_says_what_runs() {
     let (_dir, bundle) = open(&random_contents(1, &Sizes::default()));
-    let native = Native::open(&bundle, 0).unwrap();
+    let native = native(&bundle, 0);
     let report = native.report();
     assert_eq!((report.engine.as_str(), report.threads), ("native", 1));
     assert!(report.providers.len() == 1 && report.providers[0].used);

@@ -7,7 +7,7 @@ use common::ustar::Ustar;
 use common::{Sizes, onnx_options, random_batch, random_bundle};
 use libmtl::bundle::{Bundle, OpenOptions};
 use libmtl::engine::{self, Engine, EngineOptions, Head, Provider, ProviderRequest, WordType};
-use libmtl::{Error, ErrorKind};
+use libmtl::{Cancel, Error, ErrorKind};
 
 fn open(bundle: &Bundle, options: &EngineOptions) -> Box<dyn Engine> {
     engine::open(bundle, options).unwrap_or_else(|e| panic!("{e}"))
@@ -44,7 +44,7 @@ fn onnx_runtime_opens_no_file_of_the_bundle() {
     folder.close().unwrap();
     let engine = open(&bundle, &onnx_options());
     let batch = random_batch(9, &bundle, &[5]);
-    assert_eq!(engine.emissions(&batch, Head { task: 0, language: None }).unwrap().len(), 1);
+    assert_eq!(engine.emissions(&batch, Head { task: 0, language: None }, &Cancel::new()).unwrap().len(), 1);
 }
 
 /// The graph's external data are found by name in memory, not beside a file.
@@ -121,7 +121,7 @@ fn what_the_network_cannot_compute_is_refused() {
     let engine = open(&bundle, &onnx_options());
     let good = random_batch(5, &bundle, &[3, 1]);
     let head = Head { task: 0, language: None };
-    assert_eq!(engine.emissions(&good, head).unwrap().len(), 2);
+    assert_eq!(engine.emissions(&good, head, &Cancel::new()).unwrap().len(), 2);
     let mut cases = vec![(good.clone(), Head { task: 9, language: None }, "no task of this number")];
     cases.push((good.clone(), Head { task: 0, language: Some(99) }, "no language of this number"));
     let mut batch = good.clone();
@@ -137,7 +137,7 @@ fn what_the_network_cannot_compute_is_refused() {
     batch.sentences[0].clear();
     cases.push((batch, head, "is empty"));
     for (batch, head, words) in cases {
-        let error = engine.emissions(&batch, head).unwrap_err();
+        let error = engine.emissions(&batch, head, &Cancel::new()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Argument);
         assert!(error.to_string().contains(words), "{error}");
     }
@@ -150,13 +150,13 @@ fn a_long_sentence_works_and_a_word_beyond_the_limit_is_refused() {
     let engine = open(&bundle, &onnx_options());
     let head = Head { task: 1, language: Some(0) };
     let mut batch = random_batch(6, &bundle, &[100_000, 2]);
-    let emissions = engine.emissions(&batch, head).unwrap();
+    let emissions = engine.emissions(&batch, head, &Cancel::new()).unwrap();
     let labels = bundle.manifest().tasks[1].labels.len();
     assert_eq!(emissions.iter().map(|e| e.len() / labels).collect::<Vec<_>>(), [100_000, 2]);
     assert!(emissions.iter().flatten().all(|value| value.is_finite()));
     batch.words.push(WordType { row: 0, chars: vec![3; 50_000_000] });
     batch.sentences.push(vec![batch.words.len() as u32 - 1]);
-    let error = engine.emissions(&batch, head).unwrap_err();
+    let error = engine.emissions(&batch, head, &Cancel::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Limit);
     assert!(error.to_string().contains("native engine"), "{error}");
 }
@@ -166,7 +166,7 @@ fn no_sentences_give_no_emissions() {
     let folder = random_bundle(7, &Sizes::default());
     let bundle = Bundle::open(folder.path()).unwrap();
     let engine = open(&bundle, &onnx_options());
-    assert!(engine.emissions(&Default::default(), Head { task: 0, language: None }).unwrap().is_empty());
+    assert!(engine.emissions(&Default::default(), Head { task: 0, language: None }, &Cancel::new()).unwrap().is_empty());
 }
 
 #[test]
@@ -176,10 +176,10 @@ fn many_threads_share_an_engine() {
     let engine = open(&bundle, &onnx_options());
     let batch = random_batch(8, &bundle, &[4, 9, 1]);
     let head = Head { task: 0, language: Some(1) };
-    let expected = engine.emissions(&batch, head).unwrap();
+    let expected = engine.emissions(&batch, head, &Cancel::new()).unwrap();
     std::thread::scope(|scope| {
         for _ in 0..4 {
-            scope.spawn(|| (0..5).for_each(|_| assert_eq!(engine.emissions(&batch, head).unwrap(), expected)));
+            scope.spawn(|| (0..5).for_each(|_| assert_eq!(engine.emissions(&batch, head, &Cancel::new()).unwrap(), expected)));
         }
     });
 }

@@ -5,6 +5,7 @@
 mod common;
 
 use common::{Sizes, onnx_options, random_batch, random_bundle};
+use libmtl::Cancel;
 use libmtl::bundle::manifest::{Activation, Task};
 use libmtl::bundle::{Bundle, GoldenCase};
 use libmtl::engine::{self, Batch, Engine, EngineOptions, Head};
@@ -80,8 +81,8 @@ fn compare(bundle: &Bundle, native: &dyn Engine, onnx: &dyn Engine, batch: &Batc
     let mut largest: f32 = 0.0;
     for head in heads(bundle) {
         let task = &bundle.manifest().tasks[head.task];
-        let ours = native.emissions(batch, head).unwrap();
-        let theirs = onnx.emissions(batch, head).unwrap();
+        let ours = native.emissions(batch, head, &Cancel::new()).unwrap();
+        let theirs = onnx.emissions(batch, head, &Cancel::new()).unwrap();
         assert_eq!(ours.len(), batch.sentences.len());
         for (sentence, (a, b)) in ours.iter().zip(&theirs).enumerate() {
             assert_eq!(a.len(), batch.sentences[sentence].len() * task.labels.len());
@@ -143,10 +144,10 @@ fn a_sentence_does_not_depend_on_its_neighbours() {
         let head = heads(&bundle)[rng.random_range(0..heads(&bundle).len())];
         let (order, mixed) = shuffled(&batch, &mut rng);
         for (engine, tolerance) in [(&native, 0.0), (&onnx, BETWEEN_BATCHES)] {
-            let together = engine.emissions(&mixed, head).unwrap();
+            let together = engine.emissions(&mixed, head, &Cancel::new()).unwrap();
             for (place, &sentence) in order.iter().enumerate() {
                 let alone = Batch { words: batch.words.clone(), sentences: vec![batch.sentences[sentence].clone()] };
-                let alone = engine.emissions(&alone, head).unwrap();
+                let alone = engine.emissions(&alone, head, &Cancel::new()).unwrap();
                 let found = difference(&together[place], &alone[0]);
                 assert!(found <= tolerance, "{}: seed {seed}, {head:?}: {found}", engine.report().engine);
             }
@@ -167,8 +168,8 @@ fn grouped(golden: &[GoldenCase]) -> BTreeMap<(&str, &str), Vec<&GoldenCase>> {
 fn matches(tagger: &Tagger, cases: &[&GoldenCase]) -> f32 {
     let (task, language) = (&cases[0].task, &cases[0].language);
     let sentences: Vec<&[String]> = cases.iter().map(|case| case.tokens.as_slice()).collect();
-    let emissions = tagger.emissions(&sentences, task, language).unwrap();
-    let taggings = tagger.tag(&sentences, task, language, &DecodeOptions::default()).unwrap();
+    let emissions = tagger.emissions(&sentences, task, language, &Cancel::new()).unwrap();
+    let taggings = tagger.tag(&sentences, task, language, &DecodeOptions::default(), &Cancel::new()).unwrap();
     let mut largest: f32 = 0.0;
     for ((case, emissions), tagging) in cases.iter().zip(&emissions).zip(&taggings) {
         let found = difference(emissions, &case.emissions.concat());

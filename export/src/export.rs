@@ -9,7 +9,7 @@ use crate::model::{Model, flat};
 use crate::train::{Run, RunResult, Scores, Set};
 use crate::vocabulary::TaskType;
 use half::f16;
-use libmtl::Error;
+use libmtl::{Cancel, Error};
 use libmtl::bundle::manifest::{
     Architecture, DataLicence, FORMAT, Kind, Licences, Manifest, Metric, Task, TextSettings, Training,
 };
@@ -123,7 +123,8 @@ fn temperature(run: &Run, task: usize) -> f32 {
     let cost = |log_t: f64| -> f64 {
         let mut sum = 0.0;
         for (sentence, scores) in sentences.iter().zip(&emissions) {
-            let unary = crf::marginals(scores, &transitions, log_t.exp() as f32).unary;
+            let found = crf::marginals(scores, &transitions, log_t.exp() as f32, &Cancel::new());
+            let unary = found.expect("nobody cancels").unary;
             for (row, &gold) in unary.chunks_exact(labels).zip(&sentence.labels) {
                 if let Some(&p) = row.get(usize::from(gold)) {
                     sum -= f64::from(p.max(1e-7)).ln();

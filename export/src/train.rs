@@ -12,6 +12,7 @@ use crate::random;
 use crate::sampler::{self, SentenceSampler, TaskSampler};
 use crate::vocabulary::{Encoded, Lexicon};
 use indicatif::{ProgressBar, ProgressStyle};
+use libmtl::Cancel;
 use libmtl::kernels::crf;
 use libmtl::metrics::Counts;
 use libmtl::text::scheme::Scheme;
@@ -302,7 +303,8 @@ impl Run {
     /// Viterbi paths in the order of `sentences`.
     pub fn predict(&self, task: usize, sentences: &[Encoded]) -> Vec<Vec<u16>> {
         let transitions = self.model.transitions(task, self.config.model.constraints != Constraints::Off);
-        self.emissions(task, sentences).iter().map(|e| crf::viterbi(e, &transitions).0).collect()
+        let path = |e: &Vec<f32>| crf::viterbi(e, &transitions, &Cancel::new()).expect("nobody cancels").0;
+        self.emissions(task, sentences).iter().map(path).collect()
     }
 
     /// Emissions in the order of `sentences`.

@@ -1,5 +1,6 @@
 //! The command as a user runs it: train, stop and go on, evaluate, export; and its refusals.
 
+use libmtl::Cancel;
 use libmtl::bundle::Bundle;
 use libmtl::engine::{EngineOptions, Head};
 use libmtl::tagger::features;
@@ -100,8 +101,8 @@ fn parity_with_the_native_engine(bundle: &Path) {
     for case in golden {
         let task = manifest.tasks.iter().position(|t| t.name == case.task).unwrap();
         let language = manifest.tasks[task].languages.iter().position(|l| *l == case.language);
-        let batch = features::encode(&bundle, &case.language, &[&case.tokens]);
-        let emissions = engine.emissions(&batch, Head { task, language }).unwrap().remove(0);
+        let batch = features::encode(&bundle, &case.language, &[&case.tokens], &Cancel::new()).unwrap();
+        let emissions = engine.emissions(&batch, Head { task, language }, &Cancel::new()).unwrap().remove(0);
         for (found, expected) in emissions.iter().zip(case.emissions.iter().flatten()) {
             assert!((found - expected).abs() < case.tolerance, "{found} {expected}");
         }

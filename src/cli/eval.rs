@@ -185,7 +185,7 @@ impl<'a> Evaluation<'a> {
     fn flush(&mut self) -> Result<()> {
         let sentences: Vec<&[String]> = self.waiting.iter().map(|sentence| sentence.tokens.as_slice()).collect();
         let options = DecodeOptions { zero_shot: self.args.zero_shot, ..DecodeOptions::default() };
-        let taggings = self.tagger.tag(&sentences, &self.task.name, &self.args.lang, &options)?;
+        let taggings = self.tagger.tag(&sentences, &self.task.name, &self.args.lang, &options, &stop::CANCEL)?;
         for (sentence, tagging) in self.waiting.iter().zip(taggings) {
             let mut predicted = tagging.labels;
             if !matches!(self.task.scheme, Scheme::Plain | Scheme::Bioes) {

@@ -1,8 +1,7 @@
 //! The ways a command ends, and Ctrl-C.
 
-use libmtl::Error;
+use libmtl::{Cancel, Error, ErrorKind};
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Exit code: all went well.
 pub const OK: u8 = 0;
@@ -29,7 +28,7 @@ pub type Outcome<T> = std::result::Result<T, Stop>;
 
 impl From<Error> for Stop {
     fn from(error: Error) -> Self {
-        Self::Error(error)
+        if error.kind() == ErrorKind::Interrupted { Self::Interrupted } else { Self::Error(error) }
     }
 }
 
@@ -44,14 +43,16 @@ impl From<io::Error> for Stop {
     }
 }
 
-static INTERRUPT: AtomicBool = AtomicBool::new(false);
+/// Ctrl-C, for the library: what every call is given.
+pub static CANCEL: Cancel = Cancel::new();
 
 /// From now on the first Ctrl-C asks for an orderly end, and the second ends at once.
 pub fn watch() {
     let handler = || {
-        if INTERRUPT.swap(true, Ordering::SeqCst) {
+        if interrupted() {
             std::process::exit(i32::from(INTERRUPTED));
         }
+        CANCEL.cancel();
     };
     // Without a handler Ctrl-C still ends the process, only less orderly.
     let _ = ctrlc::set_handler(handler);
@@ -59,5 +60,5 @@ pub fn watch() {
 
 /// Whether the user asked for an end.
 pub fn interrupted() -> bool {
-    INTERRUPT.load(Ordering::SeqCst)
+    CANCEL.is_cancelled()
 }

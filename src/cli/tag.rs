@@ -218,7 +218,7 @@ impl Run<'_> {
             let sentences: Vec<&[String]> = indices.iter().map(|&index| chunk[index].tokens.as_slice()).collect();
             for task in self.plan.by_language.get(&**language).into_iter().flatten() {
                 let plain = self.tagger.task(task)?.scheme == Scheme::Plain;
-                let taggings = self.tagger.tag(&sentences, task, language, &self.plan.options)?;
+                let taggings = self.tagger.tag(&sentences, task, language, &self.plan.options, &stop::CANCEL)?;
                 for (&index, tagging) in indices.iter().zip(taggings) {
                     tags[index].push(TaskTags { task, plain, tagging });
                 }

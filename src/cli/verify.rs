@@ -82,7 +82,7 @@ fn findings(bundle: &Arc<Bundle>, args: &VerifyArgs) -> Outcome<Findings> {
             continue;
         }
         let tagger = Tagger::open(Arc::clone(bundle), &options)?;
-        let check = zoo::verify(&tagger, &cases)?;
+        let check = zoo::verify(&tagger, &cases, &stop::CANCEL)?;
         engines.push(Engine { engine, missing: None, report: Some(tagger.report().clone()), check: Some(check) });
     }
     Ok(Findings {

@@ -5,12 +5,14 @@ pub mod native;
 pub mod onnx;
 
 mod options;
+mod pool;
 
 pub use options::{EngineKind, EngineOptions, Provider, ProviderRequest};
+pub use pool::Pool;
 
 use crate::bundle::Bundle;
 use crate::bundle::manifest::Manifest;
-use crate::{Error, ErrorKind, Result};
+use crate::{Cancel, Error, ErrorKind, Result};
 use serde::Serialize;
 
 /// The features of one distinct word form: what the embedding and the character encoder need.
@@ -68,22 +70,19 @@ pub struct Report {
     pub providers: Vec<Attempt>,
 }
 
-/// The most threads that an engine can be asked for.
+/// The most threads that an engine or a pool can be asked for.
 pub const MAX_THREADS: usize = 1024;
 
 /// Opens `bundle` with the engine that `options` name.
 pub fn open(bundle: &Bundle, options: &EngineOptions) -> Result<Box<dyn Engine>> {
-    if options.threads > MAX_THREADS {
-        let message = format!("{} threads where at most {MAX_THREADS} are allowed", options.threads);
-        return Err(Error::new(ErrorKind::Argument, message).remedy("ask for as many as the machine has cores"));
-    }
+    check_threads(options.threads)?;
     match options.engine {
         EngineKind::Native => {
             if let Some(request) = options.providers.iter().find(|r| r.required && r.provider != Provider::Cpu) {
                 return Err(Error::new(ErrorKind::Provider, format!("the native engine has no {}", request.provider))
                     .remedy("use the engine `onnx`, or the provider `cpu`"));
             }
-            Ok(Box::new(native::Native::open(bundle, options.threads)?))
+            Ok(Box::new(native::Native::open(bundle, options)?))
         }
         EngineKind::Onnx => open_onnx(bundle, options),
     }
@@ -98,6 +97,15 @@ fn open_onnx(bundle: &Bundle, options: &EngineOptions) -> Result<Box<dyn Engine>
 fn open_onnx(_: &Bundle, _: &EngineOptions) -> Result<Box<dyn Engine>> {
     Err(Error::new(ErrorKind::Engine, "this build of libmtl has no ONNX Runtime engine")
         .remedy("use the engine `native`, or build libmtl with the feature `onnx`"))
+}
+
+/// Refuses a number of threads that no machine has cores for.
+fn check_threads(threads: usize) -> Result<()> {
+    if threads <= MAX_THREADS {
+        return Ok(());
+    }
+    let message = format!("{threads} threads where at most {MAX_THREADS} are allowed");
+    Err(Error::new(ErrorKind::Argument, message).remedy("ask for as many as the machine has cores"))
 }
 
 /// Refuses a batch or a head that the network of `manifest` cannot compute.
@@ -133,6 +141,7 @@ pub trait Engine: Send + Sync {
     /// What runs where.
     fn report(&self) -> &Report;
 
-    /// Emissions of each sentence, `[length, labels]` row-major, in the batch's order.
-    fn emissions(&self, batch: &Batch, head: Head) -> Result<Vec<Vec<f32>>>;
+    /// Emissions of each sentence, `[length, labels]` row-major, in the batch's order; an error when `cancel` stops it
+    /// before they are complete.
+    fn emissions(&self, batch: &Batch, head: Head, cancel: &Cancel) -> Result<Vec<Vec<f32>>>;
 }

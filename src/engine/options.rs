@@ -1,10 +1,12 @@
 //! How to open an engine.
 
+use super::Pool;
 use crate::{Error, ErrorKind};
 use serde::Serialize;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// How to open an engine. The default is the native engine on one thread, which needs nothing beside the library.
 ///
@@ -22,12 +24,15 @@ use std::str::FromStr;
 /// };
 /// assert_eq!(options.engine.to_string(), "onnx");
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct EngineOptions {
     /// Who does the arithmetic.
     pub engine: EngineKind,
-    /// Threads that a call may use; 0 is 1.
+    /// Threads that a call may use, the caller's included; 0 is 1.
     pub threads: usize,
+    /// Where a call of the native engine finds the others; without it, the engine starts some of its own. The results
+    /// are the same, bit for bit. ONNX Runtime always brings its own.
+    pub pool: Option<Arc<Pool>>,
     /// The shared library of ONNX Runtime; without it, the one beside the program or the loader's own. A process loads
     /// one ONNX Runtime, so every engine of it names the same.
     pub library: Option<PathBuf>,

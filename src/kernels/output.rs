@@ -6,6 +6,7 @@
 use super::activation::sigmoid;
 use super::dense::{Affine, Matrix};
 use super::simd::{dispatch, fused};
+use crate::{Cancel, Result};
 use pulp::{Simd, WithSimd};
 
 /// The packed layers.
@@ -65,12 +66,11 @@ impl Output {
         self.halves[usize::from(backward)].multiply_add(states, stride, sums);
     }
 
-    /// Emissions `[rows, labels]` of both directions' sums, each `[rows, columns]`.
-    pub fn combine(&self, forward: &[f32], backward: &[f32]) -> Vec<f32> {
-        let columns = self.columns();
-        let mut emissions = vec![0.0; forward.len() / columns.max(1) * self.labels];
-        dispatch(Combine { layer: self, forward, backward, emissions: &mut emissions });
-        emissions
+    /// Emissions `[rows, labels]` of both directions' sums, each `[rows, columns]`. The only error is that of `cancel`.
+    pub fn combine(&self, forward: &[f32], backward: &[f32], cancel: &Cancel) -> Result<Vec<f32>> {
+        let mut emissions = vec![0.0; forward.len() / self.columns().max(1) * self.labels];
+        dispatch(Combine { layer: self, forward, backward, emissions: &mut emissions, cancel })?;
+        Ok(emissions)
     }
 }
 
@@ -79,20 +79,22 @@ struct Combine<'a> {
     forward: &'a [f32],
     backward: &'a [f32],
     emissions: &'a mut [f32],
+    cancel: &'a Cancel,
 }
 
 impl WithSimd for Combine<'_> {
-    type Output = ();
+    type Output = Result<()>;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let Self { layer, forward, backward, emissions } = self;
+    fn with_simd<S: Simd>(self, _: S) -> Result<()> {
+        let Self { layer, forward, backward, emissions, cancel } = self;
         let (labels, columns) = (layer.labels, layer.columns());
         if labels == 0 {
-            return;
+            return Ok(());
         }
         let rows = forward.chunks_exact(columns).zip(backward.chunks_exact(columns));
-        for (y, (a, b)) in emissions.chunks_exact_mut(labels).zip(rows) {
+        for (row, (y, (a, b))) in emissions.chunks_exact_mut(labels).zip(rows).enumerate() {
+            cancel.check_at(row)?;
             y.iter_mut().zip(a).zip(b).for_each(|((y, a), b)| *y = a + b);
             if layer.specific {
                 for k in 0..labels {
@@ -102,6 +104,7 @@ impl WithSimd for Combine<'_> {
                 }
             }
         }
+        Ok(())
     }
 }
 
@@ -129,7 +132,7 @@ mod tests {
                     layer.sum(backward, &halves[usize::from(backward)], stride, &mut sums);
                     sums.chunks(layer.width()).flat_map(|row| row[..layer.columns()].to_vec()).collect::<Vec<_>>()
                 });
-                let emissions = layer.combine(&sums[0], &sums[1]);
+                let emissions = layer.combine(&sums[0], &sums[1], &Cancel::new()).unwrap();
                 for row in 0..rows {
                     let state = |i: usize| f64::from(halves[i / hidden][row * stride + i % hidden]);
                     for k in 0..labels {

@@ -4,7 +4,7 @@ use crate::bundle::Bundle;
 use crate::bundle::manifest::Task;
 use crate::kernels::crf::{self, Constraints, Marginals, Transitions};
 use crate::text::scheme::{self, Scheme};
-use crate::{Error, ErrorKind, Result};
+use crate::{Cancel, Error, ErrorKind, Result};
 use std::collections::BTreeMap;
 
 /// The most paths that can be asked for.
@@ -98,8 +98,14 @@ impl Decoder {
     }
 
     /// Decodes one sentence's emissions.
-    pub(super) fn decode(&self, emissions: &[f32], temperature: f32, options: &DecodeOptions) -> Result<Tagging> {
-        let (path, _) = crf::viterbi(emissions, &self.transitions);
+    pub(super) fn decode(
+        &self,
+        emissions: &[f32],
+        temperature: f32,
+        options: &DecodeOptions,
+        cancel: &Cancel,
+    ) -> Result<Tagging> {
+        let (path, _) = crf::viterbi(emissions, &self.transitions, cancel)?;
         let mut tagging = Tagging { labels: self.names(&path), ..Tagging::default() };
         if self.scheme != Scheme::Plain {
             let spans = scheme::spans_lenient(&tagging.labels).into_iter();
@@ -108,12 +114,12 @@ impl Decoder {
                 .collect();
         }
         if options.scores || options.nbest > 0 {
-            let marginals = crf::marginals(emissions, &self.transitions, temperature);
+            let marginals = crf::marginals(emissions, &self.transitions, temperature, cancel)?;
             if options.scores {
                 self.score(&mut tagging, &path, emissions, &marginals, temperature);
             }
             if options.nbest > 0 {
-                tagging.nbest = self.nbest(emissions, &marginals, temperature, options.nbest)?;
+                tagging.nbest = self.nbest(emissions, &marginals, temperature, options.nbest, cancel)?;
             }
         }
         Ok(tagging)
@@ -137,13 +143,14 @@ impl Decoder {
         marginals: &Marginals,
         temperature: f32,
         count: usize,
+        cancel: &Cancel,
     ) -> Result<Vec<Alternative>> {
         if count > MAX_NBEST || emissions.len().saturating_mul(count) > MAX_NBEST_CELLS {
             let tokens = emissions.len() / self.labels.len().max(1);
             return Err(Error::new(ErrorKind::Limit, format!("{count} best paths over {tokens} tokens"))
                 .remedy(format!("ask for at most {MAX_NBEST} paths, and for fewer where a sentence is that long")));
         }
-        let paths = crf::nbest(emissions, &self.transitions, count);
+        let paths = crf::nbest(emissions, &self.transitions, count, cancel)?;
         let alternatives = paths.into_iter().map(|(path, score)| Alternative {
             labels: self.names(&path),
             probability: (f64::from(score) / f64::from(temperature) - marginals.log_z).exp().min(1.0),
@@ -207,7 +214,7 @@ mod tests {
             let temperature = decoder.temperature("da");
             assert_eq!((temperature, decoder.temperature("en")), (1.7, 1.0));
             let options = DecodeOptions { scores: true, nbest: 7, zero_shot: false };
-            let tagging = decoder.decode(&emissions, temperature, &options).unwrap();
+            let tagging = decoder.decode(&emissions, temperature, &options, &Cancel::new()).unwrap();
             let paths = enumerate(&decoder, &emissions, temperature);
             let index = |label: &String| LABELS.iter().position(|l| l == label).unwrap();
             let best: Vec<usize> = tagging.labels.iter().map(index).collect();
@@ -241,10 +248,10 @@ mod tests {
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
         let decoder = decoder(&mut rng, true);
         let emissions = vec![0.5; LENGTH * LABELS.len()];
-        let tagging = decoder.decode(&emissions, 1.0, &DecodeOptions::default()).unwrap();
+        let tagging = decoder.decode(&emissions, 1.0, &DecodeOptions::default(), &Cancel::new()).unwrap();
         assert!(tagging.scores.is_empty() && tagging.nbest.is_empty());
         assert!(tagging.spans.iter().all(|span| span.score.is_none()));
-        assert_eq!(decoder.decode(&[], 1.0, &DecodeOptions::default()).unwrap(), Tagging::default());
+        assert_eq!(decoder.decode(&[], 1.0, &DecodeOptions::default(), &Cancel::new()).unwrap(), Tagging::default());
     }
 
     #[test]
@@ -252,7 +259,8 @@ mod tests {
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
         let decoder = decoder(&mut rng, true);
         let emissions = vec![0.0; 100_000 * LABELS.len()];
-        let ask = |nbest| decoder.decode(&emissions, 1.0, &DecodeOptions { nbest, ..DecodeOptions::default() });
+        let cancel = Cancel::new();
+        let ask = |nbest| decoder.decode(&emissions, 1.0, &DecodeOptions { nbest, ..DecodeOptions::default() }, &cancel);
         assert_eq!(ask(MAX_NBEST).unwrap_err().kind(), ErrorKind::Limit);
         assert_eq!(ask(MAX_NBEST + 1).unwrap_err().kind(), ErrorKind::Limit);
         assert_eq!(ask(2).unwrap().nbest.len(), 2);

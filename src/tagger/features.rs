@@ -2,7 +2,9 @@
 
 use crate::bundle::Bundle;
 use crate::engine::{Batch, WordType};
+use crate::{Cancel, Result};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// The row of a word that the look-up does not find.
 pub const UNKNOWN_WORD: u32 = 0;
@@ -13,21 +15,25 @@ pub const BEGIN: u32 = 2;
 /// The row after its last character.
 pub const END: u32 = 3;
 
-/// The features of `sentences`, none of them empty. A language without a vocabulary has the fallback's words only.
-pub fn encode(bundle: &Bundle, language: &str, sentences: &[&[String]]) -> Batch {
+/// The features of `sentences`, none of them empty. A language without a vocabulary has the fallback's words only. The
+/// only error is that of `cancel`.
+pub fn encode(bundle: &Bundle, language: &str, sentences: &[&[String]], cancel: &Cancel) -> Result<Batch> {
     let mut seen: HashMap<&str, u32> = HashMap::new();
     let mut batch = Batch::default();
     for sentence in sentences {
-        let indices = sentence.iter().map(|token| {
-            *seen.entry(token.as_str()).or_insert_with(|| {
+        let indices = sentence.iter().map(|token| match seen.entry(token.as_str()) {
+            Entry::Occupied(index) => Ok(*index.get()),
+            Entry::Vacant(place) => {
+                // A word form may have thousands of characters: each is looked at.
+                cancel.check()?;
                 batch.words.push(word_type(bundle, language, token));
-                (batch.words.len() - 1) as u32
-            })
+                Ok(*place.insert((batch.words.len() - 1) as u32))
+            }
         });
-        let indices = indices.collect();
+        let indices = indices.collect::<Result<_>>()?;
         batch.sentences.push(indices);
     }
-    batch
+    Ok(batch)
 }
 
 /// The features of one word form.

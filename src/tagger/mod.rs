@@ -1,7 +1,7 @@
 //! The sequence labeller: sentences to features, features to emissions, emissions to tags, spans and confidences.
 //!
 //! A [`Tagger`] is immutable and may be used from many threads at once. The result of a sentence does not depend on
-//! the sentences beside it.
+//! the sentences beside it. A call that is cancelled gives its error and no result; the tagger is as it was.
 
 mod decode;
 pub mod features;
@@ -12,7 +12,7 @@ pub use decode::{Alternative, DecodeOptions, MAX_NBEST, TaggedSpan, Tagging};
 use crate::bundle::Bundle;
 use crate::bundle::manifest::{Manifest, Task};
 use crate::engine::{self, Engine, EngineOptions, Head, Report};
-use crate::{Error, ErrorKind, Result};
+use crate::{Cancel, Error, ErrorKind, Result};
 use decode::Decoder;
 use std::sync::Arc;
 
@@ -62,30 +62,38 @@ impl Tagger {
         self.manifest().tasks.iter().filter(|task| task.languages.iter().any(|l| l == language)).collect()
     }
 
-    /// Tags `sentences`, in order. An empty sentence has an empty tagging.
+    /// Tags `sentences`, in order. An empty sentence has an empty tagging. `cancel` stops the call early.
     pub fn tag(
         &self,
         sentences: &[&[String]],
         task: &str,
         language: &str,
         options: &DecodeOptions,
+        cancel: &Cancel,
     ) -> Result<Vec<Tagging>> {
         let head = self.head(task, language, options.zero_shot)?;
         let decoder = &self.decoders[head.task];
         let temperature = decoder.temperature(language);
         let mut taggings = vec![Tagging::default(); sentences.len()];
-        self.run(sentences, language, head, |index, emissions| {
-            taggings[index] = decoder.decode(&emissions, temperature, options)?;
+        self.run(sentences, language, head, cancel, |index, emissions| {
+            taggings[index] = decoder.decode(&emissions, temperature, options, cancel)?;
             Ok(())
         })?;
         Ok(taggings)
     }
 
-    /// The emissions of each sentence, `[length, labels]` row-major: what the CRF decodes.
-    pub fn emissions(&self, sentences: &[&[String]], task: &str, language: &str) -> Result<Vec<Vec<f32>>> {
+    /// The emissions of each sentence, `[length, labels]` row-major: what the CRF decodes. `cancel` stops the call
+    /// early.
+    pub fn emissions(
+        &self,
+        sentences: &[&[String]],
+        task: &str,
+        language: &str,
+        cancel: &Cancel,
+    ) -> Result<Vec<Vec<f32>>> {
         let head = self.head(task, language, true)?;
         let mut all = vec![Vec::new(); sentences.len()];
-        self.run(sentences, language, head, |index, emissions| {
+        self.run(sentences, language, head, cancel, |index, emissions| {
             all[index] = emissions;
             Ok(())
         })?;
@@ -98,14 +106,16 @@ impl Tagger {
         sentences: &[&[String]],
         language: &str,
         head: Head,
+        cancel: &Cancel,
         mut take: impl FnMut(usize, Vec<f32>) -> Result<()>,
     ) -> Result<()> {
+        cancel.check()?;
         check_tokens(sentences)?;
         let labels = self.manifest().tasks[head.task].labels.len();
         for indices in calls(sentences) {
             let chosen: Vec<&[String]> = indices.iter().map(|&index| sentences[index]).collect();
-            let batch = features::encode(&self.bundle, language, &chosen);
-            let emissions = self.engine.emissions(&batch, head)?;
+            let batch = features::encode(&self.bundle, language, &chosen, cancel)?;
+            let emissions = self.engine.emissions(&batch, head, cancel)?;
             check_emissions(&chosen, &emissions, labels)?;
             for (&index, emissions) in indices.iter().zip(emissions) {
                 take(index, emissions)?;

@@ -1,6 +1,6 @@
 //! Runs a bundle's golden cases through a tagger: one by one, and shuffled together.
 
-use crate::Result;
+use crate::{Cancel, Result};
 use crate::bundle::GoldenCase;
 use crate::tagger::{DecodeOptions, Tagger};
 use serde::Serialize;
@@ -48,20 +48,20 @@ pub struct CaseFailure {
     pub reason: String,
 }
 
-/// Runs `cases` through `tagger`.
-pub fn verify(tagger: &Tagger, cases: &[GoldenCase]) -> Result<EngineCheck> {
+/// Runs `cases` through `tagger`. `cancel` stops the call early.
+pub fn verify(tagger: &Tagger, cases: &[GoldenCase], cancel: &Cancel) -> Result<EngineCheck> {
     let all: Vec<usize> = (0..cases.len()).collect();
     let mut alone = Pass::default();
     let mut single = BTreeMap::new();
     for &case in &all {
-        run(tagger, cases, &[case], &mut alone, &mut |case, emissions| {
+        run(tagger, cases, &[case], cancel, &mut alone, &mut |case, emissions| {
             single.insert(case, emissions);
         })?;
     }
     let mut batched = Pass::default();
     let mut batch_difference = 0.0_f32;
     for group in groups(cases) {
-        run(tagger, cases, &group, &mut batched, &mut |case, emissions| {
+        run(tagger, cases, &group, cancel, &mut batched, &mut |case, emissions| {
             batch_difference = batch_difference.max(greatest_difference(&single[&case], &emissions));
         })?;
     }
@@ -82,15 +82,16 @@ fn run(
     tagger: &Tagger,
     cases: &[GoldenCase],
     group: &[usize],
+    cancel: &Cancel,
     pass: &mut Pass,
     take: &mut dyn FnMut(usize, Vec<f32>),
 ) -> Result<()> {
     let Some(&first) = group.first() else { return Ok(()) };
     let (task, language) = (&cases[first].task, &cases[first].language);
     let sentences: Vec<&[String]> = group.iter().map(|&case| cases[case].tokens.as_slice()).collect();
-    let emissions = tagger.emissions(&sentences, task, language)?;
+    let emissions = tagger.emissions(&sentences, task, language, cancel)?;
     let options = DecodeOptions { zero_shot: true, ..DecodeOptions::default() };
-    let taggings = tagger.tag(&sentences, task, language, &options)?;
+    let taggings = tagger.tag(&sentences, task, language, &options, cancel)?;
     for ((&index, emissions), tagging) in group.iter().zip(emissions).zip(taggings) {
         let case = &cases[index];
         let expected: Vec<f32> = case.emissions.iter().flatten().copied().collect();

@@ -4,6 +4,7 @@ use super::*;
 use common::random_contents;
 use common::ustar::Ustar;
 use libmtl::bundle::{Bundle, Contents, GoldenCase, write};
+use libmtl::Cancel;
 use libmtl::engine::EngineOptions;
 use libmtl::tagger::{DecodeOptions, Tagger};
 use std::sync::Arc;
@@ -33,9 +34,9 @@ fn with_true_golden(mut contents: Contents) -> Contents {
         for language in &task.languages {
             for length in [1, 2, 7] {
                 let tokens: Vec<String> = (0..length).map(|n| format!("Ord{n}")).collect();
-                let emissions = tagger.emissions(&[&tokens], &task.name, language).unwrap().remove(0);
+                let emissions = tagger.emissions(&[&tokens], &task.name, language, &Cancel::new()).unwrap().remove(0);
                 let tagging =
-                    tagger.tag(&[&tokens], &task.name, language, &DecodeOptions::default()).unwrap().remove(0);
+                    tagger.tag(&[&tokens], &task.name, language, &DecodeOptions::default(), &Cancel::new()).unwrap().remove(0);
                 golden.push(GoldenCase {
                     task: task.name.clone(),
                     language: language.clone(),

@@ -2,10 +2,10 @@
 
 use super::network::read;
 use super::schedule::in_parallel;
-use crate::Result;
+use crate::{Cancel, Result};
 use crate::bundle::manifest::Activation;
 use crate::bundle::{Bundle, Bytes};
-use crate::engine::{Batch, WordType};
+use crate::engine::{Batch, Pool, WordType};
 use crate::kernels::activation::Function;
 use crate::kernels::charcnn::{CharCnn, Filters};
 use crate::kernels::dense::Affine;
@@ -65,29 +65,38 @@ impl Encoder {
         Ok(Self { words: WordTable::open(bundle)?, convolutions, highway })
     }
 
-    /// Computes the character features of each distinct word.
-    pub fn encode(&self, batch: &Batch, threads: usize) -> Features {
+    /// Computes the character features of each distinct word. The only error is that of `cancel`.
+    pub fn encode(&self, batch: &Batch, pool: &Pool, threads: usize, cancel: &Cancel) -> Result<Features> {
         let width = self.convolutions.width();
         let mut features = vec![0.0; batch.words.len() * width];
         {
             let blocks = batch.words.chunks(BLOCK).zip(features.chunks_mut((BLOCK * width).max(1)));
             let blocks: Vec<_> = blocks.map(Mutex::new).collect();
-            in_parallel(threads, blocks.len(), Vec::new, |block, scratch| {
+            in_parallel(pool, threads, blocks.len(), Vec::new, |block, scratch| {
                 let mut block = blocks[block].lock().unwrap_or_else(PoisonError::into_inner);
                 let (words, features) = &mut *block;
-                self.encode_block(words, features, scratch);
-            });
+                self.encode_block(words, features, scratch, cancel)
+            })?;
         }
-        Features(features)
+        Ok(Features(features))
     }
 
-    fn encode_block(&self, words: &[WordType], features: &mut [f32], scratch: &mut Vec<f32>) {
+    fn encode_block(
+        &self,
+        words: &[WordType],
+        features: &mut [f32],
+        scratch: &mut Vec<f32>,
+        cancel: &Cancel,
+    ) -> Result<()> {
         for (word, features) in words.iter().zip(features.chunks_exact_mut(self.convolutions.width())) {
+            cancel.check()?;
             self.convolutions.apply(&word.chars, features);
         }
         for layer in &self.highway {
+            cancel.check()?;
             layer.apply(features, scratch);
         }
+        Ok(())
     }
 
     /// Writes the input row of a word of the batch.

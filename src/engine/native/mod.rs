@@ -10,15 +10,16 @@ mod encoder;
 mod network;
 mod schedule;
 
-use super::{Attempt, Batch, Engine, Head, Report, check};
+use super::{Attempt, Batch, Engine, EngineOptions, Head, Pool, Report, check};
 use crate::bundle::Bundle;
 use crate::bundle::manifest::Manifest;
 use crate::kernels::lstm::Scratch;
 use crate::kernels::output::Output;
-use crate::{Error, ErrorKind, Result};
+use crate::{Cancel, Error, ErrorKind, Result};
 use encoder::{Encoder, Features};
 use network::Network;
 use schedule::{Joined, in_parallel};
+use std::sync::Arc;
 
 /// Sentences that run in lock-step, sharing each read of the weights.
 const GROUP: usize = 8;
@@ -29,32 +30,39 @@ pub struct Native {
     manifest: Manifest,
     encoder: Encoder,
     network: Network,
+    pool: Arc<Pool>,
     report: Report,
 }
 
 impl Native {
-    /// Unpacks the weights of `bundle`; a call uses up to `threads` threads, 0 meaning one.
-    pub fn open(bundle: &Bundle, threads: usize) -> Result<Self> {
+    /// Unpacks the weights of `bundle`; of `options`, threads and pool concern this engine.
+    pub fn open(bundle: &Bundle, options: &EngineOptions) -> Result<Self> {
+        let threads = options.threads.max(1);
+        let pool = match &options.pool {
+            Some(pool) => Arc::clone(pool),
+            None => Arc::new(Pool::new(threads - 1)?),
+        };
         let place = |e: Error| e.at(bundle.place());
         let attempt = Attempt { provider: "cpu".into(), required: false, used: true, reason: instruction_set().into() };
         let report = Report {
             engine: "native".into(),
             version: env!("CARGO_PKG_VERSION").into(),
             precision: "fp32 arithmetic on fp16 weights".into(),
-            threads: threads.max(1),
+            threads: threads.min(pool.threads() + 1),
             providers: vec![attempt],
         };
         Ok(Self {
             manifest: bundle.manifest().clone(),
             encoder: Encoder::open(bundle).map_err(place)?,
             network: Network::open(bundle).map_err(place)?,
+            pool,
             report,
         })
     }
 
     /// One direction over a group of sentences, the longest first: per sentence the sums of the output layers.
-    fn half(&self, backward: bool, task: &Task, group: &[usize], scratch: &mut Buffers) -> Vec<Vec<f32>> {
-        let Task { batch, features, output } = *task;
+    fn half(&self, backward: bool, task: &Task, group: &[usize], scratch: &mut Buffers) -> Result<Vec<Vec<f32>>> {
+        let Task { batch, features, output, cancel } = *task;
         let (direction, columns) = (&self.network.directions[usize::from(backward)], output.columns());
         let lengths: Vec<usize> = group.iter().map(|&sentence| batch.sentences[sentence].len()).collect();
         let mut halves: Vec<Vec<f32>> = lengths.iter().map(|length| vec![0.0; length * columns]).collect();
@@ -62,6 +70,7 @@ impl Native {
         direction.run(
             &lengths,
             lstm,
+            cancel,
             |place, row| {
                 let word = batch.sentences[group[place.sequence]][place.token];
                 self.encoder.fill(batch, features, word as usize, row);
@@ -73,8 +82,8 @@ impl Native {
                     halves[place.sequence][place.token * columns..][..columns].copy_from_slice(&sums[..columns]);
                 }
             },
-        );
-        halves
+        )?;
+        Ok(halves)
     }
 }
 
@@ -84,6 +93,7 @@ struct Task<'a> {
     batch: &'a Batch,
     features: &'a Features,
     output: &'a Output,
+    cancel: &'a Cancel,
 }
 
 /// What a thread works in.
@@ -98,13 +108,14 @@ impl Engine for Native {
         &self.report
     }
 
-    fn emissions(&self, batch: &Batch, head: Head) -> Result<Vec<Vec<f32>>> {
+    fn emissions(&self, batch: &Batch, head: Head, cancel: &Cancel) -> Result<Vec<Vec<f32>>> {
+        cancel.check()?;
         check(&self.manifest, batch, head)?;
         let output =
             self.network.output(head).ok_or_else(|| Error::new(ErrorKind::Argument, "no such output layer"))?;
         let threads = self.report.threads;
-        let features = self.encoder.encode(batch, threads);
-        let task = Task { batch, features: &features, output };
+        let features = self.encoder.encode(batch, &self.pool, threads, cancel)?;
+        let task = Task { batch, features: &features, output, cancel };
         // The longest first: sentences of like length run together, and the last work handed out is the least.
         let mut order: Vec<usize> = (0..batch.sentences.len()).collect();
         order.sort_by_key(|&sentence| std::cmp::Reverse(batch.sentences[sentence].len()));
@@ -112,11 +123,11 @@ impl Engine for Native {
         let size = order.len().div_ceil(threads.div_ceil(2)).clamp(1, GROUP);
         let groups: Vec<&[usize]> = order.chunks(size).collect();
         let joined: Vec<Joined> = groups.iter().map(|_| Joined::default()).collect();
-        in_parallel(threads, 2 * groups.len(), Buffers::default, |piece, buffers| {
+        in_parallel(&self.pool, threads, 2 * groups.len(), Buffers::default, |piece, buffers| {
             let (group, backward) = (piece / 2, piece % 2 == 1);
-            let half = self.half(backward, &task, groups[group], buffers);
-            joined[group].add(half, |a, b| output.combine(a, b));
-        });
+            let half = self.half(backward, &task, groups[group], buffers)?;
+            joined[group].add(half, |a, b| output.combine(a, b, cancel))
+        })?;
         let mut results = vec![Vec::new(); batch.sentences.len()];
         for (group, joined) in groups.iter().zip(joined) {
             for (&sentence, emissions) in group.iter().zip(joined.into_result()) {

@@ -1,35 +1,35 @@
-//! Work over threads that live for one call.
+//! Work over the threads of a pool.
 
+use crate::Result;
+use crate::engine::Pool;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Calls `work` for each of `pieces`, in order of their numbers, on up to `threads` threads, this one included. Each
-/// thread has a state of its own. Where a thread cannot be had the others do its part.
+/// thread has buffers of its own. After an error no piece is begun; the first one is returned.
 pub(super) fn in_parallel<B>(
+    pool: &Pool,
     threads: usize,
     pieces: usize,
     buffers: impl Fn() -> B + Sync,
-    work: impl Fn(usize, &mut B) + Sync,
-) {
+    work: impl Fn(usize, &mut B) -> Result<()> + Sync,
+) -> Result<()> {
     let next = AtomicUsize::new(0);
-    let run = || {
+    let failure = OnceLock::new();
+    pool.run(threads.min(pieces), &|| {
         let mut buffers = buffers();
         loop {
             let piece = next.fetch_add(1, Ordering::Relaxed);
             if piece >= pieces {
                 return;
             }
-            work(piece, &mut buffers);
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..threads.min(pieces) {
-            if std::thread::Builder::new().spawn_scoped(scope, run).is_err() {
-                break;
+            if let Err(error) = work(piece, &mut buffers) {
+                next.store(pieces, Ordering::Relaxed);
+                let _ = failure.set(error);
             }
         }
-        run();
     });
+    failure.into_inner().map_or(Ok(()), Err)
 }
 
 /// Brings together the two directions of a group; whichever comes second computes the emissions.
@@ -38,9 +38,13 @@ pub(super) struct Joined(Mutex<Vec<Vec<f32>>>);
 
 impl Joined {
     /// Adds one direction's half; `combine` joins both halves of a sentence, in either order.
-    pub fn add(&self, half: Vec<Vec<f32>>, combine: impl Fn(&[f32], &[f32]) -> Vec<f32>) {
+    pub fn add(&self, half: Vec<Vec<f32>>, combine: impl Fn(&[f32], &[f32]) -> Result<Vec<f32>>) -> Result<()> {
         let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *slot = if slot.is_empty() { half } else { slot.iter().zip(&half).map(|(a, b)| combine(a, b)).collect() };
+        *slot = match &slot[..] {
+            [] => half,
+            other => other.iter().zip(&half).map(|(a, b)| combine(a, b)).collect::<Result<_>>()?,
+        };
+        Ok(())
     }
 
     /// The emissions, after both halves were added.
@@ -52,20 +56,36 @@ impl Joined {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Error, ErrorKind};
+
+    fn none() {}
 
     #[test]
     fn every_piece_is_done_once() {
+        let pool = Pool::new(3).unwrap();
         for (threads, pieces) in [(1, 0), (1, 5), (4, 2), (3, 100), (64, 7)] {
             let done: Vec<AtomicUsize> = (0..pieces).map(|_| AtomicUsize::new(0)).collect();
-            in_parallel(
-                threads,
-                pieces,
-                || (),
-                |piece, ()| {
-                    done[piece].fetch_add(1, Ordering::Relaxed);
-                },
-            );
+            in_parallel(&pool, threads, pieces, none, |piece, ()| {
+                done[piece].fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            })
+            .unwrap();
             assert!(done.iter().all(|count| count.load(Ordering::Relaxed) == 1));
+        }
+    }
+
+    #[test]
+    fn an_error_ends_the_work() {
+        let pool = Pool::new(3).unwrap();
+        for threads in [1, 4] {
+            let begun = AtomicUsize::new(0);
+            let error = in_parallel(&pool, threads, usize::MAX / 2, none, |_, ()| {
+                begun.fetch_add(1, Ordering::Relaxed);
+                Err(Error::new(ErrorKind::Interrupted, "stop"))
+            })
+            .unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Interrupted);
+            assert!((1..=threads).contains(&begun.into_inner()));
         }
     }
 }

@@ -14,7 +14,7 @@ pub use library::library_from_environment;
 use super::{Batch, Engine, EngineOptions, Head, Report};
 use crate::bundle::manifest::Manifest;
 use crate::bundle::{Bundle, graph};
-use crate::{Error, ErrorKind, Result};
+use crate::{Cancel, Error, ErrorKind, Result};
 use batches::{Limits, Padded};
 use ort::session::{OutputSelector, RunOptions, Session, SessionInputValue};
 use ort::value::TensorRef;
@@ -67,7 +67,8 @@ impl Engine for Onnx {
         &self.report
     }
 
-    fn emissions(&self, batch: &Batch, head: Head) -> Result<Vec<Vec<f32>>> {
+    fn emissions(&self, batch: &Batch, head: Head, cancel: &Cancel) -> Result<Vec<Vec<f32>>> {
+        cancel.check()?;
         super::check(&self.manifest, batch, head)?;
         if std::process::id() != self.process {
             let message =
@@ -78,6 +79,7 @@ impl Engine for Onnx {
         let session = slot.as_mut().ok_or_else(|| Error::new(ErrorKind::Engine, "the engine is closed"))?;
         let mut results = vec![Vec::new(); batch.sentences.len()];
         for group in batches::split(&self.manifest.architecture, &self.limits, batch)? {
+            cancel.check()?;
             let padded = batches::pad(&self.manifest.architecture, batch, &group);
             let found = guarded(|| run(session, &self.manifest, &padded, head))?;
             for (sentence, emissions) in group.into_iter().zip(found) {

@@ -2,6 +2,7 @@
 
 use super::{Transitions, prepared::LANES};
 use crate::kernels::simd::dispatch;
+use crate::{Cancel, Result};
 use pulp::{Simd, WithSimd};
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
@@ -49,25 +50,27 @@ impl Table {
 /// smaller last label wins, then the one with the smaller label before it, and so on.
 ///
 /// Works in `length * labels` doubles: back-pointers are not kept but found again along the one path that is read.
-pub fn viterbi(emissions: &[f32], transitions: &Transitions) -> (Vec<u16>, f32) {
+/// The only error is that of `cancel`.
+pub fn viterbi(emissions: &[f32], transitions: &Transitions, cancel: &Cancel) -> Result<(Vec<u16>, f32)> {
     let length = transitions.length(emissions);
     if length == 0 {
-        return (Vec::new(), 0.0);
+        return Ok((Vec::new(), 0.0));
     }
     let table = Table::new(transitions);
     let mut scores = vec![f64::NEG_INFINITY; length * table.width];
-    dispatch(Forward { table: &table, emissions, scores: &mut scores });
+    dispatch(Forward { table: &table, emissions, scores: &mut scores, cancel })?;
     let row = |t: usize| &scores[t * table.width..][..table.labels];
     let (mut label, best) = first_largest(row(length - 1).iter().zip(&table.end).map(|(score, end)| score + end));
     let mut path = vec![0; length];
     for t in (0..length).rev() {
+        cancel.check_at(t)?;
         path[t] = label as u16;
         if t > 0 {
             let pairs = table.pairs[label..].iter().step_by(table.width);
             label = first_largest(row(t - 1).iter().zip(pairs).map(|(score, pair)| score + pair)).0;
         }
     }
-    (path, reported(best))
+    Ok((path, reported(best)))
 }
 
 /// Position and value of the first of the largest values.
@@ -80,16 +83,18 @@ struct Forward<'a> {
     table: &'a Table,
     emissions: &'a [f32],
     scores: &'a mut [f64],
+    cancel: &'a Cancel,
 }
 
 impl WithSimd for Forward<'_> {
-    type Output = ();
+    type Output = Result<()>;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let Self { table, emissions, scores } = self;
+    fn with_simd<S: Simd>(self, _: S) -> Result<()> {
+        let Self { table, emissions, scores, cancel } = self;
         let &Table { labels, width, .. } = table;
         for (t, emissions) in emissions.chunks_exact(labels).enumerate() {
+            cancel.check_at(t)?;
             let (before, rest) = scores.split_at_mut(t * width);
             let row = &mut rest[..width];
             match before.chunks_exact(width).next_back() {
@@ -98,6 +103,7 @@ impl WithSimd for Forward<'_> {
             }
             row.iter_mut().zip(emissions).for_each(|(score, &emission)| *score += f64::from(emission).max(FORBIDDEN));
         }
+        Ok(())
     }
 }
 
@@ -149,31 +155,39 @@ impl Eq for Hypothesis {}
 /// The `n` best paths, best first, with their scores; fewer when fewer exist. Equal paths stand in the order that
 /// [`viterbi`] prefers. Forbidden paths are not listed, unless there is no other: then one is.
 ///
-/// Works in `length * labels * n` times 24 bytes.
-pub fn nbest(emissions: &[f32], transitions: &Transitions, n: usize) -> Vec<(Vec<u16>, f32)> {
+/// Works in `length * labels * n` times 24 bytes. The only error is that of `cancel`.
+pub fn nbest(
+    emissions: &[f32],
+    transitions: &Transitions,
+    n: usize,
+    cancel: &Cancel,
+) -> Result<Vec<(Vec<u16>, f32)>> {
     let length = transitions.length(emissions);
     if n == 0 {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     if length == 0 {
-        return vec![(Vec::new(), 0.0)];
+        return Ok(vec![(Vec::new(), 0.0)]);
     }
     let n = n.min(u32::MAX as usize);
     let table = Table::new(transitions);
-    let layers = layers(emissions, &table, n);
+    let layers = layers(emissions, &table, n, cancel)?;
     let last = &layers[length - 1];
     let mut heap = BinaryHeap::new();
     let mut finals = Vec::new();
     merge(last, table.labels, n, &mut heap, &mut finals, |from| table.end[from]);
     let listed = finals.iter().enumerate().take_while(|(i, path)| *i == 0 || path.score >= FORBIDDEN / 2.0);
-    listed.map(|(_, path)| (trace(&layers, table.labels, *path), reported(path.score))).collect()
+    let traced = |path: &Hypothesis| Ok((trace(&layers, table.labels, *path, cancel)?, reported(path.score)));
+    listed.map(|(_, path)| traced(path)).collect()
 }
 
 /// For each token and label the best paths up to there, best first; equally many for each label of a token.
-fn layers(emissions: &[f32], table: &Table, n: usize) -> Vec<Vec<Hypothesis>> {
+fn layers(emissions: &[f32], table: &Table, n: usize, cancel: &Cancel) -> Result<Vec<Vec<Hypothesis>>> {
     let mut layers: Vec<Vec<Hypothesis>> = Vec::with_capacity(emissions.len() / table.labels);
     let mut heap = BinaryHeap::new();
     for emissions in emissions.chunks_exact(table.labels) {
+        // A token may have a hundred paths for each label: each is looked at.
+        cancel.check()?;
         let mut layer = Vec::new();
         for (to, &emission) in emissions.iter().enumerate() {
             let begin = layer.len();
@@ -188,7 +202,7 @@ fn layers(emissions: &[f32], table: &Table, n: usize) -> Vec<Vec<Hypothesis>> {
         }
         layers.push(layer);
     }
-    layers
+    Ok(layers)
 }
 
 /// Appends to `best` the `n` best continuations of a layer's paths by a step that costs `step(from)`.
@@ -218,11 +232,12 @@ fn merge(
 }
 
 /// The labels of a path, from its last step backwards.
-fn trace(layers: &[Vec<Hypothesis>], labels: usize, mut path: Hypothesis) -> Vec<u16> {
+fn trace(layers: &[Vec<Hypothesis>], labels: usize, mut path: Hypothesis, cancel: &Cancel) -> Result<Vec<u16>> {
     let mut trace = vec![0; layers.len()];
-    for (label, layer) in trace.iter_mut().zip(layers).rev() {
+    for (t, (label, layer)) in trace.iter_mut().zip(layers).enumerate().rev() {
+        cancel.check_at(t)?;
         *label = path.from as u16;
         path = layer[path.from * (layer.len() / labels) + path.rank as usize];
     }
-    trace
+    Ok(trace)
 }

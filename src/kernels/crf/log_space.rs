@@ -12,12 +12,17 @@ pub(super) fn log_sum_exp(terms: impl Iterator<Item = f64> + Clone) -> f64 {
     }
 }
 
-/// Marginals and expected pairs of one sentence; all zero where no path is allowed.
-pub(super) fn expectations(prepared: &Prepared, emissions: &[f32]) -> Expectations {
+/// Marginals and expected pairs of one sentence; all zero where no path is allowed. `check` is called with
+/// the number of each token, and may stop the pass.
+pub(super) fn expectations<E>(
+    prepared: &Prepared,
+    emissions: &[f32],
+    check: impl Fn(usize) -> Result<(), E>,
+) -> Result<Expectations, E> {
     let Prepared { labels, width, .. } = *prepared;
     let length = emissions.len() / labels;
     let emission = |t: usize, k: usize| f64::from(emissions[t * labels + k]) * prepared.scale;
-    let alpha = forward(prepared, length, emission);
+    let alpha = forward(prepared, length, emission, &check)?;
     let last = &alpha[(length - 1) * labels..];
     let log_z = log_sum_exp(last.iter().zip(&prepared.end).map(|(alpha, end)| alpha + end));
     let mut expected = Expectations {
@@ -27,10 +32,11 @@ pub(super) fn expectations(prepared: &Prepared, emissions: &[f32]) -> Expectatio
         log_beta: vec![f64::NEG_INFINITY; length * width],
     };
     if log_z == f64::NEG_INFINITY {
-        return expected;
+        return Ok(expected);
     }
     let mut beta = prepared.end.clone();
     for t in (0..length).rev() {
+        check(t)?;
         let row = &alpha[t * labels..][..labels];
         for (k, (alpha, beta)) in row.iter().zip(&beta).enumerate() {
             expected.states[t * width + k] = (alpha + beta - log_z).exp();
@@ -47,15 +53,21 @@ pub(super) fn expectations(prepared: &Prepared, emissions: &[f32]) -> Expectatio
             }
         }
     }
-    expected
+    Ok(expected)
 }
 
 /// `[length, labels]`: log of the weight of all paths up to and with a label.
-fn forward(prepared: &Prepared, length: usize, emission: impl Fn(usize, usize) -> f64) -> Vec<f64> {
+fn forward<E>(
+    prepared: &Prepared,
+    length: usize,
+    emission: impl Fn(usize, usize) -> f64,
+    check: impl Fn(usize) -> Result<(), E>,
+) -> Result<Vec<f64>, E> {
     let labels = prepared.labels;
     let mut alpha = Vec::with_capacity(length * labels);
     alpha.extend(prepared.start.iter().enumerate().map(|(k, start)| start + emission(0, k)));
     for t in 1..length {
+        check(t)?;
         for to in 0..labels {
             let previous = &alpha[(t - 1) * labels..][..labels];
             let terms = previous.iter().enumerate().map(|(from, alpha)| alpha + prepared.pairs[from * labels + to]);
@@ -63,5 +75,5 @@ fn forward(prepared: &Prepared, length: usize, emission: impl Fn(usize, usize) -
             alpha.push(value);
         }
     }
-    alpha
+    Ok(alpha)
 }

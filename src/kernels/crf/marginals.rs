@@ -1,6 +1,7 @@
 //! Probabilities of labels and of runs of labels.
 
 use super::{Prepared, Transitions, length, log_space::log_sum_exp};
+use crate::{Cancel, Result};
 
 /// Per-token probabilities and what span confidences need.
 #[derive(Debug, Clone)]
@@ -13,25 +14,31 @@ pub struct Marginals {
     pub log_beta: Vec<f64>,
 }
 
-/// Forward-backward at `temperature`: every score is divided by it first.
+/// Forward-backward at `temperature`: every score is divided by it first. The only error is that of `cancel`.
 ///
 /// For several sentences with the same transitions, use [`Prepared::marginals`].
-pub fn marginals(emissions: &[f32], transitions: &Transitions, temperature: f32) -> Marginals {
-    Prepared::with_temperature(transitions, temperature).marginals(emissions)
+pub fn marginals(
+    emissions: &[f32],
+    transitions: &Transitions,
+    temperature: f32,
+    cancel: &Cancel,
+) -> Result<Marginals> {
+    Prepared::with_temperature(transitions, temperature).marginals(emissions, cancel)
 }
 
 impl Prepared {
-    /// Forward-backward at the temperature that these transitions were prepared for.
-    pub fn marginals(&self, emissions: &[f32]) -> Marginals {
+    /// Forward-backward at the temperature that these transitions were prepared for. The only error is that of
+    /// `cancel`.
+    pub fn marginals(&self, emissions: &[f32], cancel: &Cancel) -> Result<Marginals> {
         if length(emissions.len(), self.labels) == 0 {
-            return Marginals { log_z: 0.0, unary: Vec::new(), log_beta: Vec::new() };
+            return Ok(Marginals { log_z: 0.0, unary: Vec::new(), log_beta: Vec::new() });
         }
-        let expected = self.expectations(emissions, true);
+        let expected = self.expectations(emissions, true, |t| cancel.check_at(t))?;
         let rows = |padded: &[f64]| -> Vec<f64> {
             padded.chunks_exact(self.width).flat_map(|row| &row[..self.labels]).copied().collect()
         };
         let unary = rows(&expected.states).into_iter().map(|p| p.clamp(0.0, 1.0) as f32).collect();
-        Marginals { log_z: expected.log_z, unary, log_beta: rows(&expected.log_beta) }
+        Ok(Marginals { log_z: expected.log_z, unary, log_beta: rows(&expected.log_beta) })
     }
 }
 

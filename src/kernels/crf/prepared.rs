@@ -1,6 +1,7 @@
 //! Transitions made ready for the sum over all paths, shared by any number of sentences.
 
 use super::{Transitions, length, log_space, scaled};
+use std::convert::Infallible;
 
 /// Rows of the tables are padded with zeros to a multiple of this, so that inner loops have no remainder.
 pub(super) const LANES: usize = 8;
@@ -131,7 +132,7 @@ impl Prepared {
         if gold_score == f64::NEG_INFINITY {
             return f64::INFINITY;
         }
-        let mut expected = self.expectations(emissions, false);
+        let Ok(mut expected) = self.expectations(emissions, false, |_| Ok::<_, Infallible>(()));
         self.subtract_gold(&mut expected, gold);
         self.add_gradient(&expected, emission_gradient, transition_gradient);
         expected.log_z - gold_score
@@ -181,8 +182,17 @@ impl Prepared {
     }
 
     /// Forward-backward: in probability space, scaled per token, where that is provably exact; else in log space.
-    pub(super) fn expectations(&self, emissions: &[f32], log_beta: bool) -> Expectations {
-        scaled::expectations(self, emissions, log_beta).unwrap_or_else(|| log_space::expectations(self, emissions))
+    /// `check` is called with the number of each token in each pass, and may stop it.
+    pub(super) fn expectations<E>(
+        &self,
+        emissions: &[f32],
+        log_beta: bool,
+        check: impl Fn(usize) -> Result<(), E>,
+    ) -> Result<Expectations, E> {
+        match scaled::expectations(self, emissions, log_beta, &check)? {
+            Some(expectations) => Ok(expectations),
+            None => log_space::expectations(self, emissions, &check),
+        }
     }
 }
 

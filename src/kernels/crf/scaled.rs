@@ -13,14 +13,21 @@ const FLOOR: f64 = 200.0;
 const MARGIN: f64 = 40.0;
 const _: () = assert!(FLOOR + 2.0 * DROP < 690.0);
 
-/// The sums, or `None` where scaling might lose something; the tables are `prepared`'s.
-pub(super) fn expectations(prepared: &Prepared, emissions: &[f32], log_beta: bool) -> Option<Expectations> {
+/// The sums, or `None` where scaling might lose something; the tables are `prepared`'s. `check` is called with the
+/// number of each token, and may stop the pass.
+pub(super) fn expectations<E>(
+    prepared: &Prepared,
+    emissions: &[f32],
+    log_beta: bool,
+    check: impl Fn(usize) -> Result<(), E>,
+) -> Result<Option<Expectations>, E> {
     let (labels, width) = (prepared.labels, prepared.width);
     let length = emissions.len() / labels;
     let mut factors = vec![0.0; length * width];
     let (mut offset, mut gap) = (prepared.exp_start.offset + prepared.exp_end.offset, prepared.gap);
     offset += prepared.forward.offset * (length - 1) as f64;
-    for (row, emissions) in factors.chunks_exact_mut(width).zip(emissions.chunks_exact(labels)) {
+    for (t, (row, emissions)) in factors.chunks_exact_mut(width).zip(emissions.chunks_exact(labels)).enumerate() {
+        check(t)?;
         let scores = emissions.iter().map(|&score| f64::from(score) * prepared.scale);
         let highest = largest(scores.clone());
         offset += highest;
@@ -34,13 +41,13 @@ pub(super) fn expectations(prepared: &Prepared, emissions: &[f32], log_beta: boo
         pairs: vec![0.0; labels * width],
         log_beta,
     };
-    let mut log_z = dispatch(Forward(&mut pass))?;
+    let Some(mut log_z) = dispatch(Forward(&mut pass, &check))? else { return Ok(None) };
     if log_z < (length as f64 + 1.0) * (labels as f64).ln() - gap + MARGIN {
-        return None;
+        return Ok(None);
     }
     log_z += offset;
-    dispatch(Backward(&mut pass));
-    Some(Expectations { log_z, states: pass.alpha, pairs: pass.pairs, log_beta: pass.factors })
+    dispatch(Backward(&mut pass, &check))?;
+    Ok(Some(Expectations { log_z, states: pass.alpha, pairs: pass.pairs, log_beta: pass.factors }))
 }
 
 /// The state of one sentence's two passes.
@@ -57,17 +64,18 @@ struct Pass<'a> {
     log_beta: bool,
 }
 
-struct Forward<'a, 'b>(&'a mut Pass<'b>);
+struct Forward<'a, 'b, F>(&'a mut Pass<'b>, F);
 
-impl WithSimd for Forward<'_, '_> {
-    type Output = Option<f64>;
+impl<F: Fn(usize) -> Result<(), E>, E> WithSimd for Forward<'_, '_, F> {
+    type Output = Result<Option<f64>, E>;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> Option<f64> {
+    fn with_simd<S: Simd>(self, _: S) -> Result<Option<f64>, E> {
         let Pass { prepared, factors, alpha, norms, .. } = self.0;
         let width = prepared.width;
         let mut log_sum = 0.0;
         for (t, factors) in factors.chunks_exact(width).enumerate() {
+            self.1(t)?;
             let (before, rest) = alpha.split_at_mut(t * width);
             let row = &mut rest[..width];
             match before.chunks_exact(width).next_back() {
@@ -76,19 +84,20 @@ impl WithSimd for Forward<'_, '_> {
             }
             row.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
             let norm = sum(row);
-            log_sum += checked_ln(norm)?;
+            let Some(ln) = checked_ln(norm) else { return Ok(None) };
+            log_sum += ln;
             norms.push(norm);
             let inverse = 1.0 / norm;
             row.iter_mut().for_each(|value| *value *= inverse);
             let floor = (-FLOOR).exp();
             if row.iter().fold(false, |low, &value| low | ((value < floor) & (value > 0.0))) {
-                return None;
+                return Ok(None);
             }
         }
         let last = &alpha[alpha.len() - width..];
         let norm: f64 = last.iter().zip(&prepared.exp_end.values).map(|(value, end)| value * end).sum();
         norms.push(norm);
-        Some(log_sum + checked_ln(norm)?)
+        Ok(checked_ln(norm).map(|ln| log_sum + ln))
     }
 }
 
@@ -99,13 +108,13 @@ fn checked_ln(norm: f64) -> Option<f64> {
     (ln > -FLOOR).then_some(ln)
 }
 
-struct Backward<'a, 'b>(&'a mut Pass<'b>);
+struct Backward<'a, 'b, F>(&'a mut Pass<'b>, F);
 
-impl WithSimd for Backward<'_, '_> {
-    type Output = ();
+impl<F: Fn(usize) -> Result<(), E>, E> WithSimd for Backward<'_, '_, F> {
+    type Output = Result<(), E>;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
+    fn with_simd<S: Simd>(self, _: S) -> Result<(), E> {
         let Pass { prepared, factors, alpha, norms, pairs, log_beta } = self.0;
         let (labels, width) = (prepared.labels, prepared.width);
         let mut beta = prepared.exp_end.values.clone();
@@ -113,6 +122,7 @@ impl WithSimd for Backward<'_, '_> {
         beta.iter_mut().for_each(|value| *value /= end);
         let mut weights = vec![0.0; width];
         for t in (0..norms.len()).rev() {
+            self.1(t)?;
             let (before, rest) = alpha.split_at_mut(t * width);
             let (row, factors) = (&mut rest[..width], &mut factors[t * width..][..width]);
             // A label that no path reaches has no part in the normalisation.
@@ -133,6 +143,7 @@ impl WithSimd for Backward<'_, '_> {
             }
         }
         pairs.iter_mut().zip(&prepared.forward.values).for_each(|(sum, factor)| *sum *= factor);
+        Ok(())
     }
 }
 

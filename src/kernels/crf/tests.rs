@@ -1,9 +1,28 @@
 //! Every function against enumeration of all paths, and the scaled pass against log space.
 
 use super::*;
+use crate::{Cancel, ErrorKind};
 use crate::kernels::simd::on_each_set;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use std::convert::Infallible;
+
+fn viterbi(emissions: &[f32], transitions: &Transitions) -> (Vec<u16>, f32) {
+    super::viterbi(emissions, transitions, &Cancel::new()).unwrap()
+}
+
+fn nbest(emissions: &[f32], transitions: &Transitions, n: usize) -> Vec<(Vec<u16>, f32)> {
+    super::nbest(emissions, transitions, n, &Cancel::new()).unwrap()
+}
+
+fn marginals(emissions: &[f32], transitions: &Transitions, temperature: f32) -> Marginals {
+    super::marginals(emissions, transitions, temperature, &Cancel::new()).unwrap()
+}
+
+/// Never stops a pass.
+fn go_on(_: usize) -> Result<(), Infallible> {
+    Ok(())
+}
 
 /// A random CRF and sentence; scores uniform in `-scale..scale`, rounded to quarters where ties are wanted.
 fn random(rng: &mut ChaCha8Rng, labels: usize, length: usize, scale: f32, ties: bool) -> (Vec<f32>, Transitions) {
@@ -193,7 +212,7 @@ fn scaled_pass_equals_log_space_at_every_scale() {
                 }
             }
             let prepared = Prepared::new(&transitions);
-            let reference = log_space::expectations(&prepared, &emissions);
+            let Ok(reference) = log_space::expectations(&prepared, &emissions, go_on);
             assert!(reference.states.iter().all(|p| p.is_finite()));
             let compare = |found: &prepared::Expectations| {
                 assert_close(found.log_z, reference.log_z, 1e-12, "log Z");
@@ -202,11 +221,12 @@ fn scaled_pass_equals_log_space_at_every_scale() {
                     assert_close(*a, *b, 1e-9, "expectation");
                 }
             };
-            if let Some(found) = scaled::expectations(&prepared, &emissions, true) {
+            if let Ok(Some(found)) = scaled::expectations(&prepared, &emissions, true, go_on) {
                 answered[case % 4] += 1;
                 compare(&found);
             }
-            compare(&prepared.expectations(&emissions, false));
+            let Ok(found) = prepared.expectations(&emissions, false, go_on);
+            compare(&found);
         }
         println!("scaled pass answered {answered:?} of 100 cases each");
         assert!(answered[0] >= 70 && answered[1] >= 70, "the fast pass is hardly used: {answered:?}");
@@ -258,6 +278,37 @@ fn long_sentences_keep_their_precision() {
     let tail = &path[99_990..];
     let p = path_probability(&found, &row, &transitions, 1.0, 99_990, tail);
     assert!((0.0..=1.0).contains(&p) && p > 0.0);
+}
+
+/// Every loop over a sentence can be stopped, at whichever of its calls: the n-th look fails, for each n.
+#[test]
+fn every_pass_stops_where_it_is_told_to() {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed());
+    let (emissions, transitions) = random(&mut rng, 5, 7, 2.0, false);
+    let prepared = Prepared::new(&transitions);
+    let stops = |pass: &dyn Fn(&dyn Fn(usize) -> Result<(), usize>) -> Result<(), usize>, looks: usize| {
+        for last in 0..looks {
+            let seen = std::cell::Cell::new(0);
+            let check = |_: usize| if seen.replace(seen.get() + 1) == last { Err(last) } else { Ok(()) };
+            assert_eq!((pass(&check), seen.get()), (Err(last), last + 1));
+        }
+        assert_eq!(pass(&|_| Ok(())), Ok(()));
+    };
+    stops(&|check| scaled::expectations(&prepared, &emissions, true, check).map(drop), 3 * 7);
+    stops(&|check| log_space::expectations(&prepared, &emissions, check).map(drop), 6 + 7);
+}
+
+#[test]
+fn a_cancelled_sentence_is_not_decoded() {
+    let transitions = Transitions::zeros(2);
+    let cancel = Cancel::new();
+    cancel.cancel();
+    let errors = [
+        super::viterbi(&[0.0; 4], &transitions, &cancel).map(drop),
+        super::nbest(&[0.0; 4], &transitions, 2, &cancel).map(drop),
+        super::marginals(&[0.0; 4], &transitions, 1.0, &cancel).map(drop),
+    ];
+    assert!(errors.map(|e| e.unwrap_err().kind()) == [ErrorKind::Interrupted; 3]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod generic;
 
 use super::dense::Matrix;
 use super::simd::dispatch;
+use crate::{Cancel, Result};
 
 /// Hidden units are padded to a multiple of this, so that the four gates fill whole panels.
 const UNITS: usize = 8;
@@ -74,14 +75,16 @@ impl Direction {
     /// `emit` is given runs of tokens with their hidden states, `[places, width]`. `scratch` holds what the run works
     /// in: its size does not grow with the lengths.
     ///
-    /// Panics where the lengths are not in descending order.
+    /// The only error is that of `cancel`, which is looked at before each step. Panics where the lengths are not in
+    /// descending order.
     pub fn run(
         &self,
         lengths: &[usize],
         scratch: &mut Scratch,
+        cancel: &Cancel,
         mut fill: impl FnMut(Place, &mut [f32]),
         mut emit: impl FnMut(&[Place], &[f32]),
-    ) {
+    ) -> Result<()> {
         assert!(lengths.is_sorted_by(|a, b| a >= b), "the longest sequence comes first");
         let (inputs, width) = (self.inputs(), self.units);
         let mut active = lengths.partition_point(|&length| length > 0);
@@ -104,9 +107,10 @@ impl Direction {
             places.iter().zip(x.chunks_exact_mut(inputs)).for_each(|(&place, x)| fill(place, x));
             gates.chunks_exact_mut(4 * width).for_each(|row| row.copy_from_slice(&self.bias));
             self.input.multiply_add(x, inputs, gates);
-            self.recur(scratch);
+            self.recur(scratch, cancel)?;
             emit(&scratch.places, &scratch.states);
         }
+        Ok(())
     }
 
     /// Position of the token at `step` of a sequence.
@@ -115,11 +119,12 @@ impl Direction {
     }
 
     /// The recurrent part of a block.
-    fn recur(&self, scratch: &mut Scratch) {
+    fn recur(&self, scratch: &mut Scratch, cancel: &Cancel) -> Result<()> {
         let width = self.units;
         let Scratch { counts, gates, states, cells, hidden, .. } = scratch;
         let mut row = 0;
         for &count in &*counts {
+            cancel.check()?;
             let gates = &mut gates[row * 4 * width..][..count * 4 * width];
             self.recurrent.multiply_add(&hidden[..count * width], width, gates);
             let (cells, hidden) = (&mut cells[..count * width], &mut hidden[..count * width]);
@@ -127,6 +132,7 @@ impl Direction {
             states[row * width..][..count * width].copy_from_slice(hidden);
             row += count;
         }
+        Ok(())
     }
 
     /// Number of hidden units.
@@ -220,13 +226,15 @@ mod tests {
                     direction.run(
                         &lengths,
                         &mut scratch,
+                        &Cancel::new(),
                         |place, row| row.copy_from_slice(&x[chosen[place.sequence]][place.token]),
                         |places, rows| {
                             for (place, row) in places.iter().zip(rows.chunks_exact(direction.width())) {
                                 states[place.sequence][place.token] = row.to_vec();
                             }
                         },
-                    );
+                    )
+                    .unwrap();
                     states
                 };
                 let together = run(&(0..lengths.len()).collect::<Vec<_>>());
