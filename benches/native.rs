@@ -10,9 +10,9 @@ mod common;
 use common::{Sizes, random_batch, random_bundle};
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use libmtl::Cancel;
 use libmtl::bundle::Bundle;
 use libmtl::engine::native::Native;
-use libmtl::Cancel;
 use libmtl::engine::{Batch, Engine, EngineOptions, Head};
 use libmtl::kernels::crf::{self, Transitions};
 use rand::{RngExt, SeedableRng};
@@ -89,8 +89,9 @@ fn engines(c: &mut Criterion<CpuTime>) {
             b.iter(|| native.emissions(black_box(&batch), head, &cancel))
         });
         #[cfg(feature = "onnx")]
-        group
-            .bench_function(format!("onnx, batch {sentences}"), |b| b.iter(|| onnx.emissions(black_box(&batch), head, &cancel)));
+        group.bench_function(format!("onnx, batch {sentences}"), |b| {
+            b.iter(|| onnx.emissions(black_box(&batch), head, &cancel))
+        });
     }
     group.finish();
     c.bench_function("open, H=171", |b| b.iter(|| Native::open(black_box(&bundle), &EngineOptions::default())));

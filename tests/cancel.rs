@@ -23,8 +23,7 @@ const PROMISED: Duration = Duration::from_millis(10);
 
 /// The size of the published network, and one that leaves all the time to decoding.
 fn sizes(network: bool) -> Sizes {
-    let published =
-        Sizes { word_dim: 50, char_dim: 50, char_filters: 20, hidden: 171, scale: 0.1, ..Sizes::default() };
+    let published = Sizes { word_dim: 50, char_dim: 50, char_filters: 20, hidden: 171, scale: 0.1, ..Sizes::default() };
     if network { published } else { Sizes { hidden: 1, char_filters: 1, highway_layers: 0, ..Sizes::default() } }
 }
 

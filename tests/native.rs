@@ -3,9 +3,9 @@
 mod common;
 
 use common::{Sizes, random_batch, random_contents};
+use libmtl::Cancel;
 use libmtl::bundle::manifest::{Activation, Architecture};
 use libmtl::bundle::{Bundle, Contents, write};
-use libmtl::Cancel;
 use libmtl::engine::native::Native;
 use libmtl::engine::{Batch, Engine, EngineOptions, Head, WordType};
 use rand::{RngExt, SeedableRng, seq::SliceRandom};

@@ -8,6 +8,7 @@ use common::{Sizes, onnx_options, random_batch, random_bundle};
 use libmtl::bundle::{Bundle, OpenOptions};
 use libmtl::engine::{self, Engine, EngineOptions, Head, Provider, ProviderRequest, WordType};
 use libmtl::{Cancel, Error, ErrorKind};
+use std::time::{Duration, Instant};
 
 fn open(bundle: &Bundle, options: &EngineOptions) -> Box<dyn Engine> {
     engine::open(bundle, options).unwrap_or_else(|e| panic!("{e}"))
@@ -57,9 +58,9 @@ fn an_archive_in_memory_computes_what_its_folder_does() {
     folder.close().unwrap();
     for options in [EngineOptions::default(), onnx_options()] {
         let batch = random_batch(11, &bundles[0], &[5, 1, 3]);
-        let [of_folder, of_archive] = bundles
-            .each_ref()
-            .map(|bundle| open(bundle, &options).emissions(&batch, Head { task: 0, language: None }).unwrap());
+        let [of_folder, of_archive] = bundles.each_ref().map(|bundle| {
+            open(bundle, &options).emissions(&batch, Head { task: 0, language: None }, &Cancel::new()).unwrap()
+        });
         assert_eq!(of_folder, of_archive);
     }
 }
@@ -166,7 +167,9 @@ fn no_sentences_give_no_emissions() {
     let folder = random_bundle(7, &Sizes::default());
     let bundle = Bundle::open(folder.path()).unwrap();
     let engine = open(&bundle, &onnx_options());
-    assert!(engine.emissions(&Default::default(), Head { task: 0, language: None }, &Cancel::new()).unwrap().is_empty());
+    assert!(
+        engine.emissions(&Default::default(), Head { task: 0, language: None }, &Cancel::new()).unwrap().is_empty()
+    );
 }
 
 #[test]
@@ -179,7 +182,23 @@ fn many_threads_share_an_engine() {
     let expected = engine.emissions(&batch, head, &Cancel::new()).unwrap();
     std::thread::scope(|scope| {
         for _ in 0..4 {
-            scope.spawn(|| (0..5).for_each(|_| assert_eq!(engine.emissions(&batch, head, &Cancel::new()).unwrap(), expected)));
+            scope.spawn(|| {
+                (0..5).for_each(|_| assert_eq!(engine.emissions(&batch, head, &Cancel::new()).unwrap(), expected))
+            });
         }
     });
+}
+
+#[test]
+fn a_cancelled_call_stops_between_sub_batches_and_the_engine_lives_on() {
+    let folder = random_bundle(9, &Sizes::default());
+    let bundle = Bundle::open(folder.path()).unwrap();
+    let engine = open(&bundle, &onnx_options());
+    let (head, small) = (Head { task: 0, language: Some(1) }, random_batch(9, &bundle, &[4, 9, 1]));
+    let expected = engine.emissions(&small, head, &Cancel::new()).unwrap();
+    let large = random_batch(9, &bundle, &vec![25; 50_000]);
+    let late = Cancel::new().with_deadline(Instant::now() + Duration::from_millis(20));
+    assert_eq!(engine.emissions(&large, head, &late).unwrap_err().kind(), ErrorKind::Deadline);
+    assert_eq!(engine.emissions(&small, head, &late).unwrap_err().kind(), ErrorKind::Deadline);
+    assert_eq!(engine.emissions(&small, head, &Cancel::new()).unwrap(), expected);
 }

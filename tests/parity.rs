@@ -61,7 +61,7 @@ fn labels(bundle: &Bundle, task: &Task, emissions: &[f32]) -> Vec<u16> {
     if task.constrained {
         transitions = Constraints::from_labels(&task.labels, task.scheme).apply(&transitions);
     }
-    viterbi(emissions, &transitions).0
+    viterbi(emissions, &transitions, &Cancel::new()).unwrap().0
 }
 
 fn difference(a: &[f32], b: &[f32]) -> f32 {

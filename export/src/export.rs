@@ -9,13 +9,13 @@ use crate::model::{Model, flat};
 use crate::train::{Run, RunResult, Scores, Set};
 use crate::vocabulary::TaskType;
 use half::f16;
-use libmtl::{Cancel, Error};
 use libmtl::bundle::manifest::{
     Architecture, DataLicence, FORMAT, Kind, Licences, Manifest, Metric, Task, TextSettings, Training,
 };
 use libmtl::bundle::{Contents, GoldenCase, Tensor as Weights};
 use libmtl::kernels::crf;
 use libmtl::text::scheme::Scheme;
+use libmtl::{Cancel, Error};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

@@ -107,6 +107,7 @@ impl Decoder {
     ) -> Result<Tagging> {
         let (path, _) = crf::viterbi(emissions, &self.transitions, cancel)?;
         let mut tagging = Tagging { labels: self.names(&path), ..Tagging::default() };
+        cancel.check()?;
         if self.scheme != Scheme::Plain {
             let spans = scheme::spans_lenient(&tagging.labels).into_iter();
             tagging.spans = spans
@@ -116,7 +117,7 @@ impl Decoder {
         if options.scores || options.nbest > 0 {
             let marginals = crf::marginals(emissions, &self.transitions, temperature, cancel)?;
             if options.scores {
-                self.score(&mut tagging, &path, emissions, &marginals, temperature);
+                self.score(&mut tagging, &path, emissions, &marginals, temperature, cancel)?;
             }
             if options.nbest > 0 {
                 tagging.nbest = self.nbest(emissions, &marginals, temperature, options.nbest, cancel)?;
@@ -125,16 +126,26 @@ impl Decoder {
         Ok(tagging)
     }
 
-    fn score(&self, tagging: &mut Tagging, path: &[u16], emissions: &[f32], marginals: &Marginals, temperature: f32) {
+    fn score(
+        &self,
+        tagging: &mut Tagging,
+        path: &[u16],
+        emissions: &[f32],
+        marginals: &Marginals,
+        temperature: f32,
+        cancel: &Cancel,
+    ) -> Result<()> {
         let count = self.labels.len();
         let at = |(position, &label): (usize, &u16)| marginals.unary[position * count + usize::from(label)];
         tagging.scores = path.iter().enumerate().map(at).collect();
         for span in &mut tagging.spans {
+            cancel.check()?;
             let labels = &path[span.start..span.end];
             let transitions = &self.transitions;
             span.score =
                 Some(crf::path_probability(marginals, emissions, transitions, temperature, span.start, labels));
         }
+        Ok(())
     }
 
     fn nbest(
@@ -151,11 +162,12 @@ impl Decoder {
                 .remedy(format!("ask for at most {MAX_NBEST} paths, and for fewer where a sentence is that long")));
         }
         let paths = crf::nbest(emissions, &self.transitions, count, cancel)?;
-        let alternatives = paths.into_iter().map(|(path, score)| Alternative {
-            labels: self.names(&path),
-            probability: (f64::from(score) / f64::from(temperature) - marginals.log_z).exp().min(1.0),
-        });
-        Ok(alternatives.collect())
+        let alternative = |(path, score): (Vec<u16>, f32)| {
+            cancel.check()?;
+            let probability = (f64::from(score) / f64::from(temperature) - marginals.log_z).exp().min(1.0);
+            Ok(Alternative { labels: self.names(&path), probability })
+        };
+        paths.into_iter().map(alternative).collect()
     }
 
     fn names(&self, path: &[u16]) -> Vec<String> {
@@ -260,7 +272,8 @@ mod tests {
         let decoder = decoder(&mut rng, true);
         let emissions = vec![0.0; 100_000 * LABELS.len()];
         let cancel = Cancel::new();
-        let ask = |nbest| decoder.decode(&emissions, 1.0, &DecodeOptions { nbest, ..DecodeOptions::default() }, &cancel);
+        let ask =
+            |nbest| decoder.decode(&emissions, 1.0, &DecodeOptions { nbest, ..DecodeOptions::default() }, &cancel);
         assert_eq!(ask(MAX_NBEST).unwrap_err().kind(), ErrorKind::Limit);
         assert_eq!(ask(MAX_NBEST + 1).unwrap_err().kind(), ErrorKind::Limit);
         assert_eq!(ask(2).unwrap().nbest.len(), 2);

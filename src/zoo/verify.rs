@@ -1,8 +1,8 @@
 //! Runs a bundle's golden cases through a tagger: one by one, and shuffled together.
 
-use crate::{Cancel, Result};
 use crate::bundle::GoldenCase;
 use crate::tagger::{DecodeOptions, Tagger};
+use crate::{Cancel, Result};
 use serde::Serialize;
 use std::collections::BTreeMap;
 

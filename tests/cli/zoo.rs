@@ -3,8 +3,8 @@
 use super::*;
 use common::random_contents;
 use common::ustar::Ustar;
-use libmtl::bundle::{Bundle, Contents, GoldenCase, write};
 use libmtl::Cancel;
+use libmtl::bundle::{Bundle, Contents, GoldenCase, write};
 use libmtl::engine::EngineOptions;
 use libmtl::tagger::{DecodeOptions, Tagger};
 use std::sync::Arc;
@@ -35,8 +35,10 @@ fn with_true_golden(mut contents: Contents) -> Contents {
             for length in [1, 2, 7] {
                 let tokens: Vec<String> = (0..length).map(|n| format!("Ord{n}")).collect();
                 let emissions = tagger.emissions(&[&tokens], &task.name, language, &Cancel::new()).unwrap().remove(0);
-                let tagging =
-                    tagger.tag(&[&tokens], &task.name, language, &DecodeOptions::default(), &Cancel::new()).unwrap().remove(0);
+                let tagging = tagger
+                    .tag(&[&tokens], &task.name, language, &DecodeOptions::default(), &Cancel::new())
+                    .unwrap()
+                    .remove(0);
                 golden.push(GoldenCase {
                     task: task.name.clone(),
                     language: language.clone(),

@@ -2,7 +2,6 @@
 
 use super::network::read;
 use super::schedule::in_parallel;
-use crate::{Cancel, Result};
 use crate::bundle::manifest::Activation;
 use crate::bundle::{Bundle, Bytes};
 use crate::engine::{Batch, Pool, WordType};
@@ -10,6 +9,7 @@ use crate::kernels::activation::Function;
 use crate::kernels::charcnn::{CharCnn, Filters};
 use crate::kernels::dense::Affine;
 use crate::kernels::highway::Highway;
+use crate::{Cancel, Result};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use std::ops::Range;

@@ -114,6 +114,7 @@ impl Engine for Native {
         let output =
             self.network.output(head).ok_or_else(|| Error::new(ErrorKind::Argument, "no such output layer"))?;
         let threads = self.report.threads;
+        cancel.check()?;
         let features = self.encoder.encode(batch, &self.pool, threads, cancel)?;
         let task = Task { batch, features: &features, output, cancel };
         // The longest first: sentences of like length run together, and the last work handed out is the least.

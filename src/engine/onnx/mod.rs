@@ -2,10 +2,14 @@
 //! providers are tried in the caller's order (`providers`), and sentences go in sub-batches of bounded memory
 //! (`batches`).
 //!
+//! A call is stopped between sub-batches and while it waits for its turn. One that ONNX Runtime has begun is not: the
+//! runtime itself stops only between operators, and nearly all of its time goes into a single one, the LSTM.
+//!
 //! ONNX Runtime opens no file of the bundle: it gets the graph that the preflight let through, and the weights' bytes.
 
 mod assignment;
 mod batches;
+mod gate;
 mod library;
 mod providers;
 
@@ -16,6 +20,7 @@ use crate::bundle::manifest::Manifest;
 use crate::bundle::{Bundle, graph};
 use crate::{Cancel, Error, ErrorKind, Result};
 use batches::{Limits, Padded};
+use gate::Gate;
 use ort::session::{OutputSelector, RunOptions, Session, SessionInputValue};
 use ort::value::TensorRef;
 use std::any::Any;
@@ -28,6 +33,7 @@ pub struct Onnx {
     manifest: Manifest,
     /// `None` only while it is dropped.
     session: Mutex<Option<Session>>,
+    gate: Gate,
     process: u32,
     limits: Limits,
     report: Report,
@@ -55,6 +61,7 @@ impl Onnx {
         Ok(Self {
             manifest: bundle.manifest().clone(),
             session: Mutex::new(Some(opened.session)),
+            gate: Gate::default(),
             process: std::process::id(),
             limits: Limits::default(),
             report,
@@ -75,6 +82,7 @@ impl Engine for Onnx {
                 "this process was forked from the one that opened the engine; ONNX Runtime does not survive that";
             return Err(Error::new(ErrorKind::Engine, message).remedy("open a native engine after the fork"));
         }
+        let _turn = self.gate.pass(cancel)?;
         let mut slot = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         let session = slot.as_mut().ok_or_else(|| Error::new(ErrorKind::Engine, "the engine is closed"))?;
         let mut results = vec![Vec::new(); batch.sentences.len()];

@@ -156,12 +156,7 @@ impl Eq for Hypothesis {}
 /// [`viterbi`] prefers. Forbidden paths are not listed, unless there is no other: then one is.
 ///
 /// Works in `length * labels * n` times 24 bytes. The only error is that of `cancel`.
-pub fn nbest(
-    emissions: &[f32],
-    transitions: &Transitions,
-    n: usize,
-    cancel: &Cancel,
-) -> Result<Vec<(Vec<u16>, f32)>> {
+pub fn nbest(emissions: &[f32], transitions: &Transitions, n: usize, cancel: &Cancel) -> Result<Vec<(Vec<u16>, f32)>> {
     let length = transitions.length(emissions);
     if n == 0 {
         return Ok(Vec::new());
@@ -171,38 +166,66 @@ pub fn nbest(
     }
     let n = n.min(u32::MAX as usize);
     let table = Table::new(transitions);
-    let layers = layers(emissions, &table, n, cancel)?;
-    let last = &layers[length - 1];
+    let lattice = Lattice::new(emissions, &table, n, cancel)?;
     let mut heap = BinaryHeap::new();
     let mut finals = Vec::new();
-    merge(last, table.labels, n, &mut heap, &mut finals, |from| table.end[from]);
+    merge(lattice.layer(length - 1), table.labels, n, &mut heap, &mut finals, |from| table.end[from]);
     let listed = finals.iter().enumerate().take_while(|(i, path)| *i == 0 || path.score >= FORBIDDEN / 2.0);
-    let traced = |path: &Hypothesis| Ok((trace(&layers, table.labels, *path, cancel)?, reported(path.score)));
+    let traced = |path: &Hypothesis| Ok((lattice.trace(table.labels, *path, cancel)?, reported(path.score)));
     listed.map(|(_, path)| traced(path)).collect()
 }
 
 /// For each token and label the best paths up to there, best first; equally many for each label of a token.
-fn layers(emissions: &[f32], table: &Table, n: usize, cancel: &Cancel) -> Result<Vec<Vec<Hypothesis>>> {
-    let mut layers: Vec<Vec<Hypothesis>> = Vec::with_capacity(emissions.len() / table.labels);
-    let mut heap = BinaryHeap::new();
-    for emissions in emissions.chunks_exact(table.labels) {
-        // A token may have a hundred paths for each label: each is looked at.
-        cancel.check()?;
-        let mut layer = Vec::new();
-        for (to, &emission) in emissions.iter().enumerate() {
-            let begin = layer.len();
-            match layers.last() {
-                None => layer.push(Hypothesis { score: table.start[to], from: 0, rank: 0 }),
-                Some(previous) => {
-                    let step = |from| table.pairs[from * table.width + to];
-                    merge(previous, table.labels, n, &mut heap, &mut layer, step);
+struct Lattice {
+    paths: Vec<Hypothesis>,
+    /// Where each token's paths end.
+    ends: Vec<usize>,
+}
+
+impl Lattice {
+    fn new(emissions: &[f32], table: &Table, n: usize, cancel: &Cancel) -> Result<Self> {
+        let mut lattice = Self { paths: Vec::new(), ends: Vec::with_capacity(emissions.len() / table.labels) };
+        // Room for the most there can be: growing would copy. Where there is none, fewer may do.
+        let _ = lattice.paths.try_reserve(emissions.len().saturating_mul(n));
+        let (mut heap, mut layer) = (BinaryHeap::new(), Vec::new());
+        for (t, emissions) in emissions.chunks_exact(table.labels).enumerate() {
+            // A token may have a hundred paths for each label: each is looked at.
+            cancel.check()?;
+            layer.clear();
+            for (to, &emission) in emissions.iter().enumerate() {
+                let begin = layer.len();
+                match t.checked_sub(1) {
+                    None => layer.push(Hypothesis { score: table.start[to], from: 0, rank: 0 }),
+                    Some(before) => {
+                        let step = |from| table.pairs[from * table.width + to];
+                        merge(lattice.layer(before), table.labels, n, &mut heap, &mut layer, step);
+                    }
                 }
+                layer[begin..].iter_mut().for_each(|path| path.score += bounded(emission));
             }
-            layer[begin..].iter_mut().for_each(|path| path.score += bounded(emission));
+            lattice.paths.extend_from_slice(&layer);
+            lattice.ends.push(lattice.paths.len());
         }
-        layers.push(layer);
+        Ok(lattice)
     }
-    Ok(layers)
+
+    /// The paths up to token `t`, label by label.
+    fn layer(&self, t: usize) -> &[Hypothesis] {
+        let begin = if t > 0 { self.ends[t - 1] } else { 0 };
+        &self.paths[begin..self.ends[t]]
+    }
+
+    /// The labels of a path, from its last step backwards.
+    fn trace(&self, labels: usize, mut path: Hypothesis, cancel: &Cancel) -> Result<Vec<u16>> {
+        let mut trace = vec![0; self.ends.len()];
+        for (t, label) in trace.iter_mut().enumerate().rev() {
+            cancel.check_at(t)?;
+            *label = path.from as u16;
+            let layer = self.layer(t);
+            path = layer[path.from * (layer.len() / labels) + path.rank as usize];
+        }
+        Ok(trace)
+    }
 }
 
 /// Appends to `best` the `n` best continuations of a layer's paths by a step that costs `step(from)`.
@@ -229,15 +252,4 @@ fn merge(
             heap.push(candidate(path.from, path.rank as usize + 1));
         }
     }
-}
-
-/// The labels of a path, from its last step backwards.
-fn trace(layers: &[Vec<Hypothesis>], labels: usize, mut path: Hypothesis, cancel: &Cancel) -> Result<Vec<u16>> {
-    let mut trace = vec![0; layers.len()];
-    for (t, (label, layer)) in trace.iter_mut().zip(layers).enumerate().rev() {
-        cancel.check_at(t)?;
-        *label = path.from as u16;
-        path = layer[path.from * (layer.len() / labels) + path.rank as usize];
-    }
-    Ok(trace)
 }

@@ -17,12 +17,7 @@ pub struct Marginals {
 /// Forward-backward at `temperature`: every score is divided by it first. The only error is that of `cancel`.
 ///
 /// For several sentences with the same transitions, use [`Prepared::marginals`].
-pub fn marginals(
-    emissions: &[f32],
-    transitions: &Transitions,
-    temperature: f32,
-    cancel: &Cancel,
-) -> Result<Marginals> {
+pub fn marginals(emissions: &[f32], transitions: &Transitions, temperature: f32, cancel: &Cancel) -> Result<Marginals> {
     Prepared::with_temperature(transitions, temperature).marginals(emissions, cancel)
 }
 
@@ -37,7 +32,9 @@ impl Prepared {
         let rows = |padded: &[f64]| -> Vec<f64> {
             padded.chunks_exact(self.width).flat_map(|row| &row[..self.labels]).copied().collect()
         };
+        cancel.check()?;
         let unary = rows(&expected.states).into_iter().map(|p| p.clamp(0.0, 1.0) as f32).collect();
+        cancel.check()?;
         Ok(Marginals { log_z: expected.log_z, unary, log_beta: rows(&expected.log_beta) })
     }
 }

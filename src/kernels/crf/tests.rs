@@ -1,8 +1,8 @@
 //! Every function against enumeration of all paths, and the scaled pass against log space.
 
 use super::*;
-use crate::{Cancel, ErrorKind};
 use crate::kernels::simd::on_each_set;
+use crate::{Cancel, ErrorKind};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::convert::Infallible;
@@ -286,7 +286,8 @@ fn every_pass_stops_where_it_is_told_to() {
     let mut rng = ChaCha8Rng::seed_from_u64(seed());
     let (emissions, transitions) = random(&mut rng, 5, 7, 2.0, false);
     let prepared = Prepared::new(&transitions);
-    let stops = |pass: &dyn Fn(&dyn Fn(usize) -> Result<(), usize>) -> Result<(), usize>, looks: usize| {
+    type Check<'a> = &'a dyn Fn(usize) -> Result<(), usize>;
+    let stops = |pass: &dyn Fn(Check) -> Result<(), usize>, looks: usize| {
         for last in 0..looks {
             let seen = std::cell::Cell::new(0);
             let check = |_: usize| if seen.replace(seen.get() + 1) == last { Err(last) } else { Ok(()) };

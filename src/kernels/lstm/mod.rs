@@ -223,18 +223,19 @@ mod tests {
                 let mut run = |chosen: &[usize]| {
                     let lengths: Vec<usize> = chosen.iter().map(|&s| lengths[s]).collect();
                     let mut states: Vec<Vec<Vec<f32>>> = lengths.iter().map(|&n| vec![Vec::new(); n]).collect();
-                    direction.run(
-                        &lengths,
-                        &mut scratch,
-                        &Cancel::new(),
-                        |place, row| row.copy_from_slice(&x[chosen[place.sequence]][place.token]),
-                        |places, rows| {
-                            for (place, row) in places.iter().zip(rows.chunks_exact(direction.width())) {
-                                states[place.sequence][place.token] = row.to_vec();
-                            }
-                        },
-                    )
-                    .unwrap();
+                    direction
+                        .run(
+                            &lengths,
+                            &mut scratch,
+                            &Cancel::new(),
+                            |place, row| row.copy_from_slice(&x[chosen[place.sequence]][place.token]),
+                            |places, rows| {
+                                for (place, row) in places.iter().zip(rows.chunks_exact(direction.width())) {
+                                    states[place.sequence][place.token] = row.to_vec();
+                                }
+                            },
+                        )
+                        .unwrap();
                     states
                 };
                 let together = run(&(0..lengths.len()).collect::<Vec<_>>());
