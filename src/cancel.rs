@@ -11,7 +11,7 @@ const STRIDE: usize = 64;
 ///
 /// Shared as `&Cancel` or `Arc<Cancel>`, also by calls that run at the same time. A call that is stopped returns an
 /// error of the kind [`ErrorKind::Interrupted`] or [`ErrorKind::Deadline`] and nothing else; what it was called on
-/// stays as it was.
+/// stays as it was. It looks at the token every few milliseconds at least, and gives back its memory before it returns.
 ///
 /// ```
 /// use libmtl::{Cancel, ErrorKind};
