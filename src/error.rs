@@ -87,6 +87,16 @@ impl Error {
     pub fn place(&self) -> &str {
         &self.place
     }
+
+    /// What was wrong, without place and remedy.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do about it; may be empty.
+    pub fn advice(&self) -> &str {
+        &self.remedy
+    }
 }
 
 impl fmt::Display for Error {

@@ -4,10 +4,12 @@
 //! the sentences beside it. A call that is cancelled gives its error and no result; the tagger is as it was.
 
 mod decode;
+mod document;
 pub mod features;
 pub mod language;
 
 pub use decode::{Alternative, DecodeOptions, MAX_NBEST, TaggedSpan, Tagging};
+pub use document::{Annotation, Document, DocumentOptions};
 
 use crate::bundle::Bundle;
 use crate::bundle::manifest::{Manifest, Task};

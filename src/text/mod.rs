@@ -6,6 +6,7 @@ pub mod readers;
 pub mod scheme;
 pub mod sentences;
 pub mod tokens;
+pub mod utf8;
 
 use std::ops::Range;
 
