@@ -47,12 +47,11 @@ def train(train_set, dev_set, options):
         return udpipe.Model.load(file.name)
 
 
-def score(model, sentences, renamed=()):
+def score(model, sentences, renamed=None):
     """Scores of a trained model; overwrites the sentences' tags. `renamed` maps gold tags of older treebanks."""
-    renamed = dict(renamed)
     counts, error = common.Counts(), udpipe.ProcessingError()
     for sentence in sentences:
-        gold = [renamed.get(tag, tag) for tag in tags(sentence)]
+        gold = [(renamed or {}).get(tag, tag) for tag in tags(sentence)]
         for word in list(sentence.words)[1:]:
             word.upostag = word.xpostag = word.feats = word.lemma = ""
         model.tag(sentence, udpipe.Model.DEFAULT, error)
@@ -76,8 +75,7 @@ def main():
     started = time.process_time()
     model = train(train_set, dev_set, f"{COLUMNS[options.columns]};iterations={options.iterations}")
     seconds = time.process_time() - started
-    renamed = [pair.split("=") for pair in options.map]
-    test, dev = score(model, load(options.test), renamed), score(model, dev_set)
+    test, dev = score(model, load(options.test), common.parse_mapping(options.map)), score(model, dev_set)
     common.emit("upos", options.lang, test, dev_accuracy=round(dev["accuracy"], 6), train_sentences=len(train_set),
                 train_tokens=sum(len(s.words) - 1 for s in train_set), train_cpu_seconds=round(seconds, 1),
                 peer="UDPipe 1", version=f"ufal.udpipe {importlib.metadata.version('ufal.udpipe')}")
