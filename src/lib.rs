@@ -1,7 +1,8 @@
 //! libmtl: embeddable multi-task natural language processing.
 //!
 //! Floors, from the ground up; a module imports only from floors below it:
-//! [`error`], [`cancel`], [`text`], [`metrics`], [`bundle`], [`kernels`], [`engine`], [`tagger`], [`zoo`].
+//! [`error`], [`cancel`], [`text`], [`metrics`], [`bundle`], [`kernels`], [`engine`], [`tagger`], [`zoo`], and with the
+//! feature `capi` the C ABI.
 
 pub mod error;
 
@@ -18,6 +19,9 @@ pub mod engine;
 pub mod tagger;
 
 pub mod zoo;
+
+#[cfg(feature = "capi")]
+pub mod capi;
 
 pub use cancel::Cancel;
 pub use error::{Error, ErrorKind, Result};

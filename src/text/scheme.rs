@@ -33,6 +33,11 @@ fn split(tag: &str) -> (&str, &str) {
     tag.split_once('-').unwrap_or((tag, ""))
 }
 
+/// The label of a span's tag (`PER` of `B-PER`); `None` of `O`.
+pub fn span_label(tag: &str) -> Option<&str> {
+    tag.split_once('-').map(|(_, label)| label)
+}
+
 /// Converts one sentence's tags; an ill-formed tag is an error that names its position.
 ///
 /// `B-O`, `I-O`, `E-O` and `S-O` are read as `O`. [`Scheme::Plain`] converts only to itself: it has no spans.

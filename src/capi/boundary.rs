@@ -1,0 +1,261 @@
+//! The panic boundary, and what pointers from C become.
+
+use super::error::mtl_error;
+use super::status::mtl_status;
+use crate::{Error, ErrorKind};
+use std::ffi::c_char;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Why a call failed.
+pub enum Failure {
+    /// An error of the library below.
+    Library(Error),
+    /// A failure of this floor: a status, what was wrong, the remedy.
+    Here(mtl_status, String, &'static str),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Library(error)
+    }
+}
+
+/// The result of what runs inside the boundary.
+pub type Outcome<T> = Result<T, Failure>;
+
+/// A failure of an argument.
+pub fn argument(message: impl Into<String>, remedy: &'static str) -> Failure {
+    Failure::Here(mtl_status::MTL_ERROR_ARGUMENT, message.into(), remedy)
+}
+
+/// What lies behind an opaque handle: the value, and what makes it unusable.
+pub struct Object<T> {
+    poisoned: AtomicBool,
+    /// The process that made it: a forked child must not touch threads and locks that it did not inherit.
+    process: u32,
+    value: T,
+}
+
+impl<T> Object<T> {
+    /// An object of this process.
+    pub fn new(value: T) -> Self {
+        Self { poisoned: AtomicBool::new(false), process: std::process::id(), value }
+    }
+
+    /// Whether this process made it.
+    pub fn is_ours(&self) -> bool {
+        self.process == std::process::id()
+    }
+
+    fn usable(&self) -> Outcome<()> {
+        if !self.is_ours() {
+            let message = "the object was made before fork(), in the parent process";
+            return Err(Failure::Here(mtl_status::MTL_ERROR_FORKED, message.into(), "open another one in the child"));
+        }
+        if self.poisoned.load(Ordering::Relaxed) {
+            let message = "an earlier call on this object panicked";
+            return Err(Failure::Here(mtl_status::MTL_ERROR_POISONED, message.into(), "free it and open another"));
+        }
+        Ok(())
+    }
+
+    /// The value, without a look at whether it may be used: for what only reads plain data.
+    pub fn peek(&self) -> &T {
+        &self.value
+    }
+}
+
+/// Runs `body` inside the panic boundary; a failure is written to `out_error` unless that is NULL.
+pub fn call(out_error: *mut *mut mtl_error, body: impl FnOnce() -> Outcome<()>) -> mtl_status {
+    let outcome = match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(outcome) => outcome,
+        Err(payload) => Err(panicked(&*payload)),
+    };
+    let Err(failure) = outcome else { return mtl_status::MTL_OK };
+    let error = mtl_error::new(failure);
+    let status = error.status;
+    if !out_error.is_null() {
+        // SAFETY: law 2: a non-NULL out parameter points to a place of the caller's that may be written.
+        unsafe { out_error.write(Box::into_raw(Box::new(error))) };
+    }
+    status
+}
+
+/// As [`call`], on an object that a panic poisons.
+pub fn call_on<T>(
+    object: *const Object<T>,
+    name: &str,
+    out_error: *mut *mut mtl_error,
+    body: impl FnOnce(&T) -> Outcome<()>,
+) -> mtl_status {
+    call(out_error, || {
+        let object = shared(object, name)?;
+        object.usable()?;
+        catch_unwind(AssertUnwindSafe(|| body(&object.value))).unwrap_or_else(|payload| {
+            object.poisoned.store(true, Ordering::Relaxed);
+            Err(panicked(&*payload))
+        })
+    })
+}
+
+/// As [`call_on`], on an object that the caller lends exclusively.
+pub fn call_on_mut<T>(
+    object: *mut Object<T>,
+    name: &str,
+    out_error: *mut *mut mtl_error,
+    body: impl FnOnce(&mut T) -> Outcome<()>,
+) -> mtl_status {
+    call(out_error, || {
+        let object = exclusive(object, name)?;
+        object.usable()?;
+        let value = &mut object.value;
+        catch_unwind(AssertUnwindSafe(|| body(value))).unwrap_or_else(|payload| {
+            object.poisoned.store(true, Ordering::Relaxed);
+            Err(panicked(&*payload))
+        })
+    })
+}
+
+/// Runs an infallible accessor; a panic gives `default`.
+pub fn get<R>(default: R, body: impl FnOnce() -> Option<R>) -> R {
+    catch_unwind(AssertUnwindSafe(body)).ok().flatten().unwrap_or(default)
+}
+
+fn panicked(payload: &(dyn std::any::Any + Send)) -> Failure {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    let text = text.or(payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
+    let message = format!("libmtl panicked: {text}");
+    Failure::Here(mtl_status::MTL_ERROR_PANIC, message, "please report it with this message")
+}
+
+/// The object behind a shared pointer; NULL is an error that names the argument.
+pub fn shared<'a, T>(pointer: *const T, name: &str) -> Outcome<&'a T> {
+    // SAFETY: laws 3 and 5: the pointer is NULL or an object of this library that lives during the call, and nobody
+    // writes to it meanwhile.
+    unsafe { pointer.as_ref() }.ok_or_else(|| null(name))
+}
+
+/// The object behind an exclusive pointer.
+pub fn exclusive<'a, T>(pointer: *mut T, name: &str) -> Outcome<&'a mut T> {
+    // SAFETY: as in `shared`, and law 5 promises that no other thread uses it during the call.
+    unsafe { pointer.as_mut() }.ok_or_else(|| null(name))
+}
+
+/// An optional object.
+pub fn optional<'a, T>(pointer: *const T) -> Option<&'a T> {
+    // SAFETY: as in `shared`.
+    unsafe { pointer.as_ref() }
+}
+
+/// The usable value of an optional object.
+pub fn optional_value<'a, T>(pointer: *const Object<T>) -> Outcome<Option<&'a T>> {
+    let Some(object) = optional(pointer) else { return Ok(None) };
+    object.usable()?;
+    Ok(Some(&object.value))
+}
+
+/// The usable value of an object that the call reads besides the one that it concerns.
+pub fn value<'a, T>(pointer: *const Object<T>, name: &str) -> Outcome<&'a T> {
+    let object = shared(pointer, name)?;
+    object.usable()?;
+    Ok(&object.value)
+}
+
+/// Checks that an out parameter can be written, before any work.
+pub fn out<T>(pointer: *mut T, name: &str) -> Outcome<Out<T>> {
+    if pointer.is_null() { Err(null(name)) } else { Ok(Out(pointer)) }
+}
+
+/// An out parameter that is not NULL.
+pub struct Out<T>(*mut T);
+
+impl<T> Out<T> {
+    /// Writes the result.
+    pub fn write(self, value: T) {
+        // SAFETY: law 2: it points to a place of the caller's that may be written.
+        unsafe { self.0.write(value) }
+    }
+}
+
+/// `count` elements at `pointer`; NULL is allowed only for none.
+pub fn slice<'a, T>(pointer: *const T, count: usize, name: &str) -> Outcome<&'a [T]> {
+    if count == 0 {
+        return Ok(&[]);
+    }
+    if pointer.is_null() {
+        return Err(null(name));
+    }
+    if !pointer.is_aligned() {
+        return Err(argument(format!("{name} is not aligned to {} bytes", align_of::<T>()), "align the array"));
+    }
+    if count > isize::MAX as usize / size_of::<T>().max(1) {
+        return Err(argument(format!("{name} has {count} elements, more than memory can hold"), "check the count"));
+    }
+    // SAFETY: law 6 and the function's own text: the caller lends so many elements during the call.
+    Ok(unsafe { std::slice::from_raw_parts(pointer, count) })
+}
+
+/// A short text (a name, a path): UTF-8.
+pub fn text<'a>(pointer: *const c_char, length: usize, name: &str) -> Outcome<&'a str> {
+    let bytes = slice(pointer.cast::<u8>(), length, name)?;
+    std::str::from_utf8(bytes).map_err(|_| argument(format!("{name} is not valid UTF-8"), "pass UTF-8"))
+}
+
+/// Frees a boxed object; NULL, and an object of the parent process, are left alone.
+pub fn free<T>(pointer: *mut Object<T>) {
+    if let Some(object) = optional(pointer)
+        && object.is_ours()
+    {
+        // SAFETY: the pointer came from `Box::into_raw` in this library, and the caller gives it up (law 3).
+        let object = unsafe { Box::from_raw(pointer) };
+        // A panic in a destructor must not cross the boundary either.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(object)));
+    }
+}
+
+/// Boxes a new object for C.
+pub fn boxed<T>(value: T) -> *mut Object<T> {
+    Box::into_raw(Box::new(Object::new(value)))
+}
+
+fn null(name: &str) -> Failure {
+    argument(format!("{name} is NULL"), "")
+}
+
+/// A view of a string that an object keeps: its start, and its length through `out_length` unless that is NULL.
+pub fn view(text: &str, out_length: *mut usize) -> *const c_char {
+    write_length(out_length, text.len());
+    text.as_ptr().cast()
+}
+
+/// Writes a length unless the caller does not want it.
+pub fn write_length(out_length: *mut usize, length: usize) {
+    if !out_length.is_null() {
+        // SAFETY: law 2.
+        unsafe { out_length.write(length) };
+    }
+}
+
+impl Failure {
+    /// Its status, message, and details.
+    pub fn into_parts(self) -> (mtl_status, String, Vec<(&'static str, String)>) {
+        match self {
+            Self::Library(error) => {
+                let details = [("place", error.place()), ("fault", error.message()), ("remedy", error.advice())];
+                let details = details.into_iter().filter(|(_, text)| !text.is_empty());
+                (error.kind().into(), error.to_string(), details.map(|(k, v)| (k, v.to_string())).collect())
+            }
+            Self::Here(status, fault, remedy) => {
+                let message = if remedy.is_empty() { fault.clone() } else { format!("{fault}; {remedy}") };
+                let details = [("fault", fault), ("remedy", remedy.to_string())];
+                (status, message, details.into_iter().filter(|(_, text)| !text.is_empty()).collect())
+            }
+        }
+    }
+}
+
+/// An error of the library, of a kind.
+pub fn library(kind: ErrorKind, message: impl Into<String>, remedy: &str) -> Failure {
+    Failure::Library(Error::new(kind, message).remedy(remedy))
+}

@@ -1,0 +1,71 @@
+//! Bundles: models on disk or in memory.
+
+use super::boundary::{Object, Outcome, boxed, call, free, get, optional, optional_value, out, text, view};
+use super::error::mtl_error;
+use super::options::{Options, Scope, mtl_options};
+use super::status::mtl_status;
+use crate::bundle::{Bundle, OpenOptions};
+use std::ffi::c_char;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A bundle: a model's manifest, weights and vocabulary, checked and immutable.
+pub type mtl_bundle = Object<Opened>;
+
+/// A bundle with its manifest as text.
+pub struct Opened {
+    pub(super) bundle: Arc<Bundle>,
+    manifest: String,
+}
+
+impl Opened {
+    fn new(bundle: Bundle) -> Outcome<Self> {
+        let manifest = serde_json::to_string(bundle.manifest())
+            .map_err(|e| super::boundary::library(crate::ErrorKind::Bundle, e.to_string(), ""))?;
+        Ok(Self { bundle: Arc::new(bundle), manifest })
+    }
+}
+
+fn open_options(options: *const mtl_options) -> Outcome<OpenOptions> {
+    let options = optional_value(options)?.map(|o: &Options| o.only(Scope::Bundle)).transpose()?;
+    Ok(OpenOptions { trusted: options.is_some_and(|o| o.trusted) })
+}
+
+/// Opens the bundle at `path` (UTF-8): a folder, or an archive (`.mtl`). Reads it whole and checks every digest, unless
+/// the option `trusted` is set. `options` may be NULL. `MTL_ERROR_IO`, `MTL_ERROR_BUNDLE`, `MTL_ERROR_INTEGRITY`,
+/// `MTL_ERROR_LIMIT`. Since 1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn mtl_bundle_open(
+    path: *const c_char,
+    path_length: usize,
+    options: *const mtl_options,
+    out_bundle: *mut *mut mtl_bundle,
+    out_error: *mut *mut mtl_error,
+) -> mtl_status {
+    call(out_error, || {
+        let out = out(out_bundle, "out_bundle")?;
+        let path = text(path, path_length, "path")?;
+        out.write(boxed(Opened::new(Bundle::open_with(Path::new(path), open_options(options)?)?)?));
+        Ok(())
+    })
+}
+
+/// SHA-256 of the bundle's manifest, which names every other file's: 64 hexadecimal digits that identify the bundle to
+/// the last bit. The string belongs to the bundle and is not ended by a NUL. NULL for a NULL bundle. Since 1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn mtl_bundle_digest(bundle: *const mtl_bundle, out_length: *mut usize) -> *const c_char {
+    get(std::ptr::null(), || Some(view(optional(bundle)?.peek().bundle.digest(), out_length)))
+}
+
+/// The manifest as JSON (docs/bundle-format.md). The string belongs to the bundle and is not ended by a NUL. NULL for a
+/// NULL bundle. Since 1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn mtl_bundle_manifest(bundle: *const mtl_bundle, out_length: *mut usize) -> *const c_char {
+    get(std::ptr::null(), || Some(view(&optional(bundle)?.peek().manifest, out_length)))
+}
+
+/// Frees the bundle; NULL is ignored. Models that were opened on it live on. Since 1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn mtl_bundle_free(bundle: *mut mtl_bundle) {
+    free(bundle);
+}

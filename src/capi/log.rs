@@ -1,0 +1,61 @@
+//! What the library tells the host, if the host listens.
+
+use super::boundary::call;
+use super::error::mtl_error;
+use super::status::mtl_status;
+use std::ffi::{c_char, c_void};
+use std::sync::{PoisonError, RwLock};
+
+/// A log message's level: something that was asked for is not to be had, and something else is used instead.
+pub const MTL_LOG_WARN: u32 = 2;
+/// A log message's level: what happened, about once an opened object.
+pub const MTL_LOG_INFO: u32 = 3;
+
+/// Receives a log message (UTF-8, not ended by a NUL) that is valid during the call. It comes on the thread that made
+/// the call of libmtl, from several threads at once if several call. It must not call `mtl_log_set`.
+pub type mtl_log_fn =
+    Option<unsafe extern "C" fn(user: *mut c_void, level: u32, message: *const c_char, length: usize)>;
+
+struct Listener {
+    function: unsafe extern "C" fn(*mut c_void, u32, *const c_char, usize),
+    user: *mut c_void,
+    level: u32,
+}
+
+// SAFETY: law 9: the host promises that its function may be called with `user` from any thread.
+unsafe impl Send for Listener {}
+// SAFETY: as above.
+unsafe impl Sync for Listener {}
+
+static LISTENER: RwLock<Option<Listener>> = RwLock::new(None);
+
+/// Tells the host something; never a user's text. Costs the formatting only where somebody listens.
+pub(super) fn log(level: u32, message: impl FnOnce() -> String) {
+    let listener = LISTENER.read().unwrap_or_else(PoisonError::into_inner);
+    if let Some(listener) = listener.as_ref().filter(|l| level <= l.level) {
+        let text = message();
+        // SAFETY: law 9: the function and `user` are valid until another is set, which the lock keeps from happening now.
+        unsafe { (listener.function)(listener.user, level, text.as_ptr().cast(), text.len()) }
+    }
+}
+
+/// Sends messages of at most `level` (`MTL_LOG_WARN`, `MTL_LOG_INFO`) to `function`, in place of the one before; NULL
+/// silences the library, as it is at the start. Messages never hold a user's text. When the call returns, the function
+/// set before runs no more and is not called again. `MTL_ERROR_ARGUMENT` for another level. Since 1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn mtl_log_set(
+    function: mtl_log_fn,
+    user: *mut c_void,
+    level: u32,
+    out_error: *mut *mut mtl_error,
+) -> mtl_status {
+    call(out_error, || {
+        if function.is_some() && !(MTL_LOG_WARN..=MTL_LOG_INFO).contains(&level) {
+            let remedy = "pass MTL_LOG_WARN or MTL_LOG_INFO";
+            return Err(super::boundary::argument(format!("{level} is no log level"), remedy));
+        }
+        let listener = function.map(|function| Listener { function, user, level });
+        *LISTENER.write().unwrap_or_else(PoisonError::into_inner) = listener;
+        Ok(())
+    })
+}

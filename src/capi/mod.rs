@@ -1,0 +1,23 @@
+//! The C ABI: argument checks and calls downwards, one file a noun. `include/mtl.h` is made from it by `make header`.
+//!
+//! Every exported function that can fail passes the one panic boundary of [`boundary`]. The laws of the ABI stand at the
+//! top of the header (`bindings/c/mtl.h.in`); the SAFETY lines here call them by number.
+
+// The names are those of C.
+#![allow(non_camel_case_types)]
+
+pub mod batch;
+mod boundary;
+pub mod bundle;
+pub mod cancel;
+pub mod env;
+pub mod error;
+pub mod kernels;
+pub mod log;
+pub mod model;
+pub mod options;
+pub mod result;
+pub mod slot;
+pub mod status;
+pub mod tag;
+pub mod version;

@@ -1,0 +1,174 @@
+//! Options by name.
+
+use super::boundary::{Object, Outcome, argument, boxed, call, call_on_mut, free, out, text};
+use super::error::mtl_error;
+use super::status::mtl_status;
+use crate::engine::{EngineOptions, ProviderRequest};
+use crate::tagger::{DocumentOptions, MAX_NBEST};
+use crate::text::offsets::Unit;
+use std::ffi::c_char;
+
+/// Options of other calls, by name.
+pub type mtl_options = Object<Options>;
+
+/// The values that were set.
+#[derive(Default)]
+pub struct Options {
+    pub(super) trusted: bool,
+    pub(super) engine: EngineOptions,
+    pub(super) documents: DocumentOptions,
+    /// Each key that was set, with the call that it is for.
+    set: Vec<(&'static str, Scope)>,
+}
+
+/// The calls that take options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    Bundle,
+    Model,
+    Tag,
+}
+
+impl Scope {
+    fn call(self) -> &'static str {
+        match self {
+            Self::Bundle => "mtl_bundle_open",
+            Self::Model => "mtl_model_open",
+            Self::Tag => "mtl_tag",
+        }
+    }
+}
+
+type Setter = fn(&mut Options, &str) -> Outcome<()>;
+
+/// Every key, the call that it is for, and what it does. The header's table is in `mtl_options_set`.
+const KEYS: &[(&str, Scope, Setter)] = &[
+    ("trusted", Scope::Bundle, |o, v| flag(v).map(|v| o.trusted = v)),
+    ("engine", Scope::Model, |o, v| Ok(o.engine.engine = v.parse()?)),
+    ("threads", Scope::Model, |o, v| number(v, crate::engine::MAX_THREADS).map(|v| o.engine.threads = v)),
+    ("library", Scope::Model, |o, v| Ok(o.engine.library = Some(v.into()))),
+    ("providers", Scope::Model, |o, v| providers(v).map(|v| o.engine.providers = v)),
+    ("accept_telemetry", Scope::Model, |o, v| flag(v).map(|v| o.engine.accept_telemetry = v)),
+    ("tasks", Scope::Tag, |o, v| names(v).map(|v| o.documents.tasks = v)),
+    ("language", Scope::Tag, |o, v| Ok(o.documents.language = Some(v.into()).filter(|v: &String| !v.is_empty()))),
+    ("unit", Scope::Tag, |o, v| unit(v).map(|v| o.documents.unit = v)),
+    ("invalid_utf8", Scope::Tag, |o, v| {
+        choice(v, &[("error", false), ("replace", true)]).map(|v| o.documents.replace_invalid = v)
+    }),
+    ("scores", Scope::Tag, |o, v| flag(v).map(|v| o.documents.decode.scores = v)),
+    ("nbest", Scope::Tag, |o, v| number(v, MAX_NBEST).map(|v| o.documents.decode.nbest = v)),
+    ("zero_shot", Scope::Tag, |o, v| flag(v).map(|v| o.documents.decode.zero_shot = v)),
+];
+
+fn choice<T: Copy>(value: &str, values: &[(&str, T)]) -> Outcome<T> {
+    values.iter().find(|(name, _)| *name == value).map(|(_, value)| *value).ok_or_else(|| {
+        let known: Vec<&str> = values.iter().map(|(name, _)| *name).collect();
+        argument(format!("{value:?} is none of {}", known.join(", ")), "pass one of them")
+    })
+}
+
+fn flag(value: &str) -> Outcome<bool> {
+    choice(value, &[("true", true), ("false", false)])
+}
+
+fn unit(value: &str) -> Outcome<Unit> {
+    choice(value, &[("bytes", Unit::Bytes), ("utf16", Unit::Utf16), ("codepoints", Unit::CodePoints)])
+}
+
+fn number(value: &str, most: usize) -> Outcome<usize> {
+    let parsed = value.parse().ok().filter(|&number: &usize| number <= most);
+    parsed.ok_or_else(|| argument(format!("{value:?} is no number from 0 to {most}"), "pass decimal digits"))
+}
+
+/// Names between commas; none for an empty text.
+fn names(value: &str) -> Outcome<Vec<String>> {
+    Ok(value.split(',').map(str::trim).filter(|name| !name.is_empty()).map(String::from).collect())
+}
+
+/// `cuda?,cpu`: a question mark says that the provider is only preferred.
+fn providers(value: &str) -> Outcome<Vec<ProviderRequest>> {
+    let read = |name: &String| -> Outcome<ProviderRequest> {
+        let (name, required) = name.strip_suffix('?').map_or((name.as_str(), true), |name| (name, false));
+        Ok(ProviderRequest { provider: name.parse()?, required })
+    };
+    names(value)?.iter().map(read).collect()
+}
+
+impl Options {
+    fn set(&mut self, key: &str, value: &str) -> Outcome<()> {
+        let Some((name, scope, setter)) = KEYS.iter().find(|(name, ..)| *name == key) else {
+            let known: Vec<&str> = KEYS.iter().map(|(name, ..)| *name).collect();
+            let message = format!("unknown option {key:?}; there are {}", known.join(", "));
+            return Err(argument(message, "check the spelling, and the version of the library"));
+        };
+        setter(self, value).map_err(|failure| match failure {
+            super::boundary::Failure::Here(status, message, remedy) => {
+                super::boundary::Failure::Here(status, format!("option {name}: {message}"), remedy)
+            }
+            super::boundary::Failure::Library(error) => error.at(format!("option {name}")).into(),
+        })?;
+        self.set.push((name, *scope));
+        Ok(())
+    }
+
+    /// Refuses an option that the call would silently ignore.
+    pub(super) fn only(&self, scope: Scope) -> Outcome<&Self> {
+        match self.set.iter().find(|(_, s)| *s != scope) {
+            None => Ok(self),
+            Some((name, other)) => {
+                let message = format!("option {name} is for {}, not for {}", other.call(), scope.call());
+                Err(argument(message, "keep the options of each call in an object of their own"))
+            }
+        }
+    }
+}
+
+/// Makes an options object in which every option has its default. Since 1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn mtl_options_new(out_options: *mut *mut mtl_options, out_error: *mut *mut mtl_error) -> mtl_status {
+    call(out_error, || {
+        out(out_options, "out_options")?.write(boxed(Options::default()));
+        Ok(())
+    })
+}
+
+/// Sets the option `key` to `value`, both UTF-8. An unknown key or value is `MTL_ERROR_ARGUMENT`, and so is, at the call
+/// that takes the object, an option that is for another call.
+///
+/// | call | key | value (default first) |
+/// |---|---|---|
+/// | `mtl_bundle_open*` | `trusted` | `false`; `true` maps a file instead of reading it and does not check digests: only for a bundle from inside something verified, such as an app's package |
+/// | `mtl_model_open` | `engine` | `native`, `onnx` |
+/// | | `threads` | `0`: the thread that calls; up to 1024 |
+/// | | `library` | path of ONNX Runtime's shared library; without it, the one beside the program or the loader's own |
+/// | | `providers` | `cpu`; ONNX Runtime's execution providers in order, such as `tensorrt?,cuda?,cpu`: with a question mark one is used if it is there, without one it must be |
+/// | | `accept_telemetry` | `false`; `true` takes an ONNX Runtime that may write telemetry |
+/// | `mtl_tag` | `tasks` | all of the model's; or names between commas |
+/// | | `language` | each document's is detected; or an ISO 639-1 code for all |
+/// | | `unit` | `bytes`, `utf16`, `codepoints`: what offsets count |
+/// | | `invalid_utf8` | `error`: of the document; `replace`: read as U+FFFD |
+/// | | `scores` | `false`, `true` |
+/// | | `nbest` | `0`; up to 100 best paths a sentence |
+/// | | `zero_shot` | `false`; `true` tags languages that a task was not trained on |
+///
+/// Since 1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn mtl_options_set(
+    options: *mut mtl_options,
+    key: *const c_char,
+    key_length: usize,
+    value: *const c_char,
+    value_length: usize,
+    out_error: *mut *mut mtl_error,
+) -> mtl_status {
+    call_on_mut(options, "options", out_error, |options| {
+        let (key, value) = (text(key, key_length, "key")?, text(value, value_length, "value")?);
+        options.set(key, value)
+    })
+}
+
+/// Frees the object; NULL is ignored. Since 1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn mtl_options_free(options: *mut mtl_options) {
+    free(options);
+}
