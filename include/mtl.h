@@ -234,7 +234,7 @@ typedef struct {
   // Size of this structure; the caller sets it to `sizeof(mtl_emissions)`.
   uint32_t struct_size;
   // `MTL_F32` or `MTL_F16`.
-  uint32_t type_;
+  uint32_t element;
   // The elements; all that belong to a token are finite.
   const void *data;
   // How many elements `data` has.
@@ -248,9 +248,6 @@ typedef struct {
   // The number of tokens of each.
   const uint32_t *lengths;
 } mtl_emissions;
-
-// Every status, by number.
-#define mtl_status_ALL { MTL_OK, MTL_ERROR_ARGUMENT, MTL_ERROR_INPUT, MTL_ERROR_IO, MTL_ERROR_BUNDLE, MTL_ERROR_INTEGRITY, MTL_ERROR_LIMIT, MTL_ERROR_ENGINE, MTL_ERROR_PROVIDER, MTL_ERROR_CANCELLED, MTL_ERROR_DEADLINE, MTL_ERROR_PANIC, MTL_ERROR_POISONED, MTL_ERROR_FORKED, MTL_ERROR_UNSUPPORTED, }
 
 #ifdef __cplusplus
 extern "C" {
