@@ -259,3 +259,76 @@ impl Failure {
 pub fn library(kind: ErrorKind, message: impl Into<String>, remedy: &str) -> Failure {
     Failure::Library(Error::new(kind, message).remedy(remedy))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capi::error::{mtl_error_detail, mtl_error_free, mtl_error_message, mtl_error_status};
+    use std::ffi::CStr;
+    use std::ptr::{null, null_mut};
+
+    /// Runs `call`, and gives the status and the message of its error.
+    fn failing(call: impl FnOnce(*mut *mut mtl_error) -> mtl_status) -> (mtl_status, String) {
+        let mut error = null_mut();
+        let status = call(&raw mut error);
+        assert_eq!(mtl_error_status(error), status);
+        // SAFETY: the message is a C string of the error, which lives.
+        let message = unsafe { CStr::from_ptr(mtl_error_message(error, null_mut())) }.to_str().unwrap().to_string();
+        mtl_error_free(error);
+        (status, message)
+    }
+
+    #[test]
+    fn a_panic_poisons_its_object_and_no_other() {
+        std::panic::set_hook(Box::new(|_| {}));
+        let (object, other) = (boxed(1), boxed(2));
+        let (status, message) = failing(|e| call_on(object, "object", e, |_| panic!("number {}", 7)));
+        assert_eq!(status, mtl_status::MTL_ERROR_PANIC);
+        assert!(message.contains("number 7"), "{message}");
+        assert_eq!(failing(|e| call_on(object, "object", e, |_| Ok(()))).0, mtl_status::MTL_ERROR_POISONED);
+        assert_eq!(failing(|e| call_on_mut(object, "object", e, |_| Ok(()))).0, mtl_status::MTL_ERROR_POISONED);
+        assert_eq!(call_on(other, "other", null_mut(), |_| Ok(())), mtl_status::MTL_OK);
+        assert_eq!(get(5, || panic!("in an accessor")), 5);
+        let _ = std::panic::take_hook();
+        free(object);
+        free(other);
+    }
+
+    #[test]
+    fn an_object_of_another_process_is_refused_and_not_freed() {
+        let object = boxed(vec![1]);
+        // SAFETY: the test's own object, used by no other thread.
+        unsafe { (*object).process ^= 1 };
+        assert_eq!(failing(|e| call_on(object, "object", e, |_| Ok(()))).0, mtl_status::MTL_ERROR_FORKED);
+        free(object);
+        // SAFETY: `free` has left it alone.
+        unsafe { (*object).process ^= 1 };
+        assert_eq!(call_on(object, "object", null_mut(), |_| Ok(())), mtl_status::MTL_OK);
+        free(object);
+    }
+
+    #[test]
+    fn null_is_named() {
+        let (status, message) = failing(|e| call_on(null::<Object<i32>>(), "model", e, |_| Ok(())));
+        assert_eq!((status, message.as_str()), (mtl_status::MTL_ERROR_ARGUMENT, "model is NULL"));
+        assert!(slice(null::<u8>(), 0, "text").is_ok_and(<[u8]>::is_empty));
+        assert!(slice(null::<u8>(), 1, "text").is_err());
+        free(null_mut::<Object<i32>>());
+    }
+
+    #[test]
+    fn details_are_for_programs() {
+        let failure = Failure::Library(Error::new(ErrorKind::Input, "too\0few").at("line 3").remedy("add one"));
+        let error = mtl_error::new(failure);
+        let detail = |key: &str| {
+            let mut length = 0;
+            let text = mtl_error_detail(&raw const error, key.as_ptr().cast(), key.len(), &raw mut length);
+            // SAFETY: a C string of the error, which lives.
+            (!text.is_null()).then(|| (unsafe { CStr::from_ptr(text) }.to_str().unwrap().to_string(), length))
+        };
+        assert_eq!(detail("place"), Some(("line 3".into(), 6)));
+        assert_eq!(detail("fault"), Some(("too\u{2400}few".into(), 9)));
+        assert_eq!(detail("remedy"), Some(("add one".into(), 7)));
+        assert_eq!(detail("colour"), None);
+    }
+}
