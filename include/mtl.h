@@ -364,6 +364,25 @@ mtl_status mtl_bundle_open(const char *path,
                            mtl_bundle **out_bundle,
                            mtl_error **out_error);
 
+// Opens the bundle archive in `length` bytes at `data`. The bytes are copied; with the option `trusted` they are used
+// where they lie, without a look at their digests, and must stay as they are until the bundle and every model opened on
+// it are gone. Otherwise as `mtl_bundle_open`. Since 1.0.
+mtl_status mtl_bundle_open_memory(const void *data,
+                                  size_t length,
+                                  const mtl_options *options,
+                                  mtl_bundle **out_bundle,
+                                  mtl_error **out_error);
+
+// Opens the bundle archive in the `length` bytes from `offset` on of the open file `descriptor`, as an asset lies in an
+// Android package. The descriptor stays the caller's, who may close it afterwards. Otherwise as `mtl_bundle_open`.
+// `MTL_ERROR_UNSUPPORTED` where the system has no such descriptors. Since 1.0.
+mtl_status mtl_bundle_open_descriptor(int32_t descriptor,
+                                      uint64_t offset,
+                                      uint64_t length,
+                                      const mtl_options *options,
+                                      mtl_bundle **out_bundle,
+                                      mtl_error **out_error);
+
 // SHA-256 of the bundle's manifest, which names every other file's: 64 hexadecimal digits that identify the bundle to
 // the last bit. The string belongs to the bundle and is not ended by a NUL. NULL for a NULL bundle. Since 1.0.
 const char *mtl_bundle_digest(const mtl_bundle *bundle,

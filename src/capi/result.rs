@@ -1,6 +1,6 @@
 //! Results: columns that a batch's documents, sentences, tokens and spans fill.
 
-use super::boundary::{Failure, Object, Outcome, argument, call, call_on, free, get, library, optional};
+use super::boundary::{Failure, Object, Outcome, argument, call_on, free, get, library, optional};
 use super::error::mtl_error;
 use super::model::Model;
 use super::status::mtl_status;

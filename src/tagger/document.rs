@@ -125,19 +125,15 @@ impl Tagger {
     }
 
     fn prepare(&self, document: Document, options: &DocumentOptions, detector: Option<&Detector>) -> Result<Prepared> {
-        let read = |bytes| match options.replace_invalid {
-            true => Ok(utf8::repair(bytes)),
-            false => utf8::strict(bytes).map(|text| utf8::repair(text.as_bytes())),
-        };
         match document {
             Document::Text(bytes) => {
-                let repaired = read(bytes)?;
+                let repaired = read(bytes, options)?;
                 let language = self.language_of(&repaired.text, options, detector);
                 prepare_text(&repaired, language, options.unit)
             }
             Document::Tokens(tokens) => {
-                let named = |(index, token): (usize, &&[u8])| read(token).map_err(|e| e.at(format!("token {index}")));
-                let tokens = tokens.iter().enumerate().map(named).collect::<Result<Vec<_>>>()?;
+                let named = |(index, token)| read(token, options).map_err(|e| e.at(format!("token {index}")));
+                let tokens = tokens.iter().copied().enumerate().map(named).collect::<Result<Vec<_>>>()?;
                 let text = tokens.iter().map(|token| &*token.text).collect::<Vec<_>>().join(" ");
                 let language = self.language_of(&text, options, detector);
                 prepare_tokens(&tokens, language, options.unit)
@@ -176,6 +172,13 @@ impl Tagger {
         }
         Ok(())
     }
+}
+
+fn read<'a>(bytes: &'a [u8], options: &DocumentOptions) -> Result<utf8::Repaired<'a>> {
+    if !options.replace_invalid {
+        utf8::strict(bytes)?;
+    }
+    Ok(utf8::repair(bytes))
 }
 
 fn push(document: &mut Result<Prepared>, taggings: Option<Vec<Tagging>>) {
