@@ -226,7 +226,8 @@ fn null(name: &str) -> Failure {
 /// A view of a string that an object keeps: its start, and its length through `out_length` unless that is NULL.
 pub fn view(text: &str, out_length: *mut usize) -> *const c_char {
     write_length(out_length, text.len());
-    text.as_ptr().cast()
+    // An empty Rust string points nowhere, which some languages' run times refuse to see.
+    if text.is_empty() { c"".as_ptr() } else { text.as_ptr().cast() }
 }
 
 /// Writes a length unless the caller does not want it.

@@ -313,8 +313,9 @@ fn fill<V: View>(out_view: *mut V, mut view: V, name: &str, size: fn(&mut V) -> 
     Ok(())
 }
 
-fn pointer<T>(column: &[T], wanted: bool) -> *const T {
-    if wanted { column.as_ptr() } else { std::ptr::null() }
+/// Where a column begins; NULL for an empty one, whose Rust pointer is no address.
+fn pointer<T>(column: &[T]) -> *const T {
+    if column.is_empty() { std::ptr::null() } else { column.as_ptr() }
 }
 
 /// A view of the documents. Since 1.0.
@@ -328,9 +329,9 @@ pub extern "C" fn mtl_result_documents(
         let view = mtl_documents {
             struct_size: 0,
             count: columns.status.len() as u32,
-            status: columns.status.as_ptr(),
-            language: columns.language.as_ptr(),
-            sentences: columns.sentences.as_ptr(),
+            status: pointer(&columns.status),
+            language: pointer(&columns.language),
+            sentences: pointer(&columns.sentences),
         };
         fill(out_documents, view, "out_documents", |view| &mut view.struct_size)
     })
@@ -347,10 +348,10 @@ pub extern "C" fn mtl_result_tokens(
         let view = mtl_tokens {
             struct_size: 0,
             count: columns.start.len() as u32,
-            start: columns.start.as_ptr(),
-            end: columns.end.as_ptr(),
+            start: pointer(&columns.start),
+            end: pointer(&columns.end),
             sentence_count: columns.tokens.len() as u32 - 1,
-            sentences: columns.tokens.as_ptr(),
+            sentences: pointer(&columns.tokens),
         };
         fill(out_tokens, view, "out_tokens", |view| &mut view.struct_size)
     })
@@ -370,8 +371,8 @@ pub extern "C" fn mtl_result_tags(
         let view = mtl_tags {
             struct_size: 0,
             count: task.label.len() as u32,
-            label: task.label.as_ptr(),
-            score: pointer(&task.score, columns.scores),
+            label: pointer(&task.label),
+            score: pointer(&task.score),
         };
         fill(out_tags, view, "out_tags", |view| &mut view.struct_size)
     })
@@ -391,13 +392,13 @@ pub extern "C" fn mtl_result_spans(
         let view = mtl_spans {
             struct_size: 0,
             count: spans.label.len() as u32,
-            document: spans.document.as_ptr(),
-            first_token: spans.first_token.as_ptr(),
-            end_token: spans.end_token.as_ptr(),
-            start: spans.start.as_ptr(),
-            end: spans.end.as_ptr(),
-            label: spans.label.as_ptr(),
-            score: pointer(&spans.score, columns.scores),
+            document: pointer(&spans.document),
+            first_token: pointer(&spans.first_token),
+            end_token: pointer(&spans.end_token),
+            start: pointer(&spans.start),
+            end: pointer(&spans.end),
+            label: pointer(&spans.label),
+            score: pointer(&spans.score),
         };
         fill(out_spans, view, "out_spans", |view| &mut view.struct_size)
     })
@@ -417,10 +418,10 @@ pub extern "C" fn mtl_result_paths(
         let view = mtl_paths {
             struct_size: 0,
             count: paths.sentence.len() as u32,
-            sentence: paths.sentence.as_ptr(),
-            probability: paths.probability.as_ptr(),
-            labels: paths.offsets.as_ptr(),
-            label: paths.label.as_ptr(),
+            sentence: pointer(&paths.sentence),
+            probability: pointer(&paths.probability),
+            labels: pointer(&paths.offsets),
+            label: pointer(&paths.label),
         };
         fill(out_paths, view, "out_paths", |view| &mut view.struct_size)
     })
