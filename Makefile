@@ -43,6 +43,20 @@ demo: ## Build the release `mtl` and tag a short text in several languages (down
 	@target/release/mtl tag models/demo.txt
 	@echo "To try ONNX Runtime: make deps && target/release/mtl tag --engine onnx --ort-library $(ORT_IN_DEPS) models/demo.txt"
 
+# The C library: PROFILE=dev builds it quickly, for tests.
+PROFILE ?= release
+PREFIX ?= /usr/local
+CAPI := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+
+.PHONY: capi
+capi: ## Build the C library: libmtl.a and libmtl.so in target/release (PROFILE=dev: target/debug)
+	$(CARGO) build --profile $(PROFILE) -p libmtl-c
+	bindings/c/link.sh $(CAPI)/libmtl.a $(CAPI)/libmtl.so $(if $(filter dev,$(PROFILE)),,-Wl,-s)
+
+.PHONY: install
+install: capi ## Install the C library and its headers into PREFIX=/usr/local, below DESTDIR
+	bindings/c/install.sh $(CAPI) $(PREFIX)
+
 ##@ Develop
 
 .PHONY: deps
