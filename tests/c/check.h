@@ -1,0 +1,57 @@
+/* Checks for the C tests: a test is a function; RUN runs it, and it fails if one CHECK in it does. */
+#ifndef MTL_TESTS_CHECK_H
+#define MTL_TESTS_CHECK_H
+
+#include <mtl.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What the command line gave: a bundle's folder, an archive of it (NULL if none), seconds for the tests of endurance. */
+extern const char *bundle_path, *archive_path;
+extern double seconds;
+
+void check(int holds, const char *text, const char *file, int line);
+void run(void (*test)(void), const char *name);
+
+#define CHECK(condition) check((condition) != 0, #condition, __FILE__, __LINE__)
+#define RUN(test) run(test, #test)
+
+/* The call fails with `status`, and its error says so and has a message. Write E for the call's out_error. */
+#define FAILS(status_, call)                                    \
+  do {                                                          \
+    mtl_error *error_ = NULL, **E = &error_;                    \
+    CHECK((call) == (status_));                                 \
+    CHECK(mtl_error_status(error_) == (status_));               \
+    CHECK(mtl_error_message(error_, NULL)[0] != '\0');          \
+    mtl_error_free(error_);                                     \
+    E = NULL; /* the same without an error object */            \
+    CHECK((call) == (status_));                                 \
+  } while (0)
+
+/* The call succeeds and leaves its out_error, E, alone. */
+#define WORKS(call)                                             \
+  do {                                                          \
+    mtl_error *error_ = NULL, **E = &error_;                    \
+    CHECK((call) == MTL_OK);                                    \
+    if (error_ != NULL) printf("  %s\n", mtl_error_message(error_, NULL)); \
+    CHECK(error_ == NULL);                                      \
+    mtl_error_free(error_);                                     \
+  } while (0)
+
+/* A string that is not ended by a NUL, against one that is. */
+int same(const char *text, size_t length, const char *expected);
+
+const mtl_model *open_model(void);               /* the bundle's model, with defaults; the caller releases it */
+mtl_batch *batch_of(const char *const *texts, size_t count); /* a batch of texts */
+mtl_result *tagged(const mtl_model *model, const char *text, const char *options); /* one text; "key=value key=value" */
+mtl_options *options_of(const char *options);    /* "key=value key=value" */
+double now(void);                                /* seconds of a monotonic clock */
+
+/* One function a file: its tests. */
+void test_version(void), test_status(void), test_error(void), test_log(void), test_options(void), test_cancel(void),
+    test_env(void), test_bundle(void), test_model(void), test_batch(void), test_tag(void), test_result(void),
+    test_slot(void), test_kernels(void), test_null(void), test_fork(void);
+
+#endif
