@@ -59,6 +59,11 @@ install: capi ## Install the C library and its headers into PREFIX=/usr/local, b
 
 ##@ Develop
 
+.PHONY: cases
+cases: ## Write into tests/cases what the library makes of them; read the difference
+	$(MAKE) --no-print-directory capi PROFILE=dev
+	$(PYTHON) tools/make_cases.py
+
 .PHONY: deps
 deps: ## Fetch what tests need into .deps/: ONNX Runtime, libtorch (560 MB, once)
 	@$(if $(strip $(FETCH)),$(PYTHON) tools/fetch.py --into $(DEPS) $(if $(INDEX),--index $(INDEX)) $(FETCH),:)

@@ -46,8 +46,18 @@ class UnittestReader:
             self.ran = 0
 
 
+class TotalReader:
+    """`total: 12 passed, 0 failed`, once a suite."""
+
+    def read(self, line, tally):
+        if found := re.fullmatch(r"total: (\d+) passed, (\d+) failed", line):
+            tally.passed += int(found[1])
+            tally.failed += int(found[2])
+
+
 SUITES = [
     ("Rust", ["cargo", "test", "--workspace", "--all-features", "--no-fail-fast"], CargoReader),
+    ("C and C++", [sys.executable, "tools/check_capi.py"], TotalReader),
     ("Python: tools", [sys.executable, "-m", "unittest", "discover", "-s", "tools"], UnittestReader),
     ("Python: peers", [sys.executable, "-m", "unittest", "discover", "-s", "benches/peers"], UnittestReader),
 ]

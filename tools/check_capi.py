@@ -1,0 +1,297 @@
+#!/usr/bin/env python3
+"""Checks the C ABI from outside: builds the library, installs it into a temporary folder, and uses that as a stranger
+would, in C and C++.
+
+* the headers alone and twice, under every standard, by gcc and (where there is one) clang; mtl.hpp without exceptions;
+* exported symbols against abi/symbols.txt, and the same names in mtl.h, mtl.hpp and tests/c;
+* the tests of tests/c and tests/cpp and the cases of tests/cases; the examples, built by pkg-config and by CMake;
+* the C tests under AddressSanitizer and UndefinedBehaviorSanitizer, which are first shown to report provoked faults.
+
+With --valgrind it runs the C tests under Valgrind too, and with --thread under ThreadSanitizer, which sees the C side
+alone. Its last line is `total: N passed, N failed`. `--seconds` is how long the test of endurance takes.
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import make_cases
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUNDLE = ROOT / "models/mtl-mobile"
+STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+C_TESTS = ["-std=c11", "-D_POSIX_C_SOURCE=200809L", "-g", *STRICT]
+STANDARDS = {"c": ("c99", "c11", "c17"), "c++": ("c++17", "c++20")}
+COUNTED = re.compile(r"^.*: (\d+) passed, (\d+) failed$", re.M)
+
+
+class Checks:
+    """What passed and what failed, and the installed copy that is checked."""
+
+    def __init__(self, prefix, work):
+        self.prefix, self.work = prefix, work
+        self.passed = self.failed = 0
+        # The installed copy is found by these, and by nothing that was there before.
+        self.environment = os.environ | {"PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig", "LD_LIBRARY_PATH": f"{prefix}/lib"}
+
+    def note(self, name, complaint=None):
+        """One check: passed, or failed with a complaint."""
+        if complaint is None:
+            self.passed += 1
+        else:
+            self.failed += 1
+            print(f"FAILED: {name}\n{complaint}", flush=True)
+
+    def run(self, command, **options):
+        """Runs a command on the installed copy, its output and errors as one text."""
+        options = {"env": self.environment, "timeout": 1800} | options
+        return subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              errors="replace", **options)
+
+    def works(self, name, command, **options):
+        """One check: the command ends well. Returns its output, or None."""
+        done = self.run(command, **options)
+        self.note(name, f"{' '.join(map(str, command))}\n{done.stdout}" if done.returncode else None)
+        return None if done.returncode else done.stdout
+
+    def tests(self, name, command, **options):
+        """Runs a program that counts its tests itself."""
+        done = self.run(command, **options)
+        print(f"{name}:\n{done.stdout}", end="", flush=True)
+        found = COUNTED.findall(done.stdout)
+        self.passed += sum(int(passed) for passed, _ in found)
+        self.failed += sum(int(failed) for _, failed in found)
+        if not found or bool(done.returncode) != any(int(failed) for _, failed in found):
+            self.note(name, f"ended with status {done.returncode}")
+
+    def flags(self, *options):
+        """What pkg-config says of the installed copy."""
+        return self.run(["pkg-config", "--cflags", "--libs", *options, "mtl"]).stdout.split()
+
+
+def compilers():
+    """(C compiler, C++ compiler) of each kind that is here."""
+    pairs = (("gcc", "g++"), ("clang", "clang++"))
+    found = [pair for pair in pairs if all(map(shutil.which, pair))]
+    for pair in pairs:
+        if pair not in found:
+            print(f"{pair[0]}: NOT CHECKED, it is not here")
+    return found
+
+
+def check_headers(checks):
+    """Each header alone and twice."""
+    headers = {"c": ["mtl.h"], "c++": ["mtl.h", "mtl.hpp"]}
+    for pair in compilers():
+        for compiler, (language, standards) in zip(pair, STANDARDS.items()):
+            for standard in standards:
+                for header in headers[language]:
+                    for times in (1, 2):
+                        source = f"#include <{header}>\n" * times + "typedef int nothing_else;\n"
+                        command = [compiler, f"-std={standard}", *STRICT, f"-I{checks.prefix}/include", "-fsyntax-only",
+                                   "-x", language, "-"]
+                        checks.works(f"{header} as {standard}, {times} times", command, input=source)
+        command = [pair[1], "-std=c++17", "-fno-exceptions", "-fno-rtti", *STRICT, f"-I{checks.prefix}/include",
+                   "-fsyntax-only", "-x", "c++", "-"]
+        checks.works("mtl.hpp without exceptions", command, input="#include <mtl.hpp>\n")
+
+
+def difference(name, expected, found):
+    """A complaint about two sets, or None."""
+    lines = [f"  missing: {item}" for item in sorted(expected - found)]
+    lines += [f"  not expected: {item}" for item in sorted(found - expected)]
+    return "\n".join([name, *lines]) if lines else None
+
+
+def check_names(checks):
+    """Symbols, functions and statuses are the same everywhere."""
+    listing = checks.run(["nm", "-D", "--defined-only", checks.prefix / "lib/libmtl.so.1"]).stdout
+    exported = {words[2] for line in listing.splitlines() if len(words := line.split()) == 3 and words[1] != "A"}
+    expected = set((ROOT / "abi/symbols.txt").read_text().split())
+    checks.note("symbols", difference("abi/symbols.txt against what libmtl.so.1 exports", expected, exported))
+
+    header = (ROOT / "include/mtl.h").read_text()
+    functions = set(re.findall(r"^(?:const )?\w+ \*?(mtl_\w+)\(", header, re.M))
+    names = {symbol.split("@")[0] for symbol in expected}
+    checks.note("functions", difference("abi/symbols.txt against include/mtl.h", names, functions))
+    users = {"include/mtl.hpp": [ROOT / "include/mtl.hpp"], "tests/c": (ROOT / "tests/c").glob("*.c")}
+    for user, paths in users.items():
+        used = set(re.findall(r"\bmtl_\w+", "".join(path.read_text() for path in paths)))
+        checks.note(user, difference(f"functions of mtl.h that {user} does not use", functions, used & functions))
+
+    table = dict(re.findall(r"^  (MTL_(?:OK|ERROR_\w+)) = (\d+),", header, re.M))
+    mirror = re.findall(r"^  (\w+) = (MTL_(?:OK|ERROR_\w+)),", (ROOT / "include/mtl.hpp").read_text(), re.M)
+    named = {f"{name} {status}" for name, status in mirror}
+    wanted = {f"{status.removeprefix('MTL_').removeprefix('ERROR_').lower()} {status}" for status in table}
+    checks.note("statuses", difference("mtl_status against mtl::Status", wanted, named))
+
+
+def case_lines(case, unit):
+    """A case as the lines that tests/cpp/cases.cpp reads."""
+    yield f"case {case['name']}, offsets in {unit}"
+    if "bundle" in case:
+        yield f"bundle {case['bundle']}"
+    for key, value in (case.get("options", {}) | {"unit": unit}).items():
+        yield f"option {key} {value}"
+    for document in case["documents"]:
+        content = make_cases.content(document)
+        words = [content] if isinstance(content, bytes) else content
+        yield " ".join(["text" if isinstance(content, bytes) else "tokens", *(word.hex() for word in words)])
+    expect = case["expect"]
+    if "error" in expect:
+        yield f"expect error {expect['error']}"
+    else:
+        yield f"expect count {len(expect['documents'])}"
+        for index, document in enumerate(expect["documents"]):
+            yield from expect_lines(index, document, unit)
+    yield "end"
+
+
+def expect_lines(index, document, unit):
+    """What is expected of a document."""
+    def line(*words):
+        return " ".join(map(str, ["expect", *words]))
+
+    def ranges(places):
+        return [f"{start}-{end}" for start, end in places[unit]]
+
+    yield line("status", index, document["status"], *([document["language"]] if "language" in document else []))
+    if "sentences" in document:
+        yield line("sentences", index, *document["sentences"])
+        yield line("tokens", index, *ranges(document["tokens"]))
+    if "counts" in document:
+        yield line("counts", index, "{}-{}".format(*document["counts"]))
+        yield line("last", index, *ranges(document["last"]))
+    for task, labels in document.get("labels", {}).items():
+        yield line("labels", index, task, *labels)
+        spans = document["spans"][task]
+        yield line("spans", index, task, *map("{}:{}".format, ranges(spans), spans["labels"]))
+
+
+def check_tests(checks, archive, seconds):
+    """The tests of C and C++, and the cases, against the shared library."""
+    sources = sorted(path for path in (ROOT / "tests/c").glob("*.c") if path.name != "fault.c")
+    flags, work = checks.flags(), checks.work
+    if checks.works("C tests", ["cc", *C_TESTS, *sources, *flags, "-lm", "-lpthread", "-o", work / "c"]) is not None:
+        checks.tests("tests/c", [work / "c", BUNDLE, archive, seconds])
+    cpp = ["c++", "-std=c++17", "-g", *STRICT]
+    main, cases = ROOT / "tests/cpp/main.cpp", ROOT / "tests/cpp/cases.cpp"
+    if checks.works("C++ tests", [*cpp, main, *flags, "-lpthread", "-o", work / "cpp"]) is not None:
+        checks.tests("tests/cpp", [work / "cpp", BUNDLE])
+    if checks.works("C++ cases", [*cpp, "-fno-exceptions", cases, *flags, "-o", work / "cases"]) is not None:
+        every = [case for path in sorted(make_cases.CASES.glob("*.jsonl")) for case in make_cases.load(path)]
+        lines = [line for case in every for unit in make_cases.UNITS for line in case_lines(case, unit)]
+        checks.tests("tests/cases", [work / "cases", BUNDLE], input="\n".join(lines) + "\n")
+    every_noun = {path.stem for path in sources} - {"main", "null", "fork"}
+    nouns = set(re.findall(r'"(\w+)"', re.search(r"NOUNS.*?\];", (ROOT / "bindings/c/examples/header.rs").read_text(),
+                                                re.S)[0]))
+    checks.note("nouns", difference("nouns of the header against files of tests/c", nouns, every_noun))
+
+
+def use_examples(checks, built, folder):
+    """Runs built examples: what they say of a known text, an unknown file, a deadline that has passed."""
+    text = "Maria Jensen moved from Copenhagen to Toronto."
+    outputs = []
+    for language in ("c", "cpp"):
+        tag, batch = folder / f"tag-{language}", folder / f"batch-{language}"
+        name = f"{built}, {language}"
+        said = checks.works(f"tag ({name})", [tag, BUNDLE, text])
+        piped = checks.works(f"tag of standard input ({name})", [tag, BUNDLE], input=text + "\n")
+        checks.note(f"tag twice ({name})", None if said and said == piped else f"{said!r} is not {piped!r}")
+        outputs.append(checks.works(f"batch ({name})", [batch, BUNDLE, ROOT / "models/demo.txt", 2]))
+        late = checks.run([batch, BUNDLE, ROOT / "models/demo.txt", 0, 0])
+        good = late.returncode == 1 and late.stdout.startswith("MTL_ERROR_DEADLINE: ")
+        checks.note(f"batch after its deadline ({name})", None if good else late.stdout)
+        wrong = checks.run([tag, ROOT / "no such bundle", text])
+        checks.note(f"tag without a bundle ({name})", None if wrong.returncode == 1 and "no such bundle" in wrong.stdout
+                    else wrong.stdout)
+    checks.note(f"batch in C and C++ ({built})", None if outputs[0] and outputs[0] == outputs[1] else "they differ")
+
+
+def check_examples(checks):
+    """The examples, by pkg-config and by CMake, against a copy that was moved after it was installed."""
+    examples = ROOT / "bindings/c/examples"
+    by_hand, by_cmake = checks.work / "by-pkg-config", checks.work / "by-cmake"
+    by_hand.mkdir()
+    for name in ("tag", "batch"):
+        for compiler, standard, suffix in (("cc", "c99", "c"), ("c++", "c++17", "cpp")):
+            checks.works(f"{name}.{suffix} by pkg-config",
+                         [compiler, f"-std={standard}", *STRICT, examples / f"{name}.{suffix}", *checks.flags(), "-o",
+                          by_hand / f"{name}-{suffix}"])
+    use_examples(checks, "pkg-config", by_hand)
+    static = [flag for flag in checks.flags("--static") if flag != "-lmtl"]
+    library = checks.prefix / "lib/libmtl.a"
+    checks.works("tag.c, static, by pkg-config", ["cc", examples / "tag.c", library, *static, "-o", by_hand / "static"])
+    checks.works("static tag", [by_hand / "static", BUNDLE, "Ada sails."], env=os.environ)
+    if shutil.which("cmake") is None:
+        checks.note("CMake", "cmake is not here; install it")
+        return
+    checks.works("cmake", ["cmake", "-S", examples, "-B", by_cmake, f"-DCMAKE_PREFIX_PATH={checks.prefix}"])
+    checks.works("cmake --build", ["cmake", "--build", by_cmake])
+    use_examples(checks, "CMake", by_cmake)
+    checks.works("static tag by CMake", [by_cmake / "tag-c-static", BUNDLE, "Ada sails."], env=os.environ)
+
+
+def check_sanitized(checks, archive, seconds, name, options, provoked):
+    """The C tests with sanitizers, linked with libmtl.a; `provoked` faults must be reported first."""
+    sources = sorted((ROOT / "tests/c").glob("*.c"))
+    build = ["cc", *C_TESTS, *options, f"-I{checks.prefix}/include"]
+    libraries = [checks.prefix / "lib/libmtl.a", "-lgcc_s", "-lm", "-lpthread", "-ldl"]
+    fault, tests = checks.work / f"fault-{name}", checks.work / f"c-{name}"
+    if checks.works(f"{name}: fault.c", [*build, ROOT / "tests/c/fault.c", *libraries, "-o", fault]) is None:
+        return
+    for kind, report in provoked.items():
+        done = checks.run([fault, kind])
+        seen = done.returncode != 0 and report in done.stdout
+        checks.note(f"{name}: a provoked fault ({kind})", None if seen else f"{report!r} was not reported\n{done.stdout}")
+    clean = checks.run([fault])
+    checks.note(f"{name}: no fault", clean.stdout if clean.returncode else None)
+    mine = [path for path in sources if path.name != "fault.c"]
+    if checks.works(f"{name}: the C tests", [*build, *mine, *libraries, "-o", tests]) is not None:
+        checks.tests(f"tests/c with {name}", [tests, BUNDLE, archive, seconds])
+
+
+def install(work):
+    """Builds and installs the library, then moves the copy: nothing in it may name the place it was installed in."""
+    first, prefix = work / "first", work / "moved"
+    subprocess.run(["make", "--no-print-directory", "install", "PROFILE=dev", "PREFIX=/usr", f"DESTDIR={first}"],
+                   cwd=ROOT, check=True)
+    (first / "usr").rename(prefix)
+    return prefix
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--valgrind", action="store_true")
+    parser.add_argument("--thread", action="store_true")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="mtl-capi-") as folder:
+        work = pathlib.Path(folder)
+        checks = Checks(install(work), work)
+        archive = work / "bundle.mtl"
+        subprocess.run(["tar", "--format=ustar", "-cf", archive, "-C", BUNDLE, "."], check=True)
+        check_headers(checks)
+        check_names(checks)
+        check_tests(checks, archive, arguments.seconds)
+        check_examples(checks)
+        check_sanitized(checks, archive, arguments.seconds, "AddressSanitizer and UndefinedBehaviorSanitizer",
+                        ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+                        {"address": "AddressSanitizer: heap-use-after-free", "leak": "LeakSanitizer: detected memory leaks",
+                         "undefined": "runtime error: signed integer overflow"})
+        if arguments.thread:
+            check_sanitized(checks, archive, arguments.seconds, "ThreadSanitizer", ["-fsanitize=thread"], {})
+        if arguments.valgrind:
+            checks.tests("tests/c with Valgrind", ["valgrind", "--quiet", "--leak-check=full", "--error-exitcode=9",
+                                                   work / "c", BUNDLE, archive, arguments.seconds])
+    print(f"total: {checks.passed} passed, {checks.failed} failed")
+    return 1 if checks.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
