@@ -59,6 +59,10 @@ install: capi ## Install the C library and its headers into PREFIX=/usr/local, b
 
 ##@ Develop
 
+.PHONY: header
+header: ## Write include/mtl.h from src/capi
+	$(CARGO) run --quiet -p libmtl-c --example header
+
 .PHONY: cases
 cases: ## Write into tests/cases what the library makes of them; read the difference
 	$(MAKE) --no-print-directory capi PROFILE=dev
@@ -105,6 +109,10 @@ ci: ## Run everything that a change must pass
 .PHONY: fmt-check
 fmt-check: ## Check the format
 	$(CARGO) fmt --all --check
+
+.PHONY: header-check
+header-check: ## Check that include/mtl.h is what src/capi makes
+	$(CARGO) run --quiet -p libmtl-c --example header -- --check
 
 .PHONY: deny
 deny: $(TOOLS)/bin/cargo-deny-$(CARGO_DENY_VERSION) ## Check licences, sources, bans, and advisories where they can be reached

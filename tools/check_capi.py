@@ -4,7 +4,8 @@ would, in C and C++.
 
 * the headers alone and twice, under every standard, by gcc and (where there is one) clang; mtl.hpp without exceptions;
 * exported symbols against abi/symbols.txt, and the same names in mtl.h, mtl.hpp and tests/c;
-* the tests of tests/c and tests/cpp and the cases of tests/cases; the examples, built by pkg-config and by CMake;
+* the tests of tests/c and tests/cpp and the cases of tests/cases; the README's program; the examples, built by pkg-config
+  and by CMake;
 * the C tests under AddressSanitizer and UndefinedBehaviorSanitizer, which are first shown to report provoked faults.
 
 With --valgrind it runs the C tests under Valgrind too, and with --thread under ThreadSanitizer, which sees the C side
@@ -141,7 +142,7 @@ def case_lines(case, unit):
     for document in case["documents"]:
         content = make_cases.content(document)
         words = [content] if isinstance(content, bytes) else content
-        yield " ".join(["text" if isinstance(content, bytes) else "tokens", *(word.hex() for word in words)])
+        yield " ".join(["text" if isinstance(content, bytes) else "tokens", *(word.hex() or "-" for word in words)])
     expect = case["expect"]
     if "error" in expect:
         yield f"expect error {expect['error']}"
@@ -237,6 +238,15 @@ def check_examples(checks):
     checks.works("static tag by CMake", [by_cmake / "tag-c-static", BUNDLE, "Ada sails."], env=os.environ)
 
 
+def check_readme(checks):
+    """The README's program in C++, as it stands there."""
+    program = re.search(r"```cpp\n(#include.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)[1]
+    build = ["c++", "-std=c++17", *STRICT, "-x", "c++", "-", *checks.flags(), "-o", checks.work / "readme"]
+    if checks.works("the README's program", build, input=program) is not None:
+        said = checks.works("the README's program runs", [checks.work / "readme"], cwd=ROOT)
+        checks.note("the README's program finds names", None if said else "it printed nothing")
+
+
 def check_sanitized(checks, archive, seconds, name, options, provoked):
     """The C tests with sanitizers, linked with libmtl.a; `provoked` faults must be reported first."""
     sources = sorted((ROOT / "tests/c").glob("*.c"))
@@ -280,6 +290,7 @@ def main():
         check_names(checks)
         check_tests(checks, archive, arguments.seconds)
         check_examples(checks)
+        check_readme(checks)
         check_sanitized(checks, archive, arguments.seconds, "AddressSanitizer and UndefinedBehaviorSanitizer",
                         ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
                         {"address": "AddressSanitizer: heap-use-after-free", "leak": "LeakSanitizer: detected memory leaks",

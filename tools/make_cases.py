@@ -100,7 +100,8 @@ class Model:
             else:
                 count = len(document)
                 lengths = (ctypes.c_size_t * count)(*map(len, document))
-                self.c.mtl_batch_add_tokens(batch, (ctypes.c_char_p * count)(*document), lengths, ctypes.c_size_t(count), None)
+                words = (ctypes.c_char_p * count)(*document)
+                self.c.mtl_batch_add_tokens(batch, words, lengths, ctypes.c_size_t(count), None)
         for key, value in ((key.encode(), value.encode()) for key, value in options.items()):
             size = ctypes.c_size_t
             if status := self.c.mtl_options_set(made, key, size(len(key)), value, size(len(value)), None):

@@ -6,7 +6,7 @@ import sys
 import unittest
 
 import run_tests
-from run_tests import CargoReader, Tally, UnittestReader
+from run_tests import CargoReader, Tally, TotalReader, UnittestReader
 
 
 def python(text):
@@ -33,6 +33,12 @@ class RunTestsTest(unittest.TestCase):
                      "Ran 9 tests in 2s", "FAILED (failures=1, errors=2)"):
             reader.read(line, tally)
         self.assertEqual(tally, Tally(11, 3))
+
+    def test_reads_totals(self):
+        tally, reader = Tally(), TotalReader()
+        for line in ("tests/c: 5 passed, 1 failed", "total: 12 passed, 3 failed", "the total: 1 passed, 1 failed"):
+            reader.read(line, tally)
+        self.assertEqual(tally, Tally(12, 3))
 
     def test_sums_over_suites(self):
         line = "test result: ok. 4 passed; 0 failed; 0 ignored"

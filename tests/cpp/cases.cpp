@@ -1,7 +1,7 @@
 // Runs the cases of tests/cases through mtl.hpp, without exceptions: cases BUNDLE < LINES.
 //
 // The lines are those of tools/check_capi.py, which reads the JSON: `case NAME`, `bundle DIGEST`, `option KEY VALUE`,
-// `text HEX`, `tokens HEX...`, and `expect ...` as `actual` below writes it; `end` closes a case.
+// `text HEX`, `tokens HEX...` (`-` is an empty one), and `expect ...` as `actual` below writes it; `end` closes a case.
 #include <mtl.hpp>
 
 #include <iostream>
