@@ -1,0 +1,3 @@
+module github.com/libmtl/libmtl/bindings/go
+
+go 1.24

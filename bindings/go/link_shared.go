@@ -1,0 +1,6 @@
+//go:build !mtl_static
+
+package mtl
+
+// #cgo pkg-config: mtl
+import "C"

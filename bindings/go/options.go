@@ -1,0 +1,143 @@
+package mtl
+
+// #include <mtl.h>
+import "C"
+
+import (
+	"strconv"
+	"strings"
+)
+
+// option is one of the C ABI's options, by name.
+type option struct {
+	key, value string
+}
+
+// OpenOption says how a model is opened.
+type OpenOption func(*openOptions)
+
+type openOptions struct {
+	bundle, model []option
+	env           *Env
+}
+
+// WithTrusted maps a bundle's file instead of reading it and does not check digests: only for a bundle from inside
+// something verified, such as an app's package.
+func WithTrusted() OpenOption {
+	return func(o *openOptions) { o.bundle = append(o.bundle, option{"trusted", "true"}) }
+}
+
+// WithEngine chooses what computes: "native", the default, or "onnx".
+func WithEngine(name string) OpenOption {
+	return OpenWith("engine", name)
+}
+
+// WithThreads sets the threads of a call, up to 1024; 0, the default, is the calling thread alone.
+func WithThreads(count int) OpenOption {
+	return OpenWith("threads", strconv.Itoa(count))
+}
+
+// WithONNXRuntime is the path of ONNX Runtime's shared library, for the engine "onnx"; without it, the one beside the
+// program or the loader's own.
+func WithONNXRuntime(path string) OpenOption {
+	return OpenWith("library", path)
+}
+
+// WithProviders names ONNX Runtime's execution providers in order, such as "tensorrt?", "cuda?", "cpu": with a question
+// mark one is used if it is there, without one it must be.
+func WithProviders(names ...string) OpenOption {
+	return OpenWith("providers", strings.Join(names, ","))
+}
+
+// WithTelemetryAccepted takes an ONNX Runtime that may write telemetry.
+func WithTelemetryAccepted() OpenOption {
+	return OpenWith("accept_telemetry", "true")
+}
+
+// WithEnv lets the model's calls use the threads of env. The model keeps them alive: env may be closed.
+func WithEnv(env *Env) OpenOption {
+	return func(o *openOptions) { o.env = env }
+}
+
+// OpenWith sets an option of mtl_model_open by its name, for a libmtl that is newer than this package.
+func OpenWith(key, value string) OpenOption {
+	return func(o *openOptions) { o.model = append(o.model, option{key, value}) }
+}
+
+// TagOption says how documents are tagged.
+type TagOption func(*tagOptions)
+
+type tagOptions []option
+
+// Unit is what offsets count.
+type Unit string
+
+// The units.
+const (
+	Bytes      Unit = "bytes"      // UTF-8 bytes, the default.
+	UTF16      Unit = "utf16"      // UTF-16 units, as JavaScript and Java count.
+	CodePoints Unit = "codepoints" // Unicode code points, as runes count.
+)
+
+// WithTasks runs these tasks only; without it, all of the model's.
+func WithTasks(names ...string) TagOption {
+	return TagWith("tasks", strings.Join(names, ","))
+}
+
+// WithLanguage is the language of every document, an ISO 639-1 code; without it, each one's is detected.
+func WithLanguage(code string) TagOption {
+	return TagWith("language", code)
+}
+
+// WithUnit chooses what offsets count.
+func WithUnit(unit Unit) TagOption {
+	return TagWith("unit", string(unit))
+}
+
+// WithReplacedUTF8 reads U+FFFD for bytes that are not UTF-8; without it, such a document has an error. Offsets in bytes
+// still count those that were given.
+func WithReplacedUTF8() TagOption {
+	return TagWith("invalid_utf8", "replace")
+}
+
+// WithScores computes calibrated probabilities of labels and spans.
+func WithScores() TagOption {
+	return TagWith("scores", "true")
+}
+
+// WithNBest computes up to count best paths a sentence, at most 100.
+func WithNBest(count int) TagOption {
+	return TagWith("nbest", strconv.Itoa(count))
+}
+
+// WithZeroShot tags languages that a task was not trained on.
+func WithZeroShot() TagOption {
+	return TagWith("zero_shot", "true")
+}
+
+// TagWith sets an option of mtl_tag by its name, for a libmtl that is newer than this package.
+func TagWith(key, value string) TagOption {
+	return func(o *tagOptions) { *o = append(*o, option{key, value}) }
+}
+
+// newOptions makes the C object, which the caller frees; nil where there are none.
+func newOptions(given []option) (*C.mtl_options, error) {
+	if len(given) == 0 {
+		return nil, nil
+	}
+	var options *C.mtl_options
+	var e *C.mtl_error
+	if err := failure(C.mtl_options_new(&options, &e), &e); err != nil {
+		return nil, err
+	}
+	for _, option := range given {
+		key, keyLength := view(option.key)
+		value, valueLength := view(option.value)
+		status := C.mtl_options_set(options, key, keyLength, value, valueLength, &e)
+		if err := failure(status, &e); err != nil {
+			C.mtl_options_free(options)
+			return nil, err
+		}
+	}
+	return options, nil
+}
