@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 @dataclass
 class Tally:
-    """Passed and failed tests."""
+    """Passed, failed and skipped tests."""
 
     passed: int = 0
     failed: int = 0
+    skipped: int = 0
 
 
 class CargoReader:
@@ -55,6 +56,17 @@ class TotalReader:
             tally.failed += int(found[2])
 
 
+class GoReader:
+    """`--- PASS: TestName (0.02s)`, `--- FAIL: ...`, `--- SKIP: ...`; subtests are indented and belong to their test."""
+
+    FATES = {"PASS": "passed", "FAIL": "failed", "SKIP": "skipped"}
+
+    def read(self, line, tally):
+        if found := re.match(r"--- (PASS|FAIL|SKIP): ", line):
+            fate = self.FATES[found[1]]
+            setattr(tally, fate, getattr(tally, fate) + 1)
+
+
 SUITES = [
     ("Rust", ["cargo", "test", "--workspace", "--all-features", "--no-fail-fast"], CargoReader),
     ("C and C++", [sys.executable, "tools/check_capi.py"], TotalReader),
@@ -80,7 +92,7 @@ def run(name, command, reader):
     if process.returncode and not tally.failed:
         print(f"{name}: ended with status {process.returncode}, which counts as one failure")
         tally.failed = 1
-    elif not tally.passed and not tally.failed:
+    elif not (tally.passed or tally.failed or tally.skipped):
         print(f"{name}: no test ran, which counts as one failure")
         tally.failed = 1
     return tally
@@ -90,7 +102,8 @@ def main(suites=SUITES):
     tallies = [(name, run(name, command, reader)) for name, command, reader in suites]
     print()
     for name, tally in tallies:
-        print(f"{name}: {tally.passed} tests pass, {tally.failed} fail")
+        skipped = f", {tally.skipped} SKIPPED" if tally.skipped else ""
+        print(f"{name}: {tally.passed} tests pass, {tally.failed} fail{skipped}")
     failed = sum(tally.failed for _, tally in tallies)
     print(f"{sum(tally.passed for _, tally in tallies)} passed, {failed} failed")
     return 1 if failed else 0

@@ -6,7 +6,7 @@ import sys
 import unittest
 
 import run_tests
-from run_tests import CargoReader, Tally, TotalReader, UnittestReader
+from run_tests import CargoReader, GoReader, Tally, TotalReader, UnittestReader
 
 
 def python(text):
@@ -39,6 +39,20 @@ class RunTestsTest(unittest.TestCase):
         for line in ("tests/c: 5 passed, 1 failed", "total: 12 passed, 3 failed", "the total: 1 passed, 1 failed"):
             reader.read(line, tally)
         self.assertEqual(tally, Tally(12, 3))
+
+    def test_reads_go(self):
+        tally, reader = Tally(), GoReader()
+        for line in ("=== RUN   TestTag", "--- PASS: TestTag (0.02s)", "--- FAIL: FuzzTag (0.1s)", "    --- FAIL: FuzzTag/seed#1",
+                     "--- SKIP: bindings/go: no go", "--- PASS: Example (0.00s)", "FAIL", "PASS"):
+            reader.read(line, tally)
+        self.assertEqual(tally, Tally(2, 1, 1))
+
+    def test_a_suite_that_is_skipped_is_said_and_no_failure(self):
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            status = run_tests.main([("one", python("print('--- SKIP: all of it')"), GoReader)])
+        self.assertEqual((status, output.getvalue().splitlines()[-2:]),
+                         (0, ["one: 0 tests pass, 0 fail, 1 SKIPPED", "0 passed, 0 failed"]))
 
     def test_sums_over_suites(self):
         line = "test result: ok. 4 passed; 0 failed; 0 ignored"
