@@ -1,6 +1,6 @@
 package mtl
 
-// Annotation is what was found in one document.
+// Annotation is what was found in one document. Those of a call share memory: who keeps one for long keeps all.
 type Annotation struct {
 	// Err is why the document could not be tagged, an [*Error]; nil where it was.
 	Err error

@@ -68,12 +68,12 @@ func ExampleModel_TagTokens() {
 	}
 	defer model.Close()
 
-	words := []string{"She", "lives", "in", "Copenhagen", "."}
+	words := []string{"Maria", "Jensen", "moved", "from", "Copenhagen", "to", "Toronto", "."}
 	documents, err := model.TagTokens(context.Background(), [][]string{words}, mtl.WithLanguage("en"))
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(documents[0].Task("ner").Labels[3])
+	fmt.Println(documents[0].Task("ner").Labels[4])
 	// Output: S-LOC
 }
 

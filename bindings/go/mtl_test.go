@@ -49,7 +49,7 @@ func tag(t testing.TB, model *mtl.Model, texts []string, options ...mtl.TagOptio
 
 func TestModelSaysWhatItIs(t *testing.T) {
 	model := open(t)
-	if tasks := model.Tasks(); !slices.Equal(tasks, []string{"ner", "upos"}) {
+	if tasks := model.Tasks(); !slices.Contains(tasks, "ner") || !slices.Contains(tasks, "upos") {
 		t.Errorf("tasks %q", tasks)
 	}
 	if !slices.Contains(model.Languages(), "da") {
@@ -116,7 +116,7 @@ func TestEveryDocumentHasItsOwn(t *testing.T) {
 	if !errors.As(documents[2].Err, &fault) || fault.Code != mtl.ErrInput || fault.Fault == "" {
 		t.Errorf("invalid UTF-8: %v", documents[2].Err)
 	}
-	if da := documents[3]; da.Language != "da" || len(da.Sentences) != 2 || da.Tags[0].Task != "ner" {
+	if da := documents[3]; da.Language != "da" || len(da.Sentences) != 2 {
 		t.Errorf("%+v", da)
 	}
 	if replaced := tag(t, model, texts[2:3], mtl.WithReplacedUTF8())[0]; replaced.Err != nil {
@@ -176,15 +176,16 @@ func TestTagTokens(t *testing.T) {
 
 func TestTasksThatDoNotKnowALanguageHaveNoTags(t *testing.T) {
 	model := open(t)
-	document := tag(t, model, []string{"Ik woon al jaren in Amsterdam."}, mtl.WithLanguage("nl"))[0]
 	if known, _ := model.TaskLanguages("ner"); slices.Contains(known, "nl") {
 		t.Fatal("ner knows Dutch now: take another language here")
 	}
-	if len(document.Tags) != 1 || document.Tags[0].Task != "upos" {
+	texts := []string{"Ik woon al jaren in Amsterdam."}
+	document := tag(t, model, texts, mtl.WithLanguage("nl"))[0]
+	if len(document.Task("ner").Labels) != 0 || len(document.Task("upos").Labels) != 7 {
 		t.Errorf("%+v", document.Tags)
 	}
-	document = tag(t, model, []string{"Ik woon al jaren in Amsterdam."}, mtl.WithLanguage("nl"), mtl.WithZeroShot())[0]
-	if len(document.Tags) != 2 {
+	document = tag(t, model, texts, mtl.WithLanguage("nl"), mtl.WithZeroShot())[0]
+	if len(document.Task("ner").Labels) != 7 {
 		t.Errorf("%+v", document.Tags)
 	}
 }

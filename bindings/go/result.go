@@ -43,7 +43,7 @@ func (f *facts) annotations(result *C.mtl_result) ([]Annotation, error) {
 		sentences:   column(&documents.sentences, documents.count+1),
 		tokens:      column(&tokens.sentences, tokens.sentence_count+1),
 	}
-	l.place(ranges(column(&tokens.start, tokens.count), column(&tokens.end, tokens.count)))
+	l.place(len(f.tasks), ranges(column(&tokens.start, tokens.count), column(&tokens.end, tokens.count)))
 	language := column(&documents.language, documents.count)
 	for i, status := range column(&documents.status, documents.count) {
 		if status != 0 {
@@ -60,9 +60,10 @@ func (f *facts) annotations(result *C.mtl_result) ([]Annotation, error) {
 	return l.annotations, nil
 }
 
-// place gives each document its tokens and sentences.
-func (l *layout) place(tokens []Range) {
+// place gives each document its tokens, its sentences, and room for the tags of so many tasks.
+func (l *layout) place(tasks int, tokens []Range) {
 	sentences := make([]Range, len(l.tokens)-1)
+	tags := make([]Tags, len(l.annotations)*tasks)
 	for i := range l.annotations {
 		first, end := l.bounds(i)
 		from, to := l.sentences[i], l.sentences[i+1]
@@ -71,6 +72,7 @@ func (l *layout) place(tokens []Range) {
 		}
 		l.annotations[i].Tokens = tokens[first:end:end]
 		l.annotations[i].Sentences = sentences[from:to:to]
+		l.annotations[i].Tags = tags[i*tasks : i*tasks : (i+1)*tasks]
 	}
 }
 
