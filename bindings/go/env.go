@@ -14,9 +14,7 @@ type Env struct {
 // its part. Close the Env when no more models are to be opened with it: its threads end with the last model.
 func NewEnv(threads int) (*Env, error) {
 	if threads < 0 || threads > 1024 {
-		fault := fmt.Sprintf("%d is no number of threads", threads)
-		remedy := "pass 0 to 1024"
-		return nil, &Error{Code: ErrArgument, Message: fault + "; " + remedy, Fault: fault, Remedy: remedy}
+		return nil, argument(fmt.Sprintf("%d is no number of threads", threads), "pass 0 to 1024")
 	}
 	if err := libraryMatches(); err != nil {
 		return nil, err

@@ -111,6 +111,11 @@ func detail(e *C.mtl_error, key string) string {
 	return ""
 }
 
+// argument is the error of a wrong argument that C does not get to see.
+func argument(fault, remedy string) error {
+	return &Error{Code: ErrArgument, Message: fault + "; " + remedy, Fault: fault, Remedy: remedy}
+}
+
 // ended is the error for a context that is done; nil for one that is not.
 func ended(ctx context.Context) error {
 	cause := ctx.Err()

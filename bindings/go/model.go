@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unsafe"
 )
 
 // Model is an opened model: immutable, for any number of goroutines. Close it when it is no longer needed; where that
@@ -34,6 +35,31 @@ type task struct {
 // Open opens the bundle at path, a folder or an archive (.mtl), with its model. It reads the bundle whole and checks
 // every digest. The context is looked at before the bundle is read and before the engine is opened.
 func Open(ctx context.Context, path string, options ...OpenOption) (*Model, error) {
+	return open(ctx, options, func(given *C.mtl_options) (*C.mtl_bundle, error) {
+		data, length := view(path)
+		var bundle *C.mtl_bundle
+		var e *C.mtl_error
+		err := failure(C.mtl_bundle_open(data, length, given, &bundle, &e), &e)
+		return bundle, err
+	})
+}
+
+// OpenBytes is [Open] for a bundle archive in memory, such as one that the program embeds. The bytes are copied, so
+// [WithTrusted] is an ErrArgument.
+func OpenBytes(ctx context.Context, archive []byte, options ...OpenOption) (*Model, error) {
+	return open(ctx, options, func(given *C.mtl_options) (*C.mtl_bundle, error) {
+		if given != nil { // trusted: C would keep a pointer of Go's
+			return nil, argument("WithTrusted is for bundles in files", "leave it out, or open the bundle by its path")
+		}
+		var bundle *C.mtl_bundle
+		var e *C.mtl_error
+		data, length := unsafe.Pointer(unsafe.SliceData(archive)), C.size_t(len(archive))
+		err := failure(C.mtl_bundle_open_memory(data, length, nil, &bundle, &e), &e)
+		return bundle, err
+	})
+}
+
+func open(ctx context.Context, options []OpenOption, read func(*C.mtl_options) (*C.mtl_bundle, error)) (*Model, error) {
 	if err := libraryMatches(); err != nil {
 		return nil, err
 	}
@@ -44,7 +70,12 @@ func Open(ctx context.Context, path string, options ...OpenOption) (*Model, erro
 	if err := ended(ctx); err != nil {
 		return nil, err
 	}
-	bundle, err := openBundle(path, given.bundle)
+	bundleOptions, err := newOptions(given.bundle)
+	if err != nil {
+		return nil, err
+	}
+	defer C.mtl_options_free(bundleOptions)
+	bundle, err := read(bundleOptions)
 	if err != nil {
 		return nil, err
 	}
@@ -59,19 +90,6 @@ func Open(ctx context.Context, path string, options ...OpenOption) (*Model, erro
 	facts := factsOf(pointer)
 	facts.digest = text(func(length *C.size_t) *C.char { return C.mtl_bundle_digest(bundle, length) })
 	return newModel(pointer, facts), nil
-}
-
-func openBundle(path string, given []option) (*C.mtl_bundle, error) {
-	options, err := newOptions(given)
-	if err != nil {
-		return nil, err
-	}
-	defer C.mtl_options_free(options)
-	data, length := view(path)
-	var bundle *C.mtl_bundle
-	var e *C.mtl_error
-	err = failure(C.mtl_bundle_open(data, length, options, &bundle, &e), &e)
-	return bundle, err
 }
 
 func openModel(bundle *C.mtl_bundle, given *openOptions) (*C.mtl_model, error) {
@@ -187,9 +205,7 @@ func (f *facts) task(name string) (task, error) {
 	for i, task := range f.tasks {
 		names[i] = task.name
 	}
-	fault := fmt.Sprintf("the model has no task %q", name)
-	remedy := "choose among " + strings.Join(names, ", ")
-	return task{}, &Error{Code: ErrArgument, Message: fault + "; " + remedy, Fault: fault, Remedy: remedy}
+	return task{}, argument(fmt.Sprintf("the model has no task %q", name), "choose among "+strings.Join(names, ", "))
 }
 
 func factsOf(model *C.mtl_model) *facts {
