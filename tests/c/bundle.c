@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-static char digest[64];
+static char digest[64 + 1];
 
 /* Opens a model on the bundle, looks whether it is the folder's, frees it. */
 static void is_the_same(mtl_bundle *bundle) {
@@ -23,8 +23,9 @@ static void a_folder(void) {
   size_t length = 0;
   WORKS(mtl_bundle_open(bundle_path, strlen(bundle_path), NULL, &bundle, E));
   const char *found = mtl_bundle_digest(bundle, &length);
-  CHECK(length == 64 && strspn(found, "0123456789abcdef") >= 64);
+  CHECK(length == 64);
   memcpy(digest, found, 64);
+  CHECK(strspn(digest, "0123456789abcdef") == 64);
   const char *manifest = mtl_bundle_manifest(bundle, &length);
   CHECK(manifest[0] == '{' && manifest[length - 1] == '}');
   is_the_same(bundle);
@@ -45,7 +46,7 @@ static void what_is_no_bundle(void) {
   CHECK(bundle == NULL);
 }
 
-/* The archive as 64-bit words, so that it is aligned. */
+/* The whole archive, aligned as malloc does. */
 static char *archive(size_t *length) {
   FILE *file = fopen(archive_path, "rb");
   CHECK(file != NULL);
