@@ -29,8 +29,8 @@
  *     their owner is freed.
  *  7. Offsets are half-open and count UTF-8 bytes, UTF-16 units or code points, as the caller chooses, in the text as it
  *     was given.
- *  8. Objects are opaque. Results are columns; one without elements is NULL. A view is a structure that begins with `uint32_t struct_size`, which the
- *     caller sets before the call.
+ *  8. Objects are opaque. Results are columns; one without elements is NULL. A view is a structure that begins with
+ *     `uint32_t struct_size`, which the caller sets before the call.
  *  9. Callbacks take `void *user` first; each says from which threads it is called.
  * 10. Within ABI version 1 functions are added, never changed or removed.
  *

@@ -70,6 +70,7 @@ class GoReader:
 SUITES = [
     ("Rust", ["cargo", "test", "--workspace", "--all-features", "--no-fail-fast"], CargoReader),
     ("C and C++", [sys.executable, "tools/check_capi.py"], TotalReader),
+    ("Go", [sys.executable, "tools/test_go.py"], GoReader),
     ("Python: tools", [sys.executable, "-m", "unittest", "discover", "-s", "tools"], UnittestReader),
     ("Python: peers", [sys.executable, "-m", "unittest", "discover", "-s", "benches/peers"], UnittestReader),
 ]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests bindings/go against a libmtl that is installed in a folder (`--prefix`).
+"""Tests bindings/go against a libmtl that is installed in a folder (`--prefix`), or else in a temporary one.
 
 Format, vet, every test under the race detector and cgo's strictest pointer checks, and linking libmtl.a without the
 shared library. What it prints is what `go test -v` prints: `--- PASS: name`, `--- FAIL: name`, and a `--- SKIP: name`
@@ -12,6 +12,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 
 MODULE = pathlib.Path(__file__).resolve().parent.parent / "bindings/go"
 
@@ -49,17 +50,29 @@ def test(prefix):
     ])
 
 
+def install(folder):
+    """Builds the library for tests and installs it into `folder`."""
+    command = ["make", "--no-print-directory", "install", "PROFILE=dev", f"PREFIX={folder}"]
+    return subprocess.run(command, cwd=MODULE.parent.parent).returncode == 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--prefix", type=pathlib.Path, required=True, help="where libmtl is installed")
-    prefix = parser.parse_args().prefix.resolve()
+    parser.add_argument("--prefix", type=pathlib.Path, help="where libmtl is installed")
+    prefix = parser.parse_args().prefix
     if missing := [tool for tool in ("go", "gofmt", "pkg-config") if not shutil.which(tool)]:
         print(f"--- SKIP: bindings/go: NOTHING OF IT WAS TESTED: there is no {' and no '.join(missing)} here")
         return 0
-    if not (prefix / "lib/pkgconfig/mtl.pc").is_file():
-        print(f"{prefix} holds no lib/pkgconfig/mtl.pc: install libmtl there, or name another --prefix")
-        return 1
-    return 0 if test(prefix) else 1
+    with tempfile.TemporaryDirectory(prefix="mtl-go-") as folder:
+        if prefix is None:
+            prefix = pathlib.Path(folder)
+            if not install(prefix):
+                return 1
+        prefix = prefix.resolve()
+        if not (prefix / "lib/pkgconfig/mtl.pc").is_file():
+            print(f"{prefix} holds no lib/pkgconfig/mtl.pc: install libmtl there, or name another --prefix")
+            return 1
+        return 0 if test(prefix) else 1
 
 
 if __name__ == "__main__":
