@@ -142,7 +142,8 @@ impl<'a> Emissions<'a> {
             None => Ok(()),
             Some(index) => {
                 let (token, label) = (index / self.labels, index % self.labels);
-                let message = format!("the emission of sentence {sentence}, token {token}, label {label} is not finite");
+                let message =
+                    format!("the emission of sentence {sentence}, token {token}, label {label} is not finite");
                 Err(argument(message, "check the encoder"))
             }
         }
@@ -156,7 +157,10 @@ impl<'a> Emissions<'a> {
 /// A buffer of the caller's for `count` elements.
 fn buffer<'a, T>(pointer: *mut T, room: usize, count: usize, name: &str) -> Outcome<&'a mut [T]> {
     if room < count {
-        return Err(argument(format!("{name} has room for {room} elements, and {count} are needed"), "pass a larger one"));
+        return Err(argument(
+            format!("{name} has room for {room} elements, and {count} are needed"),
+            "pass a larger one",
+        ));
     }
     slice(pointer, count, name)?;
     // SAFETY: law 5: the caller lends the buffer exclusively; `slice` has seen that it is neither NULL nor misaligned

@@ -197,9 +197,7 @@ pub extern "C" fn mtl_model_label(
     label: u32,
     out_length: *mut usize,
 ) -> *const c_char {
-    get(std::ptr::null(), || {
-        Some(view(optional(model)?.peek().task(task)?.labels.get(label as usize)?, out_length))
-    })
+    get(std::ptr::null(), || Some(view(optional(model)?.peek().task(task)?.labels.get(label as usize)?, out_length)))
 }
 
 /// How many labels a span can have in a task; 0 where the task makes no spans. Since 1.0.

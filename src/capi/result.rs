@@ -100,13 +100,7 @@ impl Columns {
         Ok(columns)
     }
 
-    fn add(
-        &mut self,
-        document: u32,
-        annotation: &Annotation,
-        tasks: &[usize],
-        labels: &[Labels],
-    ) -> Outcome<()> {
+    fn add(&mut self, document: u32, annotation: &Annotation, tasks: &[usize], labels: &[Labels]) -> Outcome<()> {
         let base = self.start.len();
         if base + annotation.tokens.len() >= MTL_NONE as usize {
             return Err(library(ErrorKind::Limit, "more than 4,294,967,294 tokens in a batch", "tag fewer at once"));

@@ -26,7 +26,15 @@ pub extern "C" fn mtl_version() -> u32 {
 
 macro_rules! build_info {
     ($engines:literal, $debug:literal) => {
-        concat!("{\"version\":\"", env!("CARGO_PKG_VERSION"), "\",\"abi\":1,\"engines\":", $engines, ",\"debug\":", $debug, "}\0")
+        concat!(
+            "{\"version\":\"",
+            env!("CARGO_PKG_VERSION"),
+            "\",\"abi\":1,\"engines\":",
+            $engines,
+            ",\"debug\":",
+            $debug,
+            "}\0"
+        )
     };
 }
 
@@ -53,6 +61,9 @@ mod tests {
         let macros = format!("{MTL_VERSION_MAJOR}.{MTL_VERSION_MINOR}.{MTL_VERSION_PATCH}");
         assert_eq!(macros, env!("CARGO_PKG_VERSION"));
         let info: serde_json::Value = serde_json::from_str(BUILD_INFO.trim_end_matches('\0')).unwrap();
-        assert_eq!((info["version"].as_str(), info["abi"].as_u64()), (Some(&*macros), Some(u64::from(MTL_ABI_VERSION))));
+        assert_eq!(
+            (info["version"].as_str(), info["abi"].as_u64()),
+            (Some(&*macros), Some(u64::from(MTL_ABI_VERSION)))
+        );
     }
 }

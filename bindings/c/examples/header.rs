@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 /// The nouns, in the header's order.
 const NOUNS: &[&str] = &[
-    "version", "status", "error", "log", "options", "cancel", "env", "bundle", "model", "batch", "tag", "result", "slot",
-    "kernels",
+    "version", "status", "error", "log", "options", "cancel", "env", "bundle", "model", "batch", "tag", "result",
+    "slot", "kernels",
 ];
 
 fn main() -> ExitCode {
