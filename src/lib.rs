@@ -21,7 +21,7 @@ pub mod tagger;
 pub mod zoo;
 
 #[cfg(feature = "capi")]
-pub mod capi;
+mod capi;
 
 pub use cancel::Cancel;
 pub use error::{Error, ErrorKind, Result};

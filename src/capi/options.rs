@@ -43,22 +43,28 @@ type Setter = fn(&mut Options, &str) -> Outcome<()>;
 
 /// Every key, the call that it is for, and what it does. The header's table is in `mtl_options_set`.
 const KEYS: &[(&str, Scope, Setter)] = &[
-    ("trusted", Scope::Bundle, |o, v| flag(v).map(|v| o.trusted = v)),
-    ("engine", Scope::Model, |o, v| Ok(o.engine.engine = v.parse()?)),
-    ("threads", Scope::Model, |o, v| number(v, crate::engine::MAX_THREADS).map(|v| o.engine.threads = v)),
-    ("library", Scope::Model, |o, v| Ok(o.engine.library = Some(v.into()))),
-    ("providers", Scope::Model, |o, v| providers(v).map(|v| o.engine.providers = v)),
-    ("accept_telemetry", Scope::Model, |o, v| flag(v).map(|v| o.engine.accept_telemetry = v)),
-    ("tasks", Scope::Tag, |o, v| names(v).map(|v| o.documents.tasks = v)),
-    ("language", Scope::Tag, |o, v| Ok(o.documents.language = Some(v.into()).filter(|v: &String| !v.is_empty()))),
-    ("unit", Scope::Tag, |o, v| unit(v).map(|v| o.documents.unit = v)),
+    ("trusted", Scope::Bundle, |o, v| put(&mut o.trusted, flag(v))),
+    ("engine", Scope::Model, |o, v| put(&mut o.engine.engine, Ok(v.parse()?))),
+    ("threads", Scope::Model, |o, v| put(&mut o.engine.threads, number(v, crate::engine::MAX_THREADS))),
+    ("library", Scope::Model, |o, v| put(&mut o.engine.library, Ok(Some(v.into())))),
+    ("providers", Scope::Model, |o, v| put(&mut o.engine.providers, providers(v))),
+    ("accept_telemetry", Scope::Model, |o, v| put(&mut o.engine.accept_telemetry, flag(v))),
+    ("tasks", Scope::Tag, |o, v| put(&mut o.documents.tasks, Ok(names(v)))),
+    ("language", Scope::Tag, |o, v| put(&mut o.documents.language, Ok((!v.is_empty()).then(|| v.into())))),
+    ("unit", Scope::Tag, |o, v| put(&mut o.documents.unit, unit(v))),
     ("invalid_utf8", Scope::Tag, |o, v| {
-        choice(v, &[("error", false), ("replace", true)]).map(|v| o.documents.replace_invalid = v)
+        put(&mut o.documents.replace_invalid, choice(v, &[("error", false), ("replace", true)]))
     }),
-    ("scores", Scope::Tag, |o, v| flag(v).map(|v| o.documents.decode.scores = v)),
-    ("nbest", Scope::Tag, |o, v| number(v, MAX_NBEST).map(|v| o.documents.decode.nbest = v)),
-    ("zero_shot", Scope::Tag, |o, v| flag(v).map(|v| o.documents.decode.zero_shot = v)),
+    ("scores", Scope::Tag, |o, v| put(&mut o.documents.decode.scores, flag(v))),
+    ("nbest", Scope::Tag, |o, v| put(&mut o.documents.decode.nbest, number(v, MAX_NBEST))),
+    ("zero_shot", Scope::Tag, |o, v| put(&mut o.documents.decode.zero_shot, flag(v))),
 ];
+
+/// Sets a field to what a value was read as.
+fn put<T>(field: &mut T, read: Outcome<T>) -> Outcome<()> {
+    *field = read?;
+    Ok(())
+}
 
 fn choice<T: Copy>(value: &str, values: &[(&str, T)]) -> Outcome<T> {
     values.iter().find(|(name, _)| *name == value).map(|(_, value)| *value).ok_or_else(|| {
@@ -81,8 +87,8 @@ fn number(value: &str, most: usize) -> Outcome<usize> {
 }
 
 /// Names between commas; none for an empty text.
-fn names(value: &str) -> Outcome<Vec<String>> {
-    Ok(value.split(',').map(str::trim).filter(|name| !name.is_empty()).map(String::from).collect())
+fn names(value: &str) -> Vec<String> {
+    value.split(',').map(str::trim).filter(|name| !name.is_empty()).map(String::from).collect()
 }
 
 /// `cuda?,cpu`: a question mark says that the provider is only preferred.
@@ -91,7 +97,7 @@ fn providers(value: &str) -> Outcome<Vec<ProviderRequest>> {
         let (name, required) = name.strip_suffix('?').map_or((name.as_str(), true), |name| (name, false));
         Ok(ProviderRequest { provider: name.parse()?, required })
     };
-    names(value)?.iter().map(read).collect()
+    names(value).iter().map(read).collect()
 }
 
 impl Options {

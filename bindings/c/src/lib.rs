@@ -1,3 +1,3 @@
-//! The artifact crate of the C ABI: everything is in `libmtl::capi`.
+//! The artifact crate of the C ABI. Everything is in `libmtl`, compiled with its feature `capi`.
 
-pub use libmtl::capi;
+extern crate libmtl as _;
