@@ -286,7 +286,8 @@ const char *mtl_error_detail(const mtl_error *error,
 void mtl_error_free(mtl_error *error);
 
 // Sends messages of at most `level` (`MTL_LOG_WARN`, `MTL_LOG_INFO`) to `function`, in place of the one before; NULL
-// silences the library, as it is at the start. Messages never hold a user's text. When the call returns, the function
+// silences the library, as it is at the start. Messages never hold a user's text; one that comes while the listener is
+// being changed is lost. When the call returns, the function
 // set before runs no more and is not called again. `MTL_ERROR_ARGUMENT` for another level. Since 1.0.
 mtl_status mtl_log_set(mtl_log_fn function,
                        void *user,
@@ -486,7 +487,8 @@ mtl_status mtl_batch_add_tokens(mtl_batch *batch,
                                 mtl_error **out_error);
 
 // Adds `count` documents of running text that lie one behind the other in `data`, as columnar formats keep strings:
-// document `i` is `data[offsets[i] .. offsets[i + 1]]`, so `offsets` has `count + 1` elements. Since 1.0.
+// document `i` is `data[offsets[i] .. offsets[i + 1]]`, so `offsets` has `count + 1` elements; it
+// is not read where `count` is 0. Since 1.0.
 mtl_status mtl_batch_add_texts_packed(mtl_batch *batch,
                                       const char *data,
                                       size_t data_length,

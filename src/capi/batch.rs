@@ -109,7 +109,8 @@ pub extern "C" fn mtl_batch_add_tokens(
 }
 
 /// Adds `count` documents of running text that lie one behind the other in `data`, as columnar formats keep strings:
-/// document `i` is `data[offsets[i] .. offsets[i + 1]]`, so `offsets` has `count + 1` elements. Since 1.0.
+/// document `i` is `data[offsets[i] .. offsets[i + 1]]`, so `offsets` has `count + 1` elements; it
+/// is not read where `count` is 0. Since 1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn mtl_batch_add_texts_packed(
     batch: *mut mtl_batch,

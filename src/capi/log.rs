@@ -4,7 +4,7 @@ use super::boundary::call;
 use super::error::mtl_error;
 use super::status::mtl_status;
 use std::ffi::{c_char, c_void};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock, TryLockError};
 
 /// A log message's level: something that was asked for is not to be had, and something else is used instead.
 pub const MTL_LOG_WARN: u32 = 2;
@@ -31,7 +31,12 @@ static LISTENER: RwLock<Option<Listener>> = RwLock::new(None);
 
 /// Tells the host something; never a user's text. Costs the formatting only where somebody listens.
 pub(super) fn log(level: u32, message: impl FnOnce() -> String) {
-    let listener = LISTENER.read().unwrap_or_else(PoisonError::into_inner);
+    // A lock that another thread held at a fork() never opens in the child: better no message than a hang.
+    let listener = match LISTENER.try_read() {
+        Ok(listener) => listener,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        Err(TryLockError::WouldBlock) => return,
+    };
     if let Some(listener) = listener.as_ref().filter(|l| level <= l.level) {
         let text = message();
         // SAFETY: law 9: the function and `user` are valid until another is set, which the lock keeps from happening now.
@@ -40,7 +45,8 @@ pub(super) fn log(level: u32, message: impl FnOnce() -> String) {
 }
 
 /// Sends messages of at most `level` (`MTL_LOG_WARN`, `MTL_LOG_INFO`) to `function`, in place of the one before; NULL
-/// silences the library, as it is at the start. Messages never hold a user's text. When the call returns, the function
+/// silences the library, as it is at the start. Messages never hold a user's text; one that comes while the listener is
+/// being changed is lost. When the call returns, the function
 /// set before runs no more and is not called again. `MTL_ERROR_ARGUMENT` for another level. Since 1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn mtl_log_set(
