@@ -110,6 +110,10 @@ ci: ## Run everything that a change must pass
 fmt-check: ## Check the format
 	$(CARGO) fmt --all --check
 
+.PHONY: size-check
+size-check: capi ## Check the release build of the C library against its size budget, abi/sizes.txt
+	$(PYTHON) tools/check_size.py $(CAPI)
+
 .PHONY: header-check
 header-check: ## Check that include/mtl.h is what src/capi makes
 	$(CARGO) run --quiet -p libmtl-c --example header -- --check
