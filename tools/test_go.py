@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests bindings/go against a libmtl that is installed in a folder (`--prefix`), or else in a temporary one.
+"""Tests bindings/go against a libmtl that is installed in a folder (`--prefix`), or else builds one in target/go-prefix.
 
 Format, vet, every test under the race detector and cgo's strictest pointer checks, and linking libmtl.a without the
 shared library. What it prints is what `go test -v` prints: `--- PASS: name`, `--- FAIL: name`, and a `--- SKIP: name`
@@ -12,7 +12,6 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import tempfile
 
 MODULE = pathlib.Path(__file__).resolve().parent.parent / "bindings/go"
 
@@ -63,16 +62,16 @@ def main():
     if missing := [tool for tool in ("go", "gofmt", "pkg-config") if not shutil.which(tool)]:
         print(f"--- SKIP: bindings/go: NOTHING OF IT WAS TESTED: there is no {' and no '.join(missing)} here")
         return 0
-    with tempfile.TemporaryDirectory(prefix="mtl-go-") as folder:
-        if prefix is None:
-            prefix = pathlib.Path(folder)
-            if not install(prefix):
-                return 1
-        prefix = prefix.resolve()
-        if not (prefix / "lib/pkgconfig/mtl.pc").is_file():
-            print(f"{prefix} holds no lib/pkgconfig/mtl.pc: install libmtl there, or name another --prefix")
+    if prefix is None:
+        # A place that stays: Go's build cache remembers where the library was, and does not look again.
+        prefix = MODULE.parent.parent / "target/go-prefix"
+        if not install(prefix):
             return 1
-        return 0 if test(prefix) else 1
+    prefix = prefix.resolve()
+    if not (prefix / "lib/pkgconfig/mtl.pc").is_file():
+        print(f"{prefix} holds no lib/pkgconfig/mtl.pc: install libmtl there, or name another --prefix")
+        return 1
+    return 0 if test(prefix) else 1
 
 
 if __name__ == "__main__":
