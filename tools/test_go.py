@@ -7,6 +7,7 @@ with the reason where there is no Go.
 """
 
 import argparse
+import hashlib
 import os
 import pathlib
 import shutil
@@ -19,8 +20,11 @@ MODULE = pathlib.Path(__file__).resolve().parent.parent / "bindings/go"
 def environment(prefix):
     """Variables with which cgo and the loader find the library of `prefix` and no other, and Go stays off the network."""
     libraries = prefix / "lib"
+    # Go's build cache remembers where the library was and does not look again: each prefix has a cache of its own.
+    cache = MODULE.parent.parent / "target" / f"go-cache-{hashlib.sha256(bytes(prefix)).hexdigest()[:8]}"
     return os.environ | {"PKG_CONFIG_PATH": str(libraries / "pkgconfig"), "LD_LIBRARY_PATH": str(libraries),
-                         "CGO_ENABLED": "1", "GOFLAGS": "-buildvcs=false", "GOTOOLCHAIN": "local", "GOPROXY": "off"}
+                         "CGO_ENABLED": "1", "GOFLAGS": "-buildvcs=false", "GOTOOLCHAIN": "local", "GOPROXY": "off",
+                         "GOCACHE": str(cache)}
 
 
 def run(command, env):
@@ -63,7 +67,6 @@ def main():
         print(f"--- SKIP: bindings/go: NOTHING OF IT WAS TESTED: there is no {' and no '.join(missing)} here")
         return 0
     if prefix is None:
-        # A place that stays: Go's build cache remembers where the library was, and does not look again.
         prefix = MODULE.parent.parent / "target/go-prefix"
         if not install(prefix):
             return 1
