@@ -1,6 +1,6 @@
 //! Environments: threads that several models share.
 
-use super::boundary::{Object, argument, boxed, call, call_on, free, out};
+use super::boundary::{Object, boxed, call, call_on, free, out};
 use super::error::mtl_error;
 use super::status::mtl_status;
 use crate::engine::{EngineOptions, Pool};
@@ -29,8 +29,7 @@ impl Env {
 pub extern "C" fn mtl_env_new(threads: u32, out_env: *mut *mut mtl_env, out_error: *mut *mut mtl_error) -> mtl_status {
     call(out_error, || {
         let out = out(out_env, "out_env")?;
-        let threads = usize::try_from(threads).map_err(|_| argument("too many threads", ""))?;
-        out.write(boxed(Env(Arc::new(Pool::new(threads)?))));
+        out.write(boxed(Env(Arc::new(Pool::new(threads as usize)?))));
         Ok(())
     })
 }

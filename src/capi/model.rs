@@ -1,6 +1,6 @@
 //! Models: a bundle and the engine that runs it.
 
-use super::boundary::{Object, Outcome, argument, call, get, library, optional, optional_value, out, value, view};
+use super::boundary::{Object, Outcome, call, get, library, optional, optional_value, out, value, view};
 use super::bundle::mtl_bundle;
 use super::env::mtl_env;
 use super::error::mtl_error;
@@ -166,9 +166,7 @@ pub extern "C" fn mtl_model_task_find(
 ) -> mtl_status {
     call(out_error, || {
         let (model, out) = (value(model, "model")?, out(out_task, "out_task")?);
-        let task = model.tagger.task(super::boundary::text(name, name_length, "name")?)?;
-        let index = model.tagger.manifest().tasks.iter().position(|t| t.name == task.name);
-        out.write(index.ok_or_else(|| argument("no such task", ""))? as u32);
+        out.write(model.tagger.task_index(super::boundary::text(name, name_length, "name")?)? as u32);
         Ok(())
     })
 }

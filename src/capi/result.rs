@@ -281,16 +281,8 @@ pub struct mtl_paths {
     pub label: *const u32,
 }
 
-/// A structure that grows from version to version: its first field is the size that the caller knows.
-trait View: Sized {}
-impl View for mtl_documents {}
-impl View for mtl_tokens {}
-impl View for mtl_tags {}
-impl View for mtl_spans {}
-impl View for mtl_paths {}
-
-/// Writes as much of `view` as the caller's structure has room for.
-fn fill<V: View>(out_view: *mut V, mut view: V, name: &str, size: fn(&mut V) -> &mut u32) -> Outcome<()> {
+/// Writes `view` into the caller's structure, whose first field is the size that the caller knows; `size` is that field.
+fn fill<V>(out_view: *mut V, mut view: V, name: &str, size: fn(&mut V) -> &mut u32) -> Outcome<()> {
     if out_view.is_null() {
         return Err(argument(format!("{name} is NULL"), ""));
     }

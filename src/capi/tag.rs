@@ -34,9 +34,8 @@ pub extern "C" fn mtl_tag(
 
         let tokens = batch.tokens();
         let annotations = model.tagger.annotate(&batch.documents(&tokens), options, cancel)?;
-        let manifest = model.tagger.manifest();
-        let number = |name: &str| manifest.tasks.iter().position(|task| task.name == name);
-        let tasks: Vec<usize> = model.tagger.tasks_asked(options).into_iter().filter_map(number).collect();
+        let asked = model.tagger.tasks_asked(options).into_iter().map(|name| model.tagger.task_index(name));
+        let tasks = asked.collect::<crate::Result<Vec<usize>>>()?;
         out.write(boxed(Columns::new(model, &tasks, annotations, options.decode.scores)?));
         Ok(())
     })

@@ -126,7 +126,8 @@ impl Tagger {
         Ok(())
     }
 
-    fn task_index(&self, name: &str) -> Result<usize> {
+    /// The place in the manifest of the task called `name`; an unknown one is an error that lists those there are.
+    pub fn task_index(&self, name: &str) -> Result<usize> {
         let tasks = &self.manifest().tasks;
         tasks.iter().position(|task| task.name == name).ok_or_else(|| {
             let names: Vec<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
