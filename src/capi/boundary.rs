@@ -219,8 +219,9 @@ pub fn boxed<T>(value: T) -> *mut Object<T> {
     Box::into_raw(Box::new(Object::new(value)))
 }
 
-fn null(name: &str) -> Failure {
-    argument(format!("{name} is NULL"), "")
+/// The failure of an argument that is NULL.
+pub fn null(name: &str) -> Failure {
+    argument(format!("{name} is NULL"), "pass what the header asks for here")
 }
 
 /// A view of a string that an object keeps: its start, and its length through `out_length` unless that is NULL.
@@ -311,7 +312,8 @@ mod tests {
     #[test]
     fn null_is_named() {
         let (status, message) = failing(|e| call_on(null::<Object<i32>>(), "model", e, |_| Ok(())));
-        assert_eq!((status, message.as_str()), (mtl_status::MTL_ERROR_ARGUMENT, "model is NULL"));
+        assert_eq!(status, mtl_status::MTL_ERROR_ARGUMENT);
+        assert!(message.starts_with("model is NULL; "), "{message}");
         assert!(slice(null::<u8>(), 0, "text").is_ok_and(<[u8]>::is_empty));
         assert!(slice(null::<u8>(), 1, "text").is_err());
         free(null_mut::<Object<i32>>());

@@ -1,6 +1,6 @@
 //! Results: columns that a batch's documents, sentences, tokens and spans fill.
 
-use super::boundary::{Failure, Object, Outcome, argument, call_on, free, get, library, optional};
+use super::boundary::{Failure, Object, Outcome, argument, call_on, free, get, library, null, optional};
 use super::error::mtl_error;
 use super::model::Model;
 use super::status::mtl_status;
@@ -284,7 +284,7 @@ pub struct mtl_paths {
 /// Writes `view` into the caller's structure, whose first field is the size that the caller knows; `size` is that field.
 fn fill<V>(out_view: *mut V, mut view: V, name: &str, size: fn(&mut V) -> &mut u32) -> Outcome<()> {
     if out_view.is_null() {
-        return Err(argument(format!("{name} is NULL"), ""));
+        return Err(null(name));
     }
     // SAFETY: law 8: the caller has written the structure's size into its first field.
     let known = unsafe { out_view.cast::<u32>().read() };
