@@ -1,8 +1,8 @@
 //! libmtl: embeddable multi-task natural language processing.
 //!
 //! Floors, from the ground up; a module imports only from floors below it:
-//! [`error`], [`cancel`], [`text`], [`metrics`], [`bundle`], [`kernels`], [`engine`], [`tagger`], [`zoo`], and with the
-//! feature `capi` the C ABI.
+//! [`error`], [`cancel`], [`text`], [`metrics`], [`bundle`], [`kernels`], [`engine`], [`tagger`], [`scorer`], [`zoo`], and
+//! with the feature `capi` the C ABI.
 
 pub mod error;
 
@@ -16,6 +16,7 @@ pub mod kernels;
 
 pub mod engine;
 
+pub mod scorer;
 pub mod tagger;
 
 pub mod zoo;

@@ -1,0 +1,25 @@
+//! What the scorer reads.
+
+/// An exercise before the learner has answered it: who does it, how, and the words of the right answer (Hu 2020, section
+/// 3.1). Text that is not known is empty.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Exercise {
+    /// The language that is learnt and the language that is known: `en_es`. Empty where the model has one track.
+    pub track: String,
+    /// The learner.
+    pub user: String,
+    /// Countries that the learner was seen in, the first one first.
+    pub countries: Vec<String>,
+    /// Days since the learner began, fractions included.
+    pub days: f64,
+    /// `web`, `ios`, `android`.
+    pub client: String,
+    /// `lesson`, `practice`, `test`.
+    pub session: String,
+    /// `reverse_translate`, `reverse_tap`, `listen`.
+    pub format: String,
+    /// Seconds that the learner took; `None` where it is not known.
+    pub time: Option<f64>,
+    /// The words of the right answer.
+    pub words: Vec<String>,
+}
