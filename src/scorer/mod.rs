@@ -1,5 +1,6 @@
 //! The word-error scorer: which words of an exercise a learner will get wrong.
 
+pub mod align;
 mod exercise;
 
 pub use exercise::Exercise;
