@@ -23,57 +23,9 @@ import sys
 import tempfile
 
 import make_cases
+from installed import BUNDLE, C_TESTS, ROOT, STRICT, Checks, difference, install
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-BUNDLE = ROOT / "models/mtl-mobile"
-STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
-C_TESTS = ["-std=c11", "-D_POSIX_C_SOURCE=200809L", "-g", *STRICT]
 STANDARDS = {"c": ("c99", "c11", "c17"), "c++": ("c++17", "c++20")}
-COUNTED = re.compile(r"^.*: (\d+) passed, (\d+) failed$", re.M)
-
-
-class Checks:
-    """What passed and what failed, and the installed copy that is checked."""
-
-    def __init__(self, prefix, work):
-        self.prefix, self.work = prefix, work
-        self.passed = self.failed = 0
-        # The installed copy is found by these, and by nothing that was there before.
-        self.environment = os.environ | {"PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig", "LD_LIBRARY_PATH": f"{prefix}/lib"}
-
-    def note(self, name, complaint=None):
-        """One check: passed, or failed with a complaint."""
-        if complaint is None:
-            self.passed += 1
-        else:
-            self.failed += 1
-            print(f"FAILED: {name}\n{complaint}", flush=True)
-
-    def run(self, command, **options):
-        """Runs a command on the installed copy, its output and errors as one text."""
-        options = {"env": self.environment, "timeout": 1800} | options
-        return subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              errors="replace", **options)
-
-    def works(self, name, command, **options):
-        """One check: the command ends well. Returns its output, or None."""
-        done = self.run(command, **options)
-        self.note(name, f"{' '.join(map(str, command))}\n{done.stdout}" if done.returncode else None)
-        return None if done.returncode else done.stdout
-
-    def tests(self, name, command, **options):
-        """Runs a program that counts its tests itself."""
-        done = self.run(command, **options)
-        print(f"{name}:\n{done.stdout}", end="", flush=True)
-        found = COUNTED.findall(done.stdout)
-        self.passed += sum(int(passed) for passed, _ in found)
-        self.failed += sum(int(failed) for _, failed in found)
-        if not found or bool(done.returncode) != any(int(failed) for _, failed in found):
-            self.note(name, f"ended with status {done.returncode}")
-
-    def flags(self, *options):
-        """What pkg-config says of the installed copy."""
-        return self.run(["pkg-config", "--cflags", "--libs", *options, "mtl"]).stdout.split()
 
 
 def compilers():
@@ -101,13 +53,6 @@ def check_headers(checks):
         command = [pair[1], "-std=c++17", "-fno-exceptions", "-fno-rtti", *STRICT, f"-I{checks.prefix}/include",
                    "-fsyntax-only", "-x", "c++", "-"]
         checks.works("mtl.hpp without exceptions", command, input="#include <mtl.hpp>\n")
-
-
-def difference(name, expected, found):
-    """A complaint about two sets, or None."""
-    lines = [f"  missing: {item}" for item in sorted(expected - found)]
-    lines += [f"  not expected: {item}" for item in sorted(found - expected)]
-    return "\n".join([name, *lines]) if lines else None
 
 
 def check_names(checks):
@@ -267,15 +212,6 @@ def check_sanitized(checks, archive, seconds):
     sources = [path for path in sorted((ROOT / "tests/c").glob("*.c")) if path.name != "fault.c"]
     if checks.works("C tests, sanitized", [*build, *sources, *libraries, "-o", tests]) is not None:
         checks.tests("tests/c, sanitized", [tests, BUNDLE, archive, seconds])
-
-
-def install(work):
-    """Builds and installs the library, then moves the copy: nothing in it may name the place it was installed in."""
-    first, prefix = work / "first", work / "moved"
-    subprocess.run(["make", "--no-print-directory", "install", "PROFILE=dev", "PREFIX=/usr", f"DESTDIR={first}"],
-                   cwd=ROOT, check=True)
-    (first / "usr").rename(prefix)
-    return prefix
 
 
 def main():
