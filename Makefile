@@ -114,6 +114,10 @@ fmt-check: ## Check the format
 size-check: capi ## Check the release build of the C library against its size budget, abi/sizes.txt
 	$(PYTHON) tools/check_size.py $(CAPI)
 
+.PHONY: abi-check
+abi-check: ## Check that the C ABI keeps what was released: abi/README.md
+	$(PYTHON) tools/check_abi.py
+
 .PHONY: header-check
 header-check: ## Check that include/mtl.h is what src/capi makes
 	$(CARGO) run --quiet -p libmtl-c --example header -- --check

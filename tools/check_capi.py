@@ -3,7 +3,6 @@
 would, in C and C++.
 
 * the headers alone and twice, under every standard, by gcc and (where there is one) clang; mtl.hpp without exceptions;
-* exported symbols against abi/symbols.txt, and the same names in mtl.h, mtl.hpp and tests/c;
 * the tests of tests/c and tests/cpp and the cases of tests/cases; the README's program; the examples, built by pkg-config
   and by CMake;
 * the C tests under AddressSanitizer and UndefinedBehaviorSanitizer, which are first shown to report provoked faults.
@@ -53,29 +52,6 @@ def check_headers(checks):
         command = [pair[1], "-std=c++17", "-fno-exceptions", "-fno-rtti", *STRICT, f"-I{checks.prefix}/include",
                    "-fsyntax-only", "-x", "c++", "-"]
         checks.works("mtl.hpp without exceptions", command, input="#include <mtl.hpp>\n")
-
-
-def check_names(checks):
-    """Symbols, functions and statuses are the same everywhere."""
-    listing = checks.run(["nm", "-D", "--defined-only", checks.prefix / "lib/libmtl.so.1"]).stdout
-    exported = {words[2] for line in listing.splitlines() if len(words := line.split()) == 3 and words[1] != "A"}
-    expected = set((ROOT / "abi/symbols.txt").read_text().split())
-    checks.note("symbols", difference("abi/symbols.txt against what libmtl.so.1 exports", expected, exported))
-
-    header = (ROOT / "include/mtl.h").read_text()
-    functions = set(re.findall(r"^(?:const )?\w+ \*?(mtl_\w+)\(", header, re.M))
-    names = {symbol.split("@")[0] for symbol in expected}
-    checks.note("functions", difference("abi/symbols.txt against include/mtl.h", names, functions))
-    users = {"include/mtl.hpp": [ROOT / "include/mtl.hpp"], "tests/c": (ROOT / "tests/c").glob("*.c")}
-    for user, paths in users.items():
-        used = set(re.findall(r"\bmtl_\w+", "".join(path.read_text() for path in paths)))
-        checks.note(user, difference(f"functions of mtl.h that {user} does not use", functions, used & functions))
-
-    table = dict(re.findall(r"^  (MTL_(?:OK|ERROR_\w+)) = (\d+),", header, re.M))
-    mirror = re.findall(r"^  (\w+) = (MTL_(?:OK|ERROR_\w+)),", (ROOT / "include/mtl.hpp").read_text(), re.M)
-    named = {f"{name} {status}" for name, status in mirror}
-    wanted = {f"{status.removeprefix('MTL_').removeprefix('ERROR_').lower()} {status}" for status in table}
-    checks.note("statuses", difference("mtl_status against mtl::Status", wanted, named))
 
 
 def case_lines(case, unit):
@@ -225,7 +201,6 @@ def main():
         archive = work / "bundle.mtl"
         subprocess.run(["tar", "--format=ustar", "-cf", archive, "-C", BUNDLE, "."], check=True)
         check_headers(checks)
-        check_names(checks)
         check_tests(checks, archive, arguments.seconds)
         check_examples(checks)
         check_readme(checks)
