@@ -21,6 +21,8 @@ pub enum Command {
     Tag(TagArgs),
     /// Score a model on an annotated file; prints one JSON object
     Eval(EvalArgs),
+    /// Align learners' answers with the right ones: which words were wrong
+    Align(AlignArgs),
     /// Check a model's digests, and its golden cases on each engine at hand
     Verify(VerifyArgs),
     /// List the models of the zoo
@@ -154,6 +156,38 @@ pub struct EvalArgs {
     pub quiet: bool,
 }
 
+/// `mtl align`.
+#[derive(Debug, Args)]
+pub struct AlignArgs {
+    /// The correct sentence, and what the learner wrote; without them, pairs are read from --data
+    #[arg(value_names = ["CORRECT", "ANSWER"], num_args = 2)]
+    pub sentences: Vec<String>,
+    /// A file of pairs, - for standard input
+    #[arg(long, short, value_name = "FILE", default_value = "-", conflicts_with = "sentences")]
+    pub data: PathBuf,
+    /// What it is
+    #[arg(long, short, value_name = "FORMAT", default_value = "tsv")]
+    pub input: PairInput,
+    /// How to write what is found
+    #[arg(long, short, value_name = "FORMAT", default_value = "pretty")]
+    pub output: AlignOutput,
+    /// Upper and lower case are different
+    #[arg(long)]
+    pub case: bool,
+    /// Punctuation counts
+    #[arg(long)]
+    pub punctuation: bool,
+    /// Letters with and without accents are different
+    #[arg(long)]
+    pub accents: bool,
+    /// The unit of offsets in jsonl
+    #[arg(long, value_name = "UNIT", default_value = "bytes")]
+    pub offsets: OffsetUnit,
+    /// No notes on standard error
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
 /// `mtl verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
@@ -241,6 +275,24 @@ pub enum EvalInput {
     Conllu,
     /// Universal NER's: comments, and the columns number, token, tag
     Iob2,
+}
+
+/// What `mtl align` reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PairInput {
+    /// The correct sentence, tab, the answer
+    Tsv,
+    /// {"correct": ..., "answer": ...}, each a text or a list of words
+    Jsonl,
+}
+
+/// What `mtl align` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AlignOutput {
+    /// For people, in a terminal
+    Pretty,
+    /// One JSON object a pair
+    Jsonl,
 }
 
 /// What `mtl tag` writes.

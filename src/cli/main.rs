@@ -1,5 +1,6 @@
-//! The `mtl` command: tag text, score and verify models, list the zoo.
+//! The `mtl` command: tag text, align answers, score and verify models, list the zoo.
 
+mod align;
 mod args;
 mod eval;
 mod input;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
             order_providers(&mut args.engine, &matches);
             eval::run(&args)
         }
+        Command::Align(args) => align::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Models(args) => models::run(&args),
     };

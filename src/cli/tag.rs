@@ -2,7 +2,7 @@
 
 use crate::args::{OffsetUnit, OutputFormat, TagArgs};
 use crate::input::{self, Item, Languages, Message};
-use crate::output::{Conll, Html, Jsonl, Pretty, Sink, Tagged, TaskTags};
+use crate::output::{self, Conll, Html, Jsonl, Pretty, Sink, Tagged, TaskTags};
 use crate::stop::{self, Outcome, Stop};
 use crate::{model, note, report};
 use anstream::{AutoStream, ColorChoice};
@@ -130,27 +130,11 @@ fn sink(args: &TagArgs, tagger: &Tagger, plan: &Plan) -> Box<dyn Sink> {
     match args.output {
         OutputFormat::Pretty => {
             let colour = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
-            Box::new(Pretty::new(colour, width(), args.files.len() > 1))
+            Box::new(Pretty::new(colour, output::width(), args.files.len() > 1))
         }
         OutputFormat::Conll => Box::new(Conll { tasks: plan.tasks.clone(), scores: args.scores }),
-        OutputFormat::Jsonl => Box::new(Jsonl { unit: unit_name(args.offsets) }),
+        OutputFormat::Jsonl => Box::new(Jsonl { unit: output::unit_name(args.offsets) }),
         OutputFormat::Html => Box::new(Html::new(tagger.manifest(), tagger.report(), &plan.tasks)),
-    }
-}
-
-/// Columns of the terminal; a file gets lines that suit most of them.
-fn width() -> usize {
-    const DEFAULT: usize = 100;
-    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    let terminal = || terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
-    columns.or_else(terminal).unwrap_or(DEFAULT)
-}
-
-fn unit_name(unit: OffsetUnit) -> &'static str {
-    match unit {
-        OffsetUnit::Bytes => "bytes",
-        OffsetUnit::Utf16 => "utf16",
-        OffsetUnit::Codepoints => "codepoints",
     }
 }
 

@@ -1,15 +1,18 @@
-//! The four ways to write tagged sentences, and what they share.
+//! The four ways to write tagged sentences, and what they share with each other and with alignments.
 
 mod conll;
+mod grid;
 mod html;
 mod jsonl;
 mod pretty;
 
 pub use conll::Conll;
+pub use grid::{Column, grid};
 pub use html::Html;
 pub use jsonl::Jsonl;
 pub use pretty::Pretty;
 
+use crate::args::OffsetUnit;
 use crate::input::Item;
 use libmtl::tagger::{TaggedSpan, Tagging};
 use libmtl::text::scheme;
@@ -45,6 +48,23 @@ pub trait Sink {
     /// After the last sentence; also after an error or an interruption, so that what was written is whole.
     fn end(&mut self, _out: &mut dyn Write) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// Columns of the terminal; a file gets lines that suit most of them.
+pub fn width() -> usize {
+    const DEFAULT: usize = 100;
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let terminal = || terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
+    columns.or_else(terminal).unwrap_or(DEFAULT)
+}
+
+/// The name of a unit in JSON.
+pub fn unit_name(unit: OffsetUnit) -> &'static str {
+    match unit {
+        OffsetUnit::Bytes => "bytes",
+        OffsetUnit::Utf16 => "utf16",
+        OffsetUnit::Codepoints => "codepoints",
     }
 }
 

@@ -1,6 +1,6 @@
 //! For people: the sentence with its spans marked, and the tags of plain tasks in aligned columns below.
 
-use super::{Piece, Sink, Tagged, TaskTags, percent, pieces, printable, spans_of};
+use super::{Column, Piece, Sink, Tagged, TaskTags, grid, percent, pieces, printable, spans_of};
 use crate::input::Item;
 use anstyle::{AnsiColor, Style};
 use std::io::{self, Write};
@@ -73,31 +73,9 @@ impl Pretty {
         item: &Item,
         tasks: &[&TaskTags<'_>],
     ) -> io::Result<()> {
-        let columns: Vec<Column> = (0..item.tokens.len()).map(|position| Column::new(item, tasks, position)).collect();
-        let mut start = 0;
-        while start < columns.len() {
-            let mut room = self.width.saturating_sub(GUTTER);
-            let fitting = columns[start..].iter().take_while(|column| {
-                let fits = room >= column.width;
-                room = room.saturating_sub(column.width + 2);
-                fits
-            });
-            let end = start + fitting.count().max(1);
-            let rows = columns[start].cells.len();
-            for row in 0..rows {
-                gutter.write(out, self)?;
-                let style = self.style(if row == 0 { Style::new() } else { Style::new().dimmed() });
-                for (index, column) in columns[start..end].iter().enumerate() {
-                    let cell = &column.cells[row];
-                    let last = start + index + 1 == end;
-                    let padding = if last { 0 } else { column.width - cell.width() + 2 };
-                    write!(out, "{style}{cell}{style:#}{:padding$}", "")?;
-                }
-                writeln!(out)?;
-            }
-            start = end;
-        }
-        Ok(())
+        let columns: Vec<Column> = (0..item.tokens.len()).map(|position| column(item, tasks, position)).collect();
+        let style = |_, row| self.style(if row == 0 { Style::new() } else { Style::new().dimmed() });
+        grid(out, &columns, self.width.saturating_sub(GUTTER), |out| gutter.write(out, self), style)
     }
 
     /// The n best taggings of one task, with their probabilities.
@@ -161,21 +139,13 @@ impl Gutter<'_> {
 }
 
 /// One token's column of the grid.
-struct Column {
-    cells: Vec<String>,
-    width: usize,
-}
-
-impl Column {
-    fn new(item: &Item, tasks: &[&TaskTags<'_>], position: usize) -> Self {
-        let mut cells = vec![printable(&item.tokens[position]).into_owned()];
-        for tags in tasks {
-            cells.push(tags.tagging.labels[position].clone());
-            cells.extend(tags.tagging.scores.get(position).copied().map(percent));
-        }
-        let width = cells.iter().map(|cell| cell.width()).max().unwrap_or(0);
-        Self { cells, width }
+fn column(item: &Item, tasks: &[&TaskTags<'_>], position: usize) -> Column {
+    let mut cells = vec![printable(&item.tokens[position]).into_owned()];
+    for tags in tasks {
+        cells.push(tags.tagging.labels[position].clone());
+        cells.extend(tags.tagging.scores.get(position).copied().map(percent));
     }
+    Column::new(cells)
 }
 
 /// Words laid into lines.

@@ -10,15 +10,29 @@ const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// What ends a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ends {
+pub(crate) enum Ends {
     /// LF or CRLF.
     Unix,
     /// LF, CRLF or CR alone: running text from anywhere.
     Any,
 }
 
+/// Reads lines without their endings (LF or CRLF), each with its number, from 1.
+pub fn lines<R: BufRead>(input: R) -> impl Iterator<Item = Result<(u64, String)>> {
+    let mut lines = Lines::new(input, Ends::Unix);
+    let mut done = false;
+    std::iter::from_fn(move || {
+        if done {
+            return None;
+        }
+        let line = lines.next().map(|line| line.map(str::to_owned)).transpose();
+        done = !matches!(line, Some(Ok(_)));
+        line.map(|line| Ok((lines.number(), line?)))
+    })
+}
+
 /// Reads one line after another into a buffer of its own.
-pub(super) struct Lines<R> {
+pub(crate) struct Lines<R> {
     input: R,
     ends: Ends,
     buffer: Vec<u8>,
@@ -31,12 +45,12 @@ pub(super) struct Lines<R> {
 }
 
 impl<R: BufRead> Lines<R> {
-    pub(super) fn new(input: R, ends: Ends) -> Self {
+    pub(crate) fn new(input: R, ends: Ends) -> Self {
         Self { input, ends, buffer: Vec::new(), number: 0, offset: 0, consumed: 0 }
     }
 
     /// The number of the line read last, from 1.
-    pub(super) fn number(&self) -> u64 {
+    pub(crate) fn number(&self) -> u64 {
         self.number
     }
 
@@ -67,7 +81,7 @@ impl<R: BufRead> Lines<R> {
     }
 
     /// The next line without its ending.
-    pub(super) fn next(&mut self) -> Result<Option<&str>> {
+    pub(crate) fn next(&mut self) -> Result<Option<&str>> {
         Ok(self.next_raw()?.map(|line| {
             let line = line.strip_suffix('\n').unwrap_or(line);
             line.strip_suffix('\r').unwrap_or(line)
