@@ -51,7 +51,11 @@ typedef struct mtl_bundle mtl_bundle;
 typedef struct mtl_model mtl_model;
 typedef struct mtl_batch mtl_batch;
 typedef struct mtl_result mtl_result;
+typedef struct mtl_alignment mtl_alignment;
+typedef struct mtl_exercises mtl_exercises;
+typedef struct mtl_scores mtl_scores;
 typedef struct mtl_slot mtl_slot;
+typedef struct mtl_bilstm_crf mtl_bilstm_crf;
 
 // The version of the ABI that this header describes. Functions are added inside a version, never changed or removed.
 #define MTL_ABI_VERSION 1
@@ -74,14 +78,29 @@ typedef struct mtl_slot mtl_slot;
 // In a column of labels or languages: there is none.
 #define MTL_NONE UINT32_MAX
 
-// Type of emissions: 32-bit floating point.
+// Kind of an edit: the learner wrote the word.
+#define MTL_EDIT_MATCH 0
+
+// Kind of an edit: the learner wrote another word.
+#define MTL_EDIT_SUBSTITUTE 1
+
+// Kind of an edit: the learner left the word out.
+#define MTL_EDIT_DELETE 2
+
+// Kind of an edit: the learner wrote a word too many.
+#define MTL_EDIT_INSERT 3
+
+// Type of numbers: 32-bit floating point.
 #define MTL_F32 1
 
-// Type of emissions: 16-bit floating point (IEEE 754 binary16).
+// Type of numbers: 16-bit floating point (IEEE 754 binary16).
 #define MTL_F16 2
 
 // The most labels that a CRF can have here.
 #define MTL_CRF_MAX_LABELS 4096
+
+// The largest row of features, and the most hidden units of a direction.
+#define MTL_BILSTM_MAX_WIDTH 16384
 
 // What a call came to. Numbers are never reused, and new ones may come: a program takes one that it does not know for
 // a failure.
@@ -213,6 +232,108 @@ typedef struct {
   const uint32_t *label;
 } mtl_paths;
 
+// The pairs of an alignment, in the batches' order.
+typedef struct {
+  // Size of this structure; the caller sets it to `sizeof(mtl_pairs)` before the call.
+  uint32_t struct_size;
+  // How many there are.
+  uint32_t count;
+  // What came of each: `MTL_OK`, or an error code; `mtl_alignment_error` has the error.
+  const int32_t *status;
+  // (substitutions + deletions + insertions) / words of the correct sentence that take part; the insertions where none
+  // does; NaN for a pair with an error.
+  const double *word_error_rate;
+  // `count + 1` elements: pair `i` has the words `words[i] .. words[i + 1]` of `mtl_words`.
+  const uint32_t *words;
+  // `count + 1` elements: pair `i` has the edits `edits[i] .. edits[i + 1]` of `mtl_edits`.
+  const uint32_t *edits;
+} mtl_pairs;
+
+// The words of an alignment's correct sentences.
+typedef struct {
+  // Size of this structure; the caller sets it to `sizeof(mtl_words)` before the call.
+  uint32_t struct_size;
+  // How many there are.
+  uint32_t count;
+  // Where each begins in its correct sentence, in the unit asked for.
+  const uint32_t *start;
+  // Where it ends: one past the last.
+  const uint32_t *end;
+  // 1 where the learner got it wrong, else 0.
+  const uint8_t *mistake;
+} mtl_words;
+
+// The edits that make the answers of an alignment's correct sentences, in the order of the text.
+typedef struct {
+  // Size of this structure; the caller sets it to `sizeof(mtl_edits)` before the call.
+  uint32_t struct_size;
+  // How many there are.
+  uint32_t count;
+  // `MTL_EDIT_MATCH`, `MTL_EDIT_SUBSTITUTE`, `MTL_EDIT_DELETE`, `MTL_EDIT_INSERT`.
+  const uint8_t *kind;
+  // The word of the correct sentence, in `mtl_words`; `MTL_NONE` for an insertion.
+  const uint32_t *word;
+  // Where the answer's word begins in its answer, in the unit asked for; `MTL_NONE` for a deletion.
+  const uint32_t *start;
+  // Where it ends: one past the last; `MTL_NONE` for a deletion.
+  const uint32_t *end;
+} mtl_edits;
+
+// Strings one behind the other, as columnar formats keep them: string `i` is `data[offsets[i] .. offsets[i + 1]]`, so
+// that N strings have N + 1 offsets. UTF-8.
+typedef struct {
+  // The bytes of all.
+  const char *data;
+  // How many bytes there are.
+  size_t data_length;
+  // Where each string begins, and the end of the last; NULL where every string is empty.
+  const uint64_t *offsets;
+} mtl_strings;
+
+// Exercises as columns. A column of strings whose `offsets` are NULL is one of empty strings: not known.
+typedef struct {
+  // Size of this structure; the caller sets it to `sizeof(mtl_exercise_columns)`.
+  uint32_t struct_size;
+  // How many exercises there are.
+  uint32_t count;
+  // The language learnt and the language known, such as `en_es`; empty where the model has one track.
+  mtl_strings track;
+  // The learner.
+  mtl_strings user;
+  // Countries, with `|` between them.
+  mtl_strings countries;
+  // `web`, `ios`, `android`.
+  mtl_strings client;
+  // `lesson`, `practice`, `test`.
+  mtl_strings session;
+  // `reverse_translate`, `reverse_tap`, `listen`.
+  mtl_strings format;
+  // Days since the learner began; NULL where all are 0.
+  const double *days;
+  // Seconds that the learner took, NaN where they are not known; NULL where none is.
+  const double *time;
+  // The words of the right answers.
+  mtl_strings words;
+  // How many words there are.
+  size_t word_count;
+  // `count + 1` elements: exercise `i` has the words `exercise_words[i] .. exercise_words[i + 1]`.
+  const uint64_t *exercise_words;
+} mtl_exercise_columns;
+
+// The scored exercises, in the order that they were added in.
+typedef struct {
+  // Size of this structure; the caller sets it to `sizeof(mtl_probabilities)` before the call.
+  uint32_t struct_size;
+  // How many exercises there are.
+  uint32_t count;
+  // What came of each: `MTL_OK`, or an error code; `mtl_scores_error` has the error.
+  const int32_t *status;
+  // `count + 1` elements: exercise `i` has the probabilities `words[i] .. words[i + 1]`, one a word; none with an error.
+  const uint32_t *words;
+  // P(the learner gets the word wrong).
+  const float *probability;
+} mtl_probabilities;
+
 // The parameters of a linear-chain CRF: a path scores `start[z_1] + sum_t emission_t[z_t] + sum_t transitions[z_t][z_t-1]
 // + end[z_n]`. Minus infinity forbids.
 typedef struct {
@@ -228,10 +349,10 @@ typedef struct {
   const float *transitions;
 } mtl_crf;
 
-// The emissions of several sentences. The emission of token t of sentence s for label k is element
-// `s * sentence_stride + t * token_stride + k`.
+// The rows of several sentences, one a token: emissions for a CRF, features for a BiLSTM. With N numbers a row, number k
+// of token t of sentence s is element `s * sentence_stride + t * token_stride + k`.
 typedef struct {
-  // Size of this structure; the caller sets it to `sizeof(mtl_emissions)`.
+  // Size of this structure; the caller sets it to `sizeof(mtl_sequences)`.
   uint32_t struct_size;
   // `MTL_F32` or `MTL_F16`.
   uint32_t element;
@@ -241,13 +362,37 @@ typedef struct {
   size_t data_count;
   // Elements from a sentence to the next.
   size_t sentence_stride;
-  // Elements from a token to the next, at least K.
+  // Elements from a token to the next, at least N.
   size_t token_stride;
   // How many sentences there are.
   uint32_t sentences;
   // The number of tokens of each.
   const uint32_t *lengths;
-} mtl_emissions;
+} mtl_sequences;
+
+// The weights of a BiLSTM with hidden size H over rows of D features, and of the linear layer that makes K emissions of
+// it. `input`, `recurrent` and `bias` are W, R and B of ONNX's operator LSTM (bidirectional: the forward direction, then
+// the backward one; gates in the order i, o, f, c; zero initial states).
+typedef struct {
+  // Size of this structure; the caller sets it to `sizeof(mtl_bilstm)`.
+  uint32_t struct_size;
+  // Type of all weights: `MTL_F32` or `MTL_F16`. All are finite.
+  uint32_t element;
+  // D, from 1 to `MTL_BILSTM_MAX_WIDTH`.
+  uint32_t inputs;
+  // H, from 1 to `MTL_BILSTM_MAX_WIDTH`.
+  uint32_t hidden;
+  // `[2, 4 H, D]`.
+  const void *input;
+  // `[2, 4 H, H]`.
+  const void *recurrent;
+  // `[2, 8 H]`: the biases of the input, then those of the recurrence.
+  const void *bias;
+  // `[K, 2 H]`: the linear layer, over the forward states, then the backward ones.
+  const void *output;
+  // `[K]`.
+  const void *output_bias;
+} mtl_bilstm;
 
 #ifdef __cplusplus
 extern "C" {
@@ -310,11 +455,14 @@ mtl_status mtl_options_new(mtl_options **out_options, mtl_error **out_error);
 // | | `accept_telemetry` | `false`; `true` takes an ONNX Runtime that may write telemetry |
 // | `mtl_tag` | `tasks` | all of the model's; or names between commas |
 // | | `language` | each document's is detected; or an ISO 639-1 code for all |
-// | | `unit` | `bytes`, `utf16`, `codepoints`: what offsets count |
-// | | `invalid_utf8` | `error`: of the document; `replace`: read as U+FFFD |
 // | | `scores` | `false`, `true` |
 // | | `nbest` | `0`; up to 100 best paths a sentence |
 // | | `zero_shot` | `false`; `true` tags languages that a task was not trained on |
+// | `mtl_align` | `case` | `false`; `true`: `Yes` is not `yes` |
+// | | `punctuation` | `false`; `true`: `well-known` is not `wellknown`, and marks are words |
+// | | `accents` | `false`; `true`: `sí` is not `si` |
+// | `mtl_tag`, `mtl_align` | `unit` | `bytes`, `utf16`, `codepoints`: what offsets count |
+// | | `invalid_utf8` | `error`: of the document; `replace`: read as U+FFFD |
 //
 // Since 1.0.
 mtl_status mtl_options_set(mtl_options *options,
@@ -565,6 +713,109 @@ const mtl_error *mtl_result_error(const mtl_result *result, uint32_t document);
 // Frees the result; NULL is ignored. Since 1.0.
 void mtl_result_free(mtl_result *result);
 
+// Aligns what learners typed with what is right: document `i` of `answers` with document `i` of `correct`, each one
+// sentence, as text or as words. Each pair gets a result or an error of its own (`mtl_pairs.status`). Of all alignments
+// with the fewest insertions, deletions and substitutions of words one is chosen by rules that the manual states.
+// `options` and `cancel` may be NULL. The caller frees the alignment. `MTL_ERROR_ARGUMENT` (batches of other lengths),
+// `MTL_ERROR_CANCELLED`, `MTL_ERROR_DEADLINE`, `MTL_ERROR_LIMIT`. Since 1.0.
+mtl_status mtl_align(const mtl_batch *correct,
+                     const mtl_batch *answers,
+                     const mtl_options *options,
+                     const mtl_cancel *cancel,
+                     mtl_alignment **out_alignment,
+                     mtl_error **out_error);
+
+// A view of the pairs. Since 1.0.
+mtl_status mtl_alignment_pairs(const mtl_alignment *alignment,
+                               mtl_pairs *out_pairs,
+                               mtl_error **out_error);
+
+// A view of the words of the correct sentences. Since 1.0.
+mtl_status mtl_alignment_words(const mtl_alignment *alignment,
+                               mtl_words *out_words,
+                               mtl_error **out_error);
+
+// A view of the edits. Since 1.0.
+mtl_status mtl_alignment_edits(const mtl_alignment *alignment,
+                               mtl_edits *out_edits,
+                               mtl_error **out_error);
+
+// The error of a pair, which belongs to the alignment; NULL where it has none. Since 1.0.
+const mtl_error *mtl_alignment_error(const mtl_alignment *alignment, uint32_t pair);
+
+// Frees the alignment; NULL is ignored. Since 1.0.
+void mtl_alignment_free(mtl_alignment *alignment);
+
+// Makes an empty list of exercises. Since 1.0.
+mtl_status mtl_exercises_new(mtl_exercises **out_exercises, mtl_error **out_error);
+
+// Adds an exercise whose right answer has `count` words: `words[i]` has `lengths[i]` bytes of UTF-8. What else is known
+// of it is set by `mtl_exercises_set`. `MTL_ERROR_INPUT` for a word that is not UTF-8. Since 1.0.
+mtl_status mtl_exercises_add(mtl_exercises *exercises,
+                             const char *const *words,
+                             const size_t *lengths,
+                             size_t count,
+                             mtl_error **out_error);
+
+// Sets what is known about the exercise that was added last: `key` to `value`, both UTF-8. What is not set is not known.
+//
+// | key | value |
+// |---|---|
+// | `track` | the language learnt and the language known, such as `en_es`; not needed where the model has one track |
+// | `user` | the learner |
+// | `countries` | countries that the learner was seen in, the first one first, with `|` between them |
+// | `client` | such as `web`, `ios`, `android` |
+// | `session` | such as `lesson`, `practice`, `test` |
+// | `format` | such as `reverse_translate`, `reverse_tap`, `listen` |
+// | `days` | days since the learner began, as a decimal number |
+// | `time` | seconds that the learner took, as a decimal number |
+//
+// `MTL_ERROR_ARGUMENT`: an unknown key, or no exercise yet. Since 1.0.
+mtl_status mtl_exercises_set(mtl_exercises *exercises,
+                             const char *key,
+                             size_t key_length,
+                             const char *value,
+                             size_t value_length,
+                             mtl_error **out_error);
+
+// Adds exercises that lie in columns. What is wrong inside one (text that is not UTF-8, days that are not finite) is an
+// error of its own in the result of `mtl_score`. Since 1.0.
+mtl_status mtl_exercises_add_columns(mtl_exercises *exercises,
+                                     const mtl_exercise_columns *columns,
+                                     mtl_error **out_error);
+
+// How many exercises there are; 0 for NULL. Since 1.0.
+size_t mtl_exercises_count(const mtl_exercises *exercises);
+
+// Takes all exercises out. Since 1.0.
+mtl_status mtl_exercises_clear(mtl_exercises *exercises, mtl_error **out_error);
+
+// Frees the list; NULL is ignored. Since 1.0.
+void mtl_exercises_free(mtl_exercises *exercises);
+
+// Predicts for each word of each exercise how probable it is that the learner gets it wrong. `model` is one of kind
+// `scorer`; `mtl_tag` takes the others. Each exercise gets a result or an error of its own (`mtl_probabilities.status`);
+// a learner, a country, a word that the model does not know is none. `options` and `cancel` may be NULL. The caller frees
+// the scores. An exercise's scores do not depend on the others. `MTL_ERROR_ARGUMENT` (a model of another kind),
+// `MTL_ERROR_CANCELLED`, `MTL_ERROR_DEADLINE`, `MTL_ERROR_ENGINE`. Since 1.0.
+mtl_status mtl_score(const mtl_model *model,
+                     const mtl_exercises *exercises,
+                     const mtl_options *options,
+                     const mtl_cancel *cancel,
+                     mtl_scores **out_scores,
+                     mtl_error **out_error);
+
+// A view of the probabilities. Since 1.0.
+mtl_status mtl_scores_probabilities(const mtl_scores *scores,
+                                    mtl_probabilities *out_probabilities,
+                                    mtl_error **out_error);
+
+// The error of an exercise, which belongs to the scores; NULL where it has none. Since 1.0.
+const mtl_error *mtl_scores_error(const mtl_scores *scores, uint32_t exercise);
+
+// Frees the scores; NULL is ignored. Since 1.0.
+void mtl_scores_free(mtl_scores *scores);
+
 // Makes a slot that holds a reference of its own to `model`. Since 1.0.
 mtl_status mtl_slot_new(const mtl_model *model, mtl_slot **out_slot, mtl_error **out_error);
 
@@ -586,7 +837,7 @@ void mtl_slot_free(mtl_slot *slot);
 // other, and has room for `labels_room` of them; `out_scores` (may be NULL) the score of each sentence's path. Nothing is
 // written on failure. Since 1.0.
 mtl_status mtl_crf_viterbi(const mtl_crf *crf,
-                           const mtl_emissions *emissions,
+                           const mtl_sequences *emissions,
                            uint32_t *out_labels,
                            size_t labels_room,
                            float *out_scores,
@@ -597,12 +848,37 @@ mtl_status mtl_crf_viterbi(const mtl_crf *crf,
 // `marginals_room`; `out_log_z` (may be NULL) the logarithm of each sentence's partition function. Nothing is written on
 // failure. Since 1.0.
 mtl_status mtl_crf_marginals(const mtl_crf *crf,
-                             const mtl_emissions *emissions,
+                             const mtl_sequences *emissions,
                              float temperature,
                              float *out_marginals,
                              size_t marginals_room,
                              double *out_log_z,
                              mtl_error **out_error);
+
+// Packs the weights of a BiLSTM with its linear layer, and the CRF over its labels; what they point to may be freed
+// afterwards. The caller frees the object. Since 1.0.
+mtl_status mtl_bilstm_crf_new(const mtl_bilstm *bilstm,
+                              const mtl_crf *crf,
+                              mtl_bilstm_crf **out_network,
+                              mtl_error **out_error);
+
+// Length of the rows of features that it takes; 0 for NULL. Since 1.0.
+uint32_t mtl_bilstm_crf_inputs(const mtl_bilstm_crf *network);
+
+// The best path of each sentence, from rows of features to labels, on the thread that calls. `out_labels` receives the
+// labels of all tokens, the sentences one behind the other, and has room for `labels_room` of them; `out_scores` (may be
+// NULL) the score of each sentence's path. `cancel` may be NULL. A sentence's path does not depend on the others. Nothing
+// is written on failure. `MTL_ERROR_CANCELLED`, `MTL_ERROR_DEADLINE`. Since 1.0.
+mtl_status mtl_bilstm_crf_decode(const mtl_bilstm_crf *network,
+                                 const mtl_sequences *features,
+                                 const mtl_cancel *cancel,
+                                 uint32_t *out_labels,
+                                 size_t labels_room,
+                                 float *out_scores,
+                                 mtl_error **out_error);
+
+// Frees it; NULL is ignored. Since 1.0.
+void mtl_bilstm_crf_free(mtl_bilstm_crf *network);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -248,6 +248,18 @@ Expected<T> viewed(Call call) {
   return T(raw);
 }
 
+// Strings as C takes them.
+struct Strings {
+  explicit Strings(Span<const std::string_view> strings) {
+    for (std::string_view string : strings) {
+      data.push_back(string.data());
+      lengths.push_back(string.size());
+    }
+  }
+  std::vector<const char*> data;
+  std::vector<std::size_t> lengths;
+};
+
 template <class T>
 auto raw_or_null(const T* object) {
   return object == nullptr ? nullptr : object->raw();
@@ -397,14 +409,9 @@ class Batch {
     return detail::done([&](auto error) { return mtl_batch_add_text(raw_.get(), text.data(), text.size(), error); });
   }
   Expected<void> add_tokens(Span<const std::string_view> tokens) {
-    std::vector<const char*> data;
-    std::vector<std::size_t> lengths;
-    for (std::string_view token : tokens) {
-      data.push_back(token.data());
-      lengths.push_back(token.size());
-    }
+    detail::Strings strings(tokens);
     return detail::done([&](auto error) {
-      return mtl_batch_add_tokens(raw_.get(), data.data(), lengths.data(), data.size(), error);
+      return mtl_batch_add_tokens(raw_.get(), strings.data.data(), strings.lengths.data(), strings.data.size(), error);
     });
   }
   // `offsets` has one element more than there are documents.
@@ -519,6 +526,127 @@ inline Expected<Tagged> tag(const Model& model, const Batch& batch, const Option
   });
 }
 
+// The views of an alignment, their columns as spans.
+struct Pairs {
+  explicit Pairs(const mtl_pairs& raw)
+      : count(raw.count), status(raw.status, count), word_error_rate(raw.word_error_rate, count),
+        words(raw.words, count + 1), edits(raw.edits, count + 1) {}
+  std::uint32_t count;
+  Span<const std::int32_t> status;
+  Span<const double> word_error_rate;
+  Span<const std::uint32_t> words, edits;
+};
+
+struct Words {
+  explicit Words(const mtl_words& raw)
+      : count(raw.count), start(raw.start, count), end(raw.end, count), mistake(raw.mistake, count) {}
+  std::uint32_t count;
+  Span<const std::uint32_t> start, end;
+  Span<const std::uint8_t> mistake;
+};
+
+// `kind` is one of MTL_EDIT_MATCH, MTL_EDIT_SUBSTITUTE, MTL_EDIT_DELETE, MTL_EDIT_INSERT.
+struct Edits {
+  explicit Edits(const mtl_edits& raw)
+      : count(raw.count), kind(raw.kind, count), word(raw.word, count), start(raw.start, count), end(raw.end, count) {}
+  std::uint32_t count;
+  Span<const std::uint8_t> kind;
+  Span<const std::uint32_t> word, start, end;
+};
+
+class Alignment {
+ public:
+  explicit Alignment(mtl_alignment* raw) : raw_(raw) {}
+
+  Expected<Pairs> pairs() const {
+    return detail::viewed<Pairs, mtl_pairs>(
+        [&](auto out, auto error) { return mtl_alignment_pairs(raw_.get(), out, error); });
+  }
+  Expected<Words> words() const {
+    return detail::viewed<Words, mtl_words>(
+        [&](auto out, auto error) { return mtl_alignment_words(raw_.get(), out, error); });
+  }
+  Expected<Edits> edits() const {
+    return detail::viewed<Edits, mtl_edits>(
+        [&](auto out, auto error) { return mtl_alignment_edits(raw_.get(), out, error); });
+  }
+  ErrorView error(std::uint32_t pair) const { return ErrorView(mtl_alignment_error(raw_.get(), pair)); }
+  const mtl_alignment* raw() const { return raw_.get(); }
+
+ private:
+  detail::Owned<mtl_alignment, mtl_alignment_free> raw_;
+};
+
+inline Expected<Alignment> align(const Batch& correct, const Batch& answers, const Options* options = nullptr,
+                                 const Cancel* cancel = nullptr) {
+  return detail::made<Alignment, mtl_alignment*>([&](auto out, auto error) {
+    return mtl_align(correct.raw(), answers.raw(), detail::raw_or_null(options), detail::raw_or_null(cancel), out, error);
+  });
+}
+
+class Exercises {
+ public:
+  explicit Exercises(mtl_exercises* raw) : raw_(raw) {}
+  static Expected<Exercises> make() { return detail::made<Exercises, mtl_exercises*>(mtl_exercises_new); }
+
+  Expected<void> add(Span<const std::string_view> words) {
+    detail::Strings strings(words);
+    return detail::done([&](auto error) {
+      return mtl_exercises_add(raw_.get(), strings.data.data(), strings.lengths.data(), strings.data.size(), error);
+    });
+  }
+  // What is known of the exercise that was added last.
+  Expected<void> set(std::string_view key, std::string_view value) {
+    return detail::done([&](auto error) {
+      return mtl_exercises_set(raw_.get(), key.data(), key.size(), value.data(), value.size(), error);
+    });
+  }
+  Expected<void> add_columns(const mtl_exercise_columns& columns) {
+    return detail::done([&](auto error) { return mtl_exercises_add_columns(raw_.get(), &columns, error); });
+  }
+  std::size_t count() const { return mtl_exercises_count(raw_.get()); }
+  Expected<void> clear() {
+    return detail::done([&](auto error) { return mtl_exercises_clear(raw_.get(), error); });
+  }
+  const mtl_exercises* raw() const { return raw_.get(); }
+
+ private:
+  detail::Owned<mtl_exercises, mtl_exercises_free> raw_;
+};
+
+struct Probabilities {
+  explicit Probabilities(const mtl_probabilities& raw)
+      : count(raw.count), status(raw.status, count), words(raw.words, count + 1),
+        probability(raw.probability, raw.words[count]) {}
+  std::uint32_t count;
+  Span<const std::int32_t> status;
+  Span<const std::uint32_t> words;
+  Span<const float> probability;
+};
+
+// An mtl_scores.
+class Scores {
+ public:
+  explicit Scores(mtl_scores* raw) : raw_(raw) {}
+
+  Expected<Probabilities> probabilities() const {
+    return detail::viewed<Probabilities, mtl_probabilities>(
+        [&](auto out, auto error) { return mtl_scores_probabilities(raw_.get(), out, error); });
+  }
+  ErrorView error(std::uint32_t exercise) const { return ErrorView(mtl_scores_error(raw_.get(), exercise)); }
+  const mtl_scores* raw() const { return raw_.get(); }
+
+ private:
+  detail::Owned<mtl_scores, mtl_scores_free> raw_;
+};
+
+inline Expected<Scores> score(const Model& model, const Exercises& exercises, const Options* options = nullptr,
+                              const Cancel* cancel = nullptr) {
+  return detail::made<Scores, mtl_scores*>([&](auto out, auto error) {
+    return mtl_score(model.raw(), exercises.raw(), detail::raw_or_null(options), detail::raw_or_null(cancel), out, error);
+  });
+}
+
 class Slot {
  public:
   explicit Slot(mtl_slot* raw) : raw_(raw) {}
@@ -539,7 +667,7 @@ class Slot {
 };
 
 // `out_scores` is NULL or has room for one score a sentence.
-inline Expected<void> crf_viterbi(const mtl_crf& crf, const mtl_emissions& emissions, Span<std::uint32_t> out_labels,
+inline Expected<void> crf_viterbi(const mtl_crf& crf, const mtl_sequences& emissions, Span<std::uint32_t> out_labels,
                                   float* out_scores = nullptr) {
   return detail::done([&](auto error) {
     return mtl_crf_viterbi(&crf, &emissions, out_labels.data(), out_labels.size(), out_scores, error);
@@ -547,12 +675,36 @@ inline Expected<void> crf_viterbi(const mtl_crf& crf, const mtl_emissions& emiss
 }
 
 // `out_log_z` is NULL or has room for one value a sentence.
-inline Expected<void> crf_marginals(const mtl_crf& crf, const mtl_emissions& emissions, float temperature,
+inline Expected<void> crf_marginals(const mtl_crf& crf, const mtl_sequences& emissions, float temperature,
                                     Span<float> out_marginals, double* out_log_z = nullptr) {
   return detail::done([&](auto error) {
     return mtl_crf_marginals(&crf, &emissions, temperature, out_marginals.data(), out_marginals.size(), out_log_z, error);
   });
 }
+
+// A BiLSTM, a linear layer and a CRF, over the features of an encoder of one's own.
+class BilstmCrf {
+ public:
+  explicit BilstmCrf(mtl_bilstm_crf* raw) : raw_(raw) {}
+  static Expected<BilstmCrf> make(const mtl_bilstm& bilstm, const mtl_crf& crf) {
+    return detail::made<BilstmCrf, mtl_bilstm_crf*>(
+        [&](auto out, auto error) { return mtl_bilstm_crf_new(&bilstm, &crf, out, error); });
+  }
+
+  std::uint32_t inputs() const { return mtl_bilstm_crf_inputs(raw_.get()); }
+  // `out_scores` is NULL or has room for one score a sentence.
+  Expected<void> decode(const mtl_sequences& features, Span<std::uint32_t> out_labels, float* out_scores = nullptr,
+                        const Cancel* cancel = nullptr) const {
+    return detail::done([&](auto error) {
+      return mtl_bilstm_crf_decode(raw_.get(), &features, detail::raw_or_null(cancel), out_labels.data(),
+                                   out_labels.size(), out_scores, error);
+    });
+  }
+  const mtl_bilstm_crf* raw() const { return raw_.get(); }
+
+ private:
+  detail::Owned<mtl_bilstm_crf, mtl_bilstm_crf_free> raw_;
+};
 
 }  // namespace mtl
 

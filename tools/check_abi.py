@@ -108,8 +108,8 @@ def check_constants(root):
     yield None if keys else f"no option keys found in {HEADER}"
     yield difference(f"option keys of {PREVIOUS} that {HEADER} has no more", option_keys(released),
                      option_keys(released) & keys)
-    places = {"src/capi/options.rs": r'^    \("(\w+)", Scope::',
-              f"{GO}/options.go": r'(?:OpenWith\(|TagWith\(|option\{)"(\w+)"'}
+    places = {"src/capi/options.rs": r'^    \("(\w+)", &\[Scope::',
+              f"{GO}/options.go": r'(?:OpenWith\(|TagWith\(|AlignWith\(|ScoreWith\(|[oO]ption\{)"(\w+)"'}
     for place, pattern in places.items():
         found = set(re.findall(pattern, read(root, place), re.M))
         yield difference(f"option keys of {HEADER} against {place}", keys, found)

@@ -106,3 +106,21 @@ func ExampleSlot() {
 	fmt.Println(documents[0].Language)
 	// Output: da
 }
+
+func ExampleAlign() {
+	answers := []mtl.Answer{{Correct: "I love my mother and my father.", Typed: "I love mader and fhader"}}
+	found, err := mtl.Align(context.Background(), answers)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, word := range found[0].Words {
+		if word.Mistake {
+			fmt.Println(word.Of(answers[0].Correct))
+		}
+	}
+	// Output:
+	// my
+	// mother
+	// my
+	// father
+}

@@ -65,9 +65,32 @@ func OpenWith(key, value string) OpenOption {
 }
 
 // TagOption says how documents are tagged.
-type TagOption func(*tagOptions)
+type TagOption interface{ tagOption() option }
 
-type tagOptions []option
+// AlignOption says how answers are aligned.
+type AlignOption interface{ alignOption() option }
+
+// ScoreOption says how exercises are scored.
+type ScoreOption interface{ scoreOption() option }
+
+// TagOrAlignOption is for [Model.Tag] and for [Align].
+type TagOrAlignOption interface {
+	TagOption
+	AlignOption
+}
+
+type (
+	tagOption        option
+	alignOption      option
+	scoreOption      option
+	tagOrAlignOption option
+)
+
+func (o tagOption) tagOption() option          { return option(o) }
+func (o alignOption) alignOption() option      { return option(o) }
+func (o scoreOption) scoreOption() option      { return option(o) }
+func (o tagOrAlignOption) tagOption() option   { return option(o) }
+func (o tagOrAlignOption) alignOption() option { return option(o) }
 
 // Unit is what offsets count.
 type Unit string
@@ -90,14 +113,14 @@ func WithLanguage(code string) TagOption {
 }
 
 // WithUnit chooses what offsets count.
-func WithUnit(unit Unit) TagOption {
-	return TagWith("unit", string(unit))
+func WithUnit(unit Unit) TagOrAlignOption {
+	return tagOrAlignOption{"unit", string(unit)}
 }
 
 // WithReplacedUTF8 reads U+FFFD for bytes that are not UTF-8; without it, such a document has an error. Offsets in bytes
 // still count those that were given.
-func WithReplacedUTF8() TagOption {
-	return TagWith("invalid_utf8", "replace")
+func WithReplacedUTF8() TagOrAlignOption {
+	return tagOrAlignOption{"invalid_utf8", "replace"}
 }
 
 // WithScores computes calibrated probabilities of labels and spans.
@@ -117,7 +140,41 @@ func WithZeroShot() TagOption {
 
 // TagWith sets an option of mtl_tag by its name, for a libmtl that is newer than this package.
 func TagWith(key, value string) TagOption {
-	return func(o *tagOptions) { *o = append(*o, option{key, value}) }
+	return tagOption{key, value}
+}
+
+// WithCase makes upper and lower case count: Yes is not yes.
+func WithCase() AlignOption {
+	return AlignWith("case", "true")
+}
+
+// WithPunctuation makes punctuation count: well-known is not wellknown, and a missing full stop is a mistake.
+func WithPunctuation() AlignOption {
+	return AlignWith("punctuation", "true")
+}
+
+// WithAccents makes accents count: sí is not si.
+func WithAccents() AlignOption {
+	return AlignWith("accents", "true")
+}
+
+// AlignWith sets an option of mtl_align by its name, for a libmtl that is newer than this package.
+func AlignWith(key, value string) AlignOption {
+	return alignOption{key, value}
+}
+
+// ScoreWith sets an option of mtl_score by its name, for a libmtl that is newer than this package.
+func ScoreWith(key, value string) ScoreOption {
+	return scoreOption{key, value}
+}
+
+// options are the given ones as C takes them.
+func options[T any](given []T, of func(T) option) []option {
+	all := make([]option, len(given))
+	for i := range given {
+		all[i] = of(given[i])
+	}
+	return all
 }
 
 // newOptions makes the C object, which the caller frees; nil where there are none.

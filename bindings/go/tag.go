@@ -32,25 +32,16 @@ func (m *Model) tag(ctx context.Context, given []TagOption, fill func(*C.mtl_bat
 	}
 	defer release(model)
 
-	var pairs tagOptions
-	for _, option := range given {
-		option(&pairs)
-	}
-	options, err := newOptions(pairs)
+	options, err := newOptions(options(given, TagOption.tagOption))
 	if err != nil {
 		return nil, err
 	}
 	defer C.mtl_options_free(options)
-
-	var batch *C.mtl_batch
-	var e *C.mtl_error
-	if err := failure(C.mtl_batch_new(&batch, &e), &e); err != nil {
+	batch, err := newBatch(fill)
+	if err != nil {
 		return nil, err
 	}
 	defer C.mtl_batch_free(batch)
-	if err := fill(batch); err != nil {
-		return nil, err
-	}
 
 	cancel, unwatch, err := watch(ctx)
 	if err != nil {
@@ -59,6 +50,7 @@ func (m *Model) tag(ctx context.Context, given []TagOption, fill func(*C.mtl_bat
 	defer unwatch()
 
 	var result *C.mtl_result
+	var e *C.mtl_error
 	if err := failure(C.mtl_tag(model, batch, options, cancel, &result, &e), &e); err != nil {
 		if errors.Is(err, ErrCancelled) {
 			return nil, ended(ctx)
@@ -67,6 +59,20 @@ func (m *Model) tag(ctx context.Context, given []TagOption, fill func(*C.mtl_bat
 	}
 	defer C.mtl_result_free(result)
 	return m.facts.annotations(result)
+}
+
+// newBatch makes a batch, which the caller frees.
+func newBatch(fill func(*C.mtl_batch) error) (*C.mtl_batch, error) {
+	var batch *C.mtl_batch
+	var e *C.mtl_error
+	if err := failure(C.mtl_batch_new(&batch, &e), &e); err != nil {
+		return nil, err
+	}
+	if err := fill(batch); err != nil {
+		C.mtl_batch_free(batch)
+		return nil, err
+	}
+	return batch, nil
 }
 
 // watch makes a token that fires when ctx ends; none for a context that cannot. The context's own clock decides about

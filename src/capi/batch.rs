@@ -29,6 +29,11 @@ impl Batch {
         start..self.bytes.len()
     }
 
+    /// The first document that is running text.
+    pub(super) fn first_text(&self) -> Option<usize> {
+        self.documents.iter().position(|content| matches!(content, Content::Text(_)))
+    }
+
     /// The tokens of each document, borrowed from the batch.
     pub(super) fn tokens(&self) -> Vec<Vec<&[u8]>> {
         let read = |content: &Content| match content {
@@ -49,7 +54,7 @@ impl Batch {
 }
 
 /// The parts of `bytes` between successive offsets.
-fn parts(offsets: &[u64], bytes: usize, name: &str) -> Outcome<Vec<Range<usize>>> {
+pub(super) fn parts(offsets: &[u64], bytes: usize, name: &str) -> Outcome<Vec<Range<usize>>> {
     let range = |(index, pair): (usize, &[u64])| match (usize::try_from(pair[0]), usize::try_from(pair[1])) {
         (Ok(start), Ok(end)) if start <= end && end <= bytes => Ok(start..end),
         _ => {

@@ -1,4 +1,4 @@
-//! The CRF's kernels, for callers with an encoder of their own.
+//! Kernels for callers with an encoder of their own: rows of sentences as C gives them, and the CRF.
 
 use super::boundary::{Outcome, argument, call, shared, slice};
 use super::error::mtl_error;
@@ -6,11 +6,12 @@ use super::status::mtl_status;
 use crate::cancel::Cancel;
 use crate::kernels::crf::{Prepared, Transitions, viterbi};
 use half::f16;
+use half::slice::HalfFloatSliceExt;
 use std::ffi::c_void;
 
-/// Type of emissions: 32-bit floating point.
+/// Type of numbers: 32-bit floating point.
 pub const MTL_F32: u32 = 1;
-/// Type of emissions: 16-bit floating point (IEEE 754 binary16).
+/// Type of numbers: 16-bit floating point (IEEE 754 binary16).
 pub const MTL_F16: u32 = 2;
 
 /// The most labels that a CRF can have here.
@@ -32,11 +33,11 @@ pub struct mtl_crf {
     pub transitions: *const f32,
 }
 
-/// The emissions of several sentences. The emission of token t of sentence s for label k is element
-/// `s * sentence_stride + t * token_stride + k`.
+/// The rows of several sentences, one a token: emissions for a CRF, features for a BiLSTM. With N numbers a row, number k
+/// of token t of sentence s is element `s * sentence_stride + t * token_stride + k`.
 #[repr(C)]
-pub struct mtl_emissions {
-    /// Size of this structure; the caller sets it to `sizeof(mtl_emissions)`.
+pub struct mtl_sequences {
+    /// Size of this structure; the caller sets it to `sizeof(mtl_sequences)`.
     pub struct_size: u32,
     /// `MTL_F32` or `MTL_F16`.
     pub element: u32,
@@ -46,7 +47,7 @@ pub struct mtl_emissions {
     pub data_count: usize,
     /// Elements from a sentence to the next.
     pub sentence_stride: usize,
-    /// Elements from a token to the next, at least K.
+    /// Elements from a token to the next, at least N.
     pub token_stride: usize,
     /// How many sentences there are.
     pub sentences: u32,
@@ -54,7 +55,7 @@ pub struct mtl_emissions {
     pub lengths: *const u32,
 }
 
-fn versioned<T>(size: u32, name: &str) -> Outcome<()> {
+pub(super) fn versioned<T>(size: u32, name: &str) -> Outcome<()> {
     if (size as usize) < size_of::<T>() {
         let message = format!("{name}: struct_size is {size}, less than {}", size_of::<T>());
         return Err(argument(message, "set struct_size to the structure's size"));
@@ -62,7 +63,7 @@ fn versioned<T>(size: u32, name: &str) -> Outcome<()> {
     Ok(())
 }
 
-fn transitions(crf: *const mtl_crf) -> Outcome<Transitions> {
+pub(super) fn transitions(crf: *const mtl_crf) -> Outcome<Transitions> {
     let crf = shared(crf, "crf")?;
     versioned::<mtl_crf>(crf.struct_size, "crf")?;
     if crf.labels == 0 || crf.labels > MTL_CRF_MAX_LABELS {
@@ -87,75 +88,97 @@ fn transitions(crf: *const mtl_crf) -> Outcome<Transitions> {
     })
 }
 
-/// The emissions' elements, of either type.
-enum Elements<'a> {
+/// Numbers of either type.
+pub(super) enum Elements<'a> {
     Single(&'a [f32]),
     Half(&'a [f16]),
 }
 
-/// Emissions whose strides and lengths were checked.
-struct Emissions<'a> {
+impl<'a> Elements<'a> {
+    /// `count` numbers of the type `element` at `data`; `name` says where the two were given.
+    pub fn new(element: u32, data: *const c_void, count: usize, name: &str) -> Outcome<Self> {
+        match element {
+            MTL_F32 => Ok(Self::Single(slice(data.cast(), count, name)?)),
+            MTL_F16 => Ok(Self::Half(slice(data.cast(), count, name)?)),
+            other => Err(argument(format!("the element of {name} is {other}"), "pass MTL_F32 or MTL_F16")),
+        }
+    }
+
+    /// Writes the numbers from `start` on into `row`.
+    pub fn read(&self, start: usize, row: &mut [f32]) {
+        match self {
+            Self::Single(values) => row.copy_from_slice(&values[start..start + row.len()]),
+            Self::Half(values) => values[start..start + row.len()].convert_to_f32_slice(row),
+        }
+    }
+}
+
+/// Rows of sentences whose strides and lengths were checked.
+pub(super) struct Sequences<'a> {
     elements: Elements<'a>,
     lengths: &'a [u32],
     sentence_stride: usize,
     token_stride: usize,
-    labels: usize,
+    width: usize,
+    name: &'static str,
 }
 
-impl<'a> Emissions<'a> {
-    fn new(emissions: *const mtl_emissions, labels: usize) -> Outcome<Self> {
-        let given: &mtl_emissions = shared(emissions, "emissions")?;
-        versioned::<mtl_emissions>(given.struct_size, "emissions")?;
-        let elements = match given.element {
-            MTL_F32 => Elements::Single(slice(given.data.cast(), given.data_count, "emissions.data")?),
-            MTL_F16 => Elements::Half(slice(given.data.cast(), given.data_count, "emissions.data")?),
-            other => return Err(argument(format!("emissions.element is {other}"), "pass MTL_F32 or MTL_F16")),
-        };
-        let lengths = slice(given.lengths, given.sentences as usize, "emissions.lengths")?;
+impl<'a> Sequences<'a> {
+    /// Reads what the argument `name` points to; `width` is how many numbers a row has.
+    pub fn new(sequences: *const mtl_sequences, width: usize, name: &'static str) -> Outcome<Self> {
+        let given: &mtl_sequences = shared(sequences, name)?;
+        versioned::<mtl_sequences>(given.struct_size, name)?;
+        let elements = Elements::new(given.element, given.data, given.data_count, &format!("{name}.data"))?;
+        let lengths = slice(given.lengths, given.sentences as usize, &format!("{name}.lengths"))?;
         let (sentence_stride, token_stride) = (given.sentence_stride, given.token_stride);
         for (sentence, &length) in lengths.iter().enumerate().filter(|(_, length)| **length > 0) {
-            if token_stride < labels {
-                let message = format!("emissions.token_stride is {token_stride}, less than the {labels} labels");
-                return Err(argument(message, "a token's emissions do not overlap the next one's"));
+            if token_stride < width {
+                let message = format!("{name}.token_stride is {token_stride}, less than the {width} numbers of a row");
+                return Err(argument(message, "a token's row does not overlap the next one's"));
             }
             let last = (length as usize - 1).checked_mul(token_stride);
-            let end = sentence.checked_mul(sentence_stride).and_then(|s| last?.checked_add(s)?.checked_add(labels));
+            let end = sentence.checked_mul(sentence_stride).and_then(|s| last?.checked_add(s)?.checked_add(width));
             if end.is_none_or(|end| end > given.data_count) {
-                let message = format!("sentence {sentence} of {length} tokens ends beyond emissions.data_count");
+                let message = format!("sentence {sentence} of {length} tokens ends beyond {name}.data_count");
                 return Err(argument(message, "check lengths and strides"));
             }
         }
-        Ok(Self { elements, lengths, sentence_stride, token_stride, labels })
+        Ok(Self { elements, lengths, sentence_stride, token_stride, width, name })
     }
 
-    /// The emissions of a sentence, `[length, labels]`.
-    fn sentence(&self, sentence: usize, rows: &mut Vec<f32>) -> Outcome<()> {
-        rows.clear();
-        for token in 0..self.lengths[sentence] as usize {
-            let start = sentence * self.sentence_stride + token * self.token_stride;
-            match self.elements {
-                Elements::Single(values) => rows.extend_from_slice(&values[start..start + self.labels]),
-                Elements::Half(values) => rows.extend(values[start..start + self.labels].iter().map(|v| v.to_f32())),
-            }
-        }
+    /// The number of tokens of each sentence.
+    pub fn lengths(&self) -> Vec<usize> {
+        self.lengths.iter().map(|&length| length as usize).collect()
+    }
+
+    /// The number of tokens of all sentences.
+    pub fn tokens(&self) -> usize {
+        self.lengths().iter().sum()
+    }
+
+    /// Writes the row of a token into `row`.
+    pub fn row(&self, sentence: usize, token: usize, row: &mut [f32]) {
+        self.elements.read(sentence * self.sentence_stride + token * self.token_stride, row);
+    }
+
+    /// The rows of a sentence, `[length, width]`; one that is not finite is an error.
+    pub fn sentence(&self, sentence: usize, rows: &mut Vec<f32>) -> Outcome<()> {
+        rows.resize(self.lengths[sentence] as usize * self.width, 0.0);
+        rows.chunks_exact_mut(self.width).enumerate().for_each(|(token, row)| self.row(sentence, token, row));
         match rows.iter().position(|value| !value.is_finite()) {
             None => Ok(()),
             Some(index) => {
-                let (token, label) = (index / self.labels, index % self.labels);
+                let (name, token, number) = (self.name, index / self.width, index % self.width);
                 let message =
-                    format!("the emission of sentence {sentence}, token {token}, label {label} is not finite");
+                    format!("number {number} of token {token} of sentence {sentence} of {name} is not finite");
                 Err(argument(message, "check the encoder"))
             }
         }
     }
-
-    fn tokens(&self) -> usize {
-        self.lengths.iter().map(|&length| length as usize).sum()
-    }
 }
 
 /// A buffer of the caller's for `count` elements.
-fn buffer<'a, T>(pointer: *mut T, room: usize, count: usize, name: &str) -> Outcome<&'a mut [T]> {
+pub(super) fn buffer<'a, T>(pointer: *mut T, room: usize, count: usize, name: &str) -> Outcome<&'a mut [T]> {
     if room < count {
         return Err(argument(
             format!("{name} has room for {room} elements, and {count} are needed"),
@@ -174,7 +197,7 @@ fn buffer<'a, T>(pointer: *mut T, room: usize, count: usize, name: &str) -> Outc
 #[unsafe(no_mangle)]
 pub extern "C" fn mtl_crf_viterbi(
     crf: *const mtl_crf,
-    emissions: *const mtl_emissions,
+    emissions: *const mtl_sequences,
     out_labels: *mut u32,
     labels_room: usize,
     out_scores: *mut f32,
@@ -182,7 +205,7 @@ pub extern "C" fn mtl_crf_viterbi(
 ) -> mtl_status {
     call(out_error, || {
         let transitions = transitions(crf)?;
-        let emissions = Emissions::new(emissions, transitions.labels)?;
+        let emissions = Sequences::new(emissions, transitions.labels, "emissions")?;
         let out = buffer(out_labels, labels_room, emissions.tokens(), "out_labels")?;
         let never = Cancel::new();
         let (mut labels, mut scores, mut rows) = (Vec::with_capacity(out.len()), Vec::new(), Vec::new());
@@ -207,7 +230,7 @@ pub extern "C" fn mtl_crf_viterbi(
 #[unsafe(no_mangle)]
 pub extern "C" fn mtl_crf_marginals(
     crf: *const mtl_crf,
-    emissions: *const mtl_emissions,
+    emissions: *const mtl_sequences,
     temperature: f32,
     out_marginals: *mut f32,
     marginals_room: usize,
@@ -219,7 +242,7 @@ pub extern "C" fn mtl_crf_marginals(
             return Err(argument(format!("the temperature is {temperature}"), "pass a positive number"));
         }
         let transitions = transitions(crf)?;
-        let emissions = Emissions::new(emissions, transitions.labels)?;
+        let emissions = Sequences::new(emissions, transitions.labels, "emissions")?;
         let count = emissions.tokens().saturating_mul(transitions.labels);
         let out = buffer(out_marginals, marginals_room, count, "out_marginals")?;
         let prepared = Prepared::with_temperature(&transitions, temperature);

@@ -6,17 +6,22 @@
 // The names are those of C.
 #![allow(non_camel_case_types)]
 
+pub mod align;
 pub mod batch;
+pub mod bilstm_crf;
 mod boundary;
 pub mod bundle;
 pub mod cancel;
 pub mod env;
 pub mod error;
+pub mod exercises;
+pub mod experimental;
 pub mod kernels;
 pub mod log;
 pub mod model;
 pub mod options;
 pub mod result;
+pub mod score;
 pub mod slot;
 pub mod status;
 pub mod tag;

@@ -1,6 +1,6 @@
 //! Models: a bundle and the engine that runs it.
 
-use super::boundary::{Object, Outcome, call, get, library, optional, optional_value, out, value, view};
+use super::boundary::{Object, Outcome, argument, call, get, library, optional, optional_value, out, value, view};
 use super::bundle::mtl_bundle;
 use super::env::mtl_env;
 use super::error::mtl_error;
@@ -9,6 +9,8 @@ use super::options::{Options, Scope, mtl_options};
 use super::status::mtl_status;
 use crate::ErrorKind;
 use crate::bundle::manifest::Task;
+use crate::cancel::Cancel;
+use crate::scorer::Exercise;
 use crate::tagger::Tagger;
 use crate::text::scheme::{self, Scheme};
 use std::ffi::c_char;
@@ -38,6 +40,25 @@ impl Model {
         log(MTL_LOG_INFO, || format!("opened {} {}: {report}", tagger.manifest().id, tagger.manifest().version));
         let span_labels = tagger.manifest().tasks.iter().map(span_labels).collect();
         Ok(Self { tagger, span_labels, manifest, report })
+    }
+
+    /// P(mistake) of each word of each exercise.
+    pub(super) fn score(
+        &self,
+        _: &[crate::Result<Exercise>],
+        _: &Options,
+        _: &Cancel,
+    ) -> Outcome<Vec<crate::Result<Vec<f32>>>> {
+        let message = format!("{} is a tagger, and scores no exercises", self.tagger.manifest().id);
+        Err(argument(message, "open a bundle of kind scorer"))
+    }
+
+    /// The name of the task of this number.
+    pub(super) fn task_name(&self, index: u32) -> Outcome<&str> {
+        let task = self.task(index).map(|task| task.name.as_str());
+        task.ok_or_else(|| {
+            argument(format!("the model has no task {index}"), "mtl_model_task_count tells how many there are")
+        })
     }
 
     fn task(&self, index: u32) -> Option<&Task> {

@@ -4,6 +4,8 @@ use super::boundary::{Object, Outcome, argument, boxed, call, call_on_mut, free,
 use super::error::mtl_error;
 use super::status::mtl_status;
 use crate::engine::{EngineOptions, ProviderRequest};
+use crate::scorer::align::AlignOptions;
+use crate::scorer::pairs::PairOptions;
 use crate::tagger::{DocumentOptions, MAX_NBEST};
 use crate::text::offsets::Unit;
 use std::ffi::c_char;
@@ -17,8 +19,9 @@ pub struct Options {
     pub(super) trusted: bool,
     pub(super) engine: EngineOptions,
     pub(super) documents: DocumentOptions,
-    /// Each key that was set, with the call that it is for.
-    set: Vec<(&'static str, Scope)>,
+    pub(super) align: AlignOptions,
+    /// Each key that was set, with the calls that it is for.
+    set: Vec<(&'static str, &'static [Scope])>,
 }
 
 /// The calls that take options.
@@ -27,6 +30,8 @@ pub(super) enum Scope {
     Bundle,
     Model,
     Tag,
+    Align,
+    Score,
 }
 
 impl Scope {
@@ -35,29 +40,34 @@ impl Scope {
             Self::Bundle => "mtl_bundle_open",
             Self::Model => "mtl_model_open",
             Self::Tag => "mtl_tag",
+            Self::Align => "mtl_align",
+            Self::Score => "mtl_score",
         }
     }
 }
 
 type Setter = fn(&mut Options, &str) -> Outcome<()>;
 
-/// Every key, the call that it is for, and what it does. The header's table is in `mtl_options_set`.
-const KEYS: &[(&str, Scope, Setter)] = &[
-    ("trusted", Scope::Bundle, |o, v| put(&mut o.trusted, flag(v))),
-    ("engine", Scope::Model, |o, v| put(&mut o.engine.engine, Ok(v.parse()?))),
-    ("threads", Scope::Model, |o, v| put(&mut o.engine.threads, number(v, crate::engine::MAX_THREADS))),
-    ("library", Scope::Model, |o, v| put(&mut o.engine.library, Ok(Some(v.into())))),
-    ("providers", Scope::Model, |o, v| put(&mut o.engine.providers, providers(v))),
-    ("accept_telemetry", Scope::Model, |o, v| put(&mut o.engine.accept_telemetry, flag(v))),
-    ("tasks", Scope::Tag, |o, v| put(&mut o.documents.tasks, Ok(names(v)))),
-    ("language", Scope::Tag, |o, v| put(&mut o.documents.language, Ok((!v.is_empty()).then(|| v.into())))),
-    ("unit", Scope::Tag, |o, v| put(&mut o.documents.unit, unit(v))),
-    ("invalid_utf8", Scope::Tag, |o, v| {
+/// Every key, the calls that it is for, and what it does. The header's table is in `mtl_options_set`.
+const KEYS: &[(&str, &[Scope], Setter)] = &[
+    ("trusted", &[Scope::Bundle], |o, v| put(&mut o.trusted, flag(v))),
+    ("engine", &[Scope::Model], |o, v| put(&mut o.engine.engine, Ok(v.parse()?))),
+    ("threads", &[Scope::Model], |o, v| put(&mut o.engine.threads, number(v, crate::engine::MAX_THREADS))),
+    ("library", &[Scope::Model], |o, v| put(&mut o.engine.library, Ok(Some(v.into())))),
+    ("providers", &[Scope::Model], |o, v| put(&mut o.engine.providers, providers(v))),
+    ("accept_telemetry", &[Scope::Model], |o, v| put(&mut o.engine.accept_telemetry, flag(v))),
+    ("tasks", &[Scope::Tag], |o, v| put(&mut o.documents.tasks, Ok(names(v)))),
+    ("language", &[Scope::Tag], |o, v| put(&mut o.documents.language, Ok((!v.is_empty()).then(|| v.into())))),
+    ("unit", &[Scope::Tag, Scope::Align], |o, v| put(&mut o.documents.unit, unit(v))),
+    ("invalid_utf8", &[Scope::Tag, Scope::Align], |o, v| {
         put(&mut o.documents.replace_invalid, choice(v, &[("error", false), ("replace", true)]))
     }),
-    ("scores", Scope::Tag, |o, v| put(&mut o.documents.decode.scores, flag(v))),
-    ("nbest", Scope::Tag, |o, v| put(&mut o.documents.decode.nbest, number(v, MAX_NBEST))),
-    ("zero_shot", Scope::Tag, |o, v| put(&mut o.documents.decode.zero_shot, flag(v))),
+    ("scores", &[Scope::Tag], |o, v| put(&mut o.documents.decode.scores, flag(v))),
+    ("nbest", &[Scope::Tag], |o, v| put(&mut o.documents.decode.nbest, number(v, MAX_NBEST))),
+    ("zero_shot", &[Scope::Tag], |o, v| put(&mut o.documents.decode.zero_shot, flag(v))),
+    ("case", &[Scope::Align], |o, v| put(&mut o.align.case, flag(v))),
+    ("punctuation", &[Scope::Align], |o, v| put(&mut o.align.punctuation, flag(v))),
+    ("accents", &[Scope::Align], |o, v| put(&mut o.align.accents, flag(v))),
 ];
 
 /// Sets a field to what a value was read as.
@@ -102,7 +112,7 @@ fn providers(value: &str) -> Outcome<Vec<ProviderRequest>> {
 
 impl Options {
     fn set(&mut self, key: &str, value: &str) -> Outcome<()> {
-        let Some((name, scope, setter)) = KEYS.iter().find(|(name, ..)| *name == key) else {
+        let Some((name, scopes, setter)) = KEYS.iter().find(|(name, ..)| *name == key) else {
             let known: Vec<&str> = KEYS.iter().map(|(name, ..)| *name).collect();
             let message = format!("unknown option {key:?}; there are {}", known.join(", "));
             return Err(argument(message, "check the spelling, and the version of the library"));
@@ -113,16 +123,22 @@ impl Options {
             }
             super::boundary::Failure::Library(error) => error.at(format!("option {name}")).into(),
         })?;
-        self.set.push((name, *scope));
+        self.set.push((name, scopes));
         Ok(())
+    }
+
+    /// What they say about pairs of documents.
+    pub(super) fn pairs(&self) -> PairOptions {
+        PairOptions { align: self.align, unit: self.documents.unit, replace_invalid: self.documents.replace_invalid }
     }
 
     /// Refuses an option that the call would silently ignore.
     pub(super) fn only(&self, scope: Scope) -> Outcome<&Self> {
-        match self.set.iter().find(|(_, s)| *s != scope) {
+        match self.set.iter().find(|(_, scopes)| !scopes.contains(&scope)) {
             None => Ok(self),
-            Some((name, other)) => {
-                let message = format!("option {name} is for {}, not for {}", other.call(), scope.call());
+            Some((name, others)) => {
+                let others: Vec<&str> = others.iter().map(|other| other.call()).collect();
+                let message = format!("option {name} is for {}, not for {}", others.join(" and "), scope.call());
                 Err(argument(message, "keep the options of each call in an object of their own"))
             }
         }
@@ -151,11 +167,14 @@ pub extern "C" fn mtl_options_new(out_options: *mut *mut mtl_options, out_error:
 /// | | `accept_telemetry` | `false`; `true` takes an ONNX Runtime that may write telemetry |
 /// | `mtl_tag` | `tasks` | all of the model's; or names between commas |
 /// | | `language` | each document's is detected; or an ISO 639-1 code for all |
-/// | | `unit` | `bytes`, `utf16`, `codepoints`: what offsets count |
-/// | | `invalid_utf8` | `error`: of the document; `replace`: read as U+FFFD |
 /// | | `scores` | `false`, `true` |
 /// | | `nbest` | `0`; up to 100 best paths a sentence |
 /// | | `zero_shot` | `false`; `true` tags languages that a task was not trained on |
+/// | `mtl_align` | `case` | `false`; `true`: `Yes` is not `yes` |
+/// | | `punctuation` | `false`; `true`: `well-known` is not `wellknown`, and marks are words |
+/// | | `accents` | `false`; `true`: `sí` is not `si` |
+/// | `mtl_tag`, `mtl_align` | `unit` | `bytes`, `utf16`, `codepoints`: what offsets count |
+/// | | `invalid_utf8` | `error`: of the document; `replace`: read as U+FFFD |
 ///
 /// Since 1.0.
 #[unsafe(no_mangle)]

@@ -282,7 +282,7 @@ pub struct mtl_paths {
 }
 
 /// Writes `view` into the caller's structure, whose first field is the size that the caller knows; `size` is that field.
-fn fill<V>(out_view: *mut V, mut view: V, name: &str, size: fn(&mut V) -> &mut u32) -> Outcome<()> {
+pub(super) fn fill<V>(out_view: *mut V, mut view: V, name: &str, size: fn(&mut V) -> &mut u32) -> Outcome<()> {
     if out_view.is_null() {
         return Err(null(name));
     }
@@ -300,7 +300,7 @@ fn fill<V>(out_view: *mut V, mut view: V, name: &str, size: fn(&mut V) -> &mut u
 }
 
 /// Where a column begins; NULL for an empty one, whose Rust pointer is no address.
-fn pointer<T>(column: &[T]) -> *const T {
+pub(super) fn pointer<T>(column: &[T]) -> *const T {
     if column.is_empty() { std::ptr::null() } else { column.as_ptr() }
 }
 

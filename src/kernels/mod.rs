@@ -4,6 +4,7 @@
 //! stands beside it.
 
 pub mod activation;
+pub mod bilstm_crf;
 pub mod charcnn;
 pub mod crf;
 pub mod dense;

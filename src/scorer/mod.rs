@@ -2,5 +2,6 @@
 
 pub mod align;
 mod exercise;
+pub mod pairs;
 
 pub use exercise::Exercise;

@@ -92,6 +92,11 @@ impl Decoder {
         Self { labels: task.labels.clone(), scheme: task.scheme, temperature: task.temperature.clone(), transitions }
     }
 
+    /// What it decodes with.
+    pub(super) fn transitions(&self) -> &Transitions {
+        &self.transitions
+    }
+
     /// The calibration temperature of `language`; 1 where none was fitted.
     pub(super) fn temperature(&self, language: &str) -> f32 {
         self.temperature.get(language).copied().unwrap_or(1.0)

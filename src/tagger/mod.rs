@@ -14,6 +14,7 @@ pub use document::{Annotation, Document, DocumentOptions};
 use crate::bundle::Bundle;
 use crate::bundle::manifest::{Manifest, Task};
 use crate::engine::{self, Engine, EngineOptions, Head, Report};
+use crate::kernels::crf::Transitions;
 use crate::{Cancel, Error, ErrorKind, Result};
 use decode::Decoder;
 use std::sync::Arc;
@@ -57,6 +58,11 @@ impl Tagger {
     /// The task called `name`; an unknown one is an error that lists those there are.
     pub fn task(&self, name: &str) -> Result<&Task> {
         self.task_index(name).map(|index| &self.manifest().tasks[index])
+    }
+
+    /// The CRF of the task called `name`, under its scheme's constraints where it decodes under them.
+    pub fn transitions(&self, name: &str) -> Result<&Transitions> {
+        self.task_index(name).map(|index| self.decoders[index].transitions())
     }
 
     /// The tasks that were trained on `language`, in the manifest's order.

@@ -47,11 +47,14 @@ const mtl_model *open_model(void);               /* the bundle's model, with def
 mtl_batch *batch_of(const char *const *texts, size_t count); /* a batch of texts */
 mtl_result *tagged(const mtl_model *model, const char *text, const char *options); /* one text; "key=value key=value" */
 mtl_options *options_of(const char *options);    /* "key=value key=value" */
+float eighth(void);                              /* the next of a fixed sequence of eighths between -4 and 4 */
+uint16_t half_of(float value);                   /* such a number in half precision, exactly */
 double now(void);                                /* seconds of a monotonic clock */
 
 /* One function a file: its tests. */
 void test_version(void), test_status(void), test_error(void), test_log(void), test_options(void), test_cancel(void),
     test_env(void), test_bundle(void), test_model(void), test_batch(void), test_tag(void), test_result(void),
-    test_slot(void), test_kernels(void), test_null(void), test_fork(void);
+    test_slot(void), test_kernels(void), test_align(void), test_bilstm_crf(void),
+    test_exercises(void), test_score(void), test_experimental(void), test_null(void), test_fork(void);
 
 #endif

@@ -10,20 +10,6 @@ static const uint32_t lengths[SENTENCES] = {5, 1, 0, 3};
 static float start[K], end[K], transitions[K * K], single[COUNT];
 static uint16_t half[COUNT];
 
-/* Eighths between -4 and 4, which half precision has exactly. */
-static float eighth(void) {
-  static uint32_t state = 12345;
-  state = state * 1664525u + 1013904223u;
-  return (float)((int)(state >> 26) - 32) / 8;
-}
-
-static uint16_t half_of(float value) {
-  int exponent = 0;
-  float mantissa = frexpf(fabsf(value), &exponent); /* 0.5 to 1 */
-  if (value == 0) return 0;
-  return (uint16_t)((value < 0 ? 0x8000 : 0) | ((exponent + 14) << 10) | (int)((mantissa * 2 - 1) * 1024));
-}
-
 static void fill(void) {
   for (int k = 0; k < K; k++) start[k] = eighth(), end[k] = eighth();
   for (int k = 0; k < K * K; k++) transitions[k] = eighth();
@@ -42,8 +28,8 @@ static mtl_crf crf(void) {
   return made;
 }
 
-static mtl_emissions emissions(uint32_t element) {
-  mtl_emissions made = {.struct_size = sizeof made, .element = element, .data_count = COUNT,
+static mtl_sequences emissions(uint32_t element) {
+  mtl_sequences made = {.struct_size = sizeof made, .element = element, .data_count = COUNT,
                         .sentence_stride = SENTENCE_STRIDE, .token_stride = TOKEN_STRIDE, .sentences = SENTENCES,
                         .lengths = lengths};
   made.data = element == MTL_F16 ? (const void *)half : (const void *)single;
@@ -72,7 +58,7 @@ static void viterbi_finds_the_best_path(uint32_t element) {
   uint32_t found[TOKENS + 1], path[LONGEST];
   float scores[SENTENCES];
   mtl_crf c = crf();
-  mtl_emissions e = emissions(element);
+  mtl_sequences e = emissions(element);
   found[TOKENS] = 77;
   WORKS(mtl_crf_viterbi(&c, &e, found, TOKENS, scores, E));
   CHECK(found[TOKENS] == 77);
@@ -96,7 +82,7 @@ static void marginals_are_sums_over_paths(uint32_t element, float temperature) {
   double log_z[SENTENCES];
   uint32_t path[LONGEST];
   mtl_crf c = crf();
-  mtl_emissions e = emissions(element);
+  mtl_sequences e = emissions(element);
   WORKS(mtl_crf_marginals(&c, &e, temperature, found, TOKENS * K, log_z, E));
   const float *values = found;
   for (int s = 0; s < SENTENCES; s++) {
@@ -122,7 +108,7 @@ static void marginals_at_a_temperature(void) { marginals_are_sums_over_paths(MTL
 static void forbidden_transitions_are_not_taken(void) {
   uint32_t found[TOKENS];
   mtl_crf c = crf();
-  mtl_emissions e = emissions(MTL_F32);
+  mtl_sequences e = emissions(MTL_F32);
   float strict[K * K];
   for (int k = 0; k < K * K; k++) strict[k] = k / K == k % K ? 0 : -INFINITY; /* labels never change */
   c.transitions = strict;
@@ -137,7 +123,7 @@ static void bad_arguments_are_refused_and_nothing_is_written(void) {
 #define BAD(change)                                                                              \
   do {                                                                                           \
     mtl_crf c = crf();                                                                           \
-    mtl_emissions e = emissions(MTL_F32);                                                        \
+    mtl_sequences e = emissions(MTL_F32);                                                        \
     change;                                                                                      \
     FAILS(MTL_ERROR_ARGUMENT, mtl_crf_viterbi(&c, &e, found, TOKENS, NULL, E));                  \
     FAILS(MTL_ERROR_ARGUMENT, mtl_crf_marginals(&c, &e, 1, marginals, TOKENS * K, NULL, E));     \
@@ -163,7 +149,7 @@ static void bad_arguments_are_refused_and_nothing_is_written(void) {
   BAD(e.token_stride = K); /* reads what belongs to no token, which is NaN */
   BAD(e.lengths = NULL);
   mtl_crf c = crf();
-  mtl_emissions e = emissions(MTL_F32);
+  mtl_sequences e = emissions(MTL_F32);
   FAILS(MTL_ERROR_ARGUMENT, mtl_crf_viterbi(&c, &e, found, TOKENS - 1, NULL, E));
   FAILS(MTL_ERROR_ARGUMENT, mtl_crf_marginals(&c, &e, 1, marginals, TOKENS * K - 1, NULL, E));
   FAILS(MTL_ERROR_ARGUMENT, mtl_crf_marginals(&c, &e, 0, marginals, TOKENS * K, NULL, E));

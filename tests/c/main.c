@@ -1,6 +1,7 @@
 /* The C tests: main BUNDLE [ARCHIVE|- [SECONDS [NOUN...]]]. */
 #include "check.h"
 
+#include <math.h>
 #include <time.h>
 
 const char *bundle_path, *archive_path;
@@ -25,6 +26,20 @@ void run(void (*test)(void), const char *name) {
 
 int same(const char *text, size_t length, const char *expected) {
   return text != NULL && length == strlen(expected) && memcmp(text, expected, length) == 0;
+}
+
+/* Eighths between -4 and 4, which half precision has exactly. */
+float eighth(void) {
+  static uint32_t state = 12345;
+  state = state * 1664525u + 1013904223u;
+  return (float)((int)(state >> 26) - 32) / 8;
+}
+
+uint16_t half_of(float value) {
+  int exponent = 0;
+  float mantissa = frexpf(fabsf(value), &exponent); /* 0.5 to 1 */
+  if (value == 0) return 0;
+  return (uint16_t)((value < 0 ? 0x8000 : 0) | ((exponent + 14) << 10) | (int)((mantissa * 2 - 1) * 1024));
 }
 
 double now(void) {
@@ -79,6 +94,8 @@ static const struct {
     {"cancel", test_cancel},   {"env", test_env},       {"bundle", test_bundle}, {"model", test_model},
     {"batch", test_batch},     {"tag", test_tag},       {"result", test_result}, {"slot", test_slot},
     {"kernels", test_kernels}, {"log", test_log},       {"null", test_null},     {"fork", test_fork},
+    {"align", test_align},     {"bilstm_crf", test_bilstm_crf},
+    {"exercises", test_exercises}, {"score", test_score}, {"experimental", test_experimental},
 };
 
 int main(int argc, char **argv) {

@@ -19,6 +19,10 @@ static void frees_accept_null(void) {
   mtl_batch_free(NULL);
   mtl_result_free(NULL);
   mtl_slot_free(NULL);
+  mtl_alignment_free(NULL);
+  mtl_exercises_free(NULL);
+  mtl_scores_free(NULL);
+  mtl_bilstm_crf_free(NULL);
   CHECK(mtl_model_retain(NULL) == NULL);
 }
 
@@ -39,6 +43,7 @@ static void makers(void) {
   REFUSES(mtl_cancel_new(-1, NULL, E));
   REFUSES(mtl_env_new(0, NULL, E));
   REFUSES(mtl_batch_new(NULL, E));
+  REFUSES(mtl_exercises_new(NULL, E));
   REFUSES(mtl_bundle_open(NULL, 5, NULL, &opened, E));
   REFUSES(mtl_bundle_open(bundle_path, strlen(bundle_path), NULL, NULL, E));
   REFUSES(mtl_bundle_open_memory(NULL, 512, NULL, &opened, E));
@@ -129,6 +134,54 @@ static void tagging_and_results(void) {
   CHECK(mtl_result_error(NULL, 0) == NULL);
 }
 
+static void alignments(void) {
+  mtl_alignment *made = NULL;
+  mtl_pairs pairs = {.struct_size = sizeof pairs};
+  mtl_words words = {.struct_size = sizeof words};
+  mtl_edits edits = {.struct_size = sizeof edits};
+  REFUSES(mtl_align(NULL, batch, NULL, NULL, &made, E));
+  REFUSES(mtl_align(batch, NULL, NULL, NULL, &made, E));
+  REFUSES(mtl_align(batch, batch, NULL, NULL, NULL, E));
+  CHECK(made == NULL);
+  WORKS(mtl_align(batch, batch, NULL, NULL, &made, E));
+  REFUSES(mtl_alignment_pairs(NULL, &pairs, E));
+  REFUSES(mtl_alignment_pairs(made, NULL, E));
+  REFUSES(mtl_alignment_words(NULL, &words, E));
+  REFUSES(mtl_alignment_words(made, NULL, E));
+  REFUSES(mtl_alignment_edits(NULL, &edits, E));
+  REFUSES(mtl_alignment_edits(made, NULL, E));
+  CHECK(mtl_alignment_error(NULL, 0) == NULL);
+  mtl_alignment_free(made);
+}
+
+static void exercises_and_scores(void) {
+  static const char *words[] = {"la"}, *no_word[] = {NULL};
+  static const size_t lengths[] = {2};
+  mtl_exercises *exercises = NULL;
+  mtl_scores *made = NULL;
+  mtl_probabilities probabilities = {.struct_size = sizeof probabilities};
+  mtl_exercise_columns columns = {.struct_size = sizeof columns};
+  WORKS(mtl_exercises_new(&exercises, E));
+  REFUSES(mtl_exercises_add(NULL, words, lengths, 1, E));
+  REFUSES(mtl_exercises_add(exercises, NULL, lengths, 1, E));
+  REFUSES(mtl_exercises_add(exercises, no_word, lengths, 1, E));
+  REFUSES(mtl_exercises_add(exercises, words, NULL, 1, E));
+  REFUSES(mtl_exercises_add_columns(NULL, &columns, E));
+  REFUSES(mtl_exercises_add_columns(exercises, NULL, E));
+  CHECK(mtl_exercises_count(NULL) == 0 && mtl_exercises_count(exercises) == 0);
+  WORKS(mtl_exercises_add(exercises, words, lengths, 1, E));
+  REFUSES(mtl_exercises_set(NULL, "user", 4, "a", 1, E));
+  REFUSES(mtl_exercises_set(exercises, NULL, 4, "a", 1, E));
+  REFUSES(mtl_exercises_set(exercises, "user", 4, NULL, 1, E));
+  REFUSES(mtl_exercises_clear(NULL, E));
+  REFUSES(mtl_score(NULL, exercises, NULL, NULL, &made, E));
+  REFUSES(mtl_score(model, NULL, NULL, NULL, &made, E));
+  REFUSES(mtl_score(model, exercises, NULL, NULL, NULL, E));
+  REFUSES(mtl_scores_probabilities(NULL, &probabilities, E));
+  CHECK(mtl_scores_error(NULL, 0) == NULL && made == NULL);
+  mtl_exercises_free(exercises);
+}
+
 static void slots(void) {
   mtl_slot *slot = NULL, *another = NULL;
   const mtl_model *held = NULL;
@@ -147,7 +200,7 @@ static void kernels(void) {
   static const float zero[1] = {0};
   static const uint32_t lengths[1] = {1};
   mtl_crf crf = {sizeof crf, 1, zero, zero, zero};
-  mtl_emissions emissions = {sizeof emissions, MTL_F32, zero, 1, 1, 1, 1, lengths};
+  mtl_sequences emissions = {sizeof emissions, MTL_F32, zero, 1, 1, 1, 1, lengths};
   uint32_t labels[1];
   float marginals[1];
   REFUSES(mtl_crf_viterbi(NULL, &emissions, labels, 1, NULL, E));
@@ -156,6 +209,18 @@ static void kernels(void) {
   REFUSES(mtl_crf_marginals(NULL, &emissions, 1, marginals, 1, NULL, E));
   REFUSES(mtl_crf_marginals(&crf, NULL, 1, marginals, 1, NULL, E));
   REFUSES(mtl_crf_marginals(&crf, &emissions, 1, NULL, 1, NULL, E));
+  static const float weights[16] = {0}; /* as many as the largest has: 2 x 8 biases */
+  mtl_bilstm bilstm = {sizeof bilstm, MTL_F32, 1, 1, weights, weights, weights, weights, weights};
+  mtl_bilstm_crf *network = NULL;
+  REFUSES(mtl_bilstm_crf_new(NULL, &crf, &network, E));
+  REFUSES(mtl_bilstm_crf_new(&bilstm, NULL, &network, E));
+  REFUSES(mtl_bilstm_crf_new(&bilstm, &crf, NULL, E));
+  CHECK(network == NULL && mtl_bilstm_crf_inputs(NULL) == 0);
+  WORKS(mtl_bilstm_crf_new(&bilstm, &crf, &network, E));
+  REFUSES(mtl_bilstm_crf_decode(NULL, &emissions, NULL, labels, 1, NULL, E));
+  REFUSES(mtl_bilstm_crf_decode(network, NULL, NULL, labels, 1, NULL, E));
+  REFUSES(mtl_bilstm_crf_decode(network, &emissions, NULL, NULL, 1, NULL, E));
+  mtl_bilstm_crf_free(network);
 }
 
 void test_null(void) {
@@ -170,6 +235,8 @@ void test_null(void) {
   RUN(bundles_and_models);
   RUN(batches);
   RUN(tagging_and_results);
+  RUN(alignments);
+  RUN(exercises_and_scores);
   RUN(slots);
   RUN(kernels);
   mtl_bundle_free(bundle);

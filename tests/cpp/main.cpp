@@ -30,6 +30,7 @@ constexpr bool move_only = std::is_move_constructible_v<T> && std::is_move_assig
 void objects_move_and_do_not_copy() {
   static_assert(move_only<mtl::Error> && move_only<mtl::Options> && move_only<mtl::Cancel> && move_only<mtl::Env>);
   static_assert(move_only<mtl::Bundle> && move_only<mtl::Model> && move_only<mtl::Batch> && move_only<mtl::Tagged>);
+  static_assert(move_only<mtl::Alignment> && move_only<mtl::Exercises> && move_only<mtl::Scores> && move_only<mtl::BilstmCrf>);
   static_assert(move_only<mtl::Slot> && move_only<mtl::Expected<mtl::Model>>);
   auto batch = mtl::Batch::make().value();
   batch.add_text("Ada sails.").value();
@@ -153,7 +154,7 @@ void the_kernels_are_there() {
   const float start[] = {0, 1}, end[] = {0, 0}, transitions[] = {0, 0, 0, 0}, data[] = {0, 0, 3, 0};
   const std::uint32_t lengths[] = {2};
   mtl_crf crf = {sizeof crf, 2, start, end, transitions};
-  mtl_emissions emissions = {sizeof emissions, MTL_F32, data, 4, 4, 2, 1, lengths};
+  mtl_sequences emissions = {sizeof emissions, MTL_F32, data, 4, 4, 2, 1, lengths};
   std::array<std::uint32_t, 2> labels{};
   std::array<float, 4> marginals{};
   float score = 0;
@@ -163,6 +164,48 @@ void the_kernels_are_there() {
   mtl::crf_marginals(crf, emissions, 1, marginals, &log_z).value();
   CHECK(marginals[0] + marginals[1] > 0.999F && marginals[2] > 0.9F && log_z > 4);
   CHECK(!mtl::crf_viterbi(crf, emissions, {}));
+  const std::vector<float> zeros(32);
+  mtl_bilstm bilstm = {sizeof bilstm, MTL_F32, 2, 1, zeros.data(), zeros.data(), zeros.data(), zeros.data(), zeros.data()};
+  auto network = mtl::BilstmCrf::make(bilstm, crf).value();
+  CHECK(network.inputs() == 2);
+  network.decode(emissions, labels, &score).value();
+  CHECK(labels[0] == 1 && score == 1);
+  CHECK(!network.decode(emissions, {}) && !mtl::BilstmCrf::make({}, crf));
+}
+
+void answers_are_aligned() {
+  auto correct = mtl::Batch::make().value(), answers = mtl::Batch::make().value();
+  correct.add_text("She is my mother").value();
+  correct.add_text("no").value();
+  answers.add_text("She is mi mader").value();
+  answers.add_text("\xff").value();
+  auto alignment = mtl::align(correct, answers).value();
+  auto pairs = alignment.pairs().value();
+  auto words = alignment.words().value();
+  auto edits = alignment.edits().value();
+  CHECK(pairs.count == 2 && pairs.word_error_rate[0] == 0.5 && pairs.status[1] == MTL_ERROR_INPUT);
+  CHECK(words.count == 4 && words.mistake[1] == 0 && words.mistake[2] == 1 && words.end[3] == 16);
+  CHECK(edits.count == 4 && edits.kind[3] == MTL_EDIT_SUBSTITUTE && edits.word[3] == 3 && edits.start[3] == 10);
+  CHECK(alignment.error(1).status() == mtl::Status::input && !alignment.error(0));
+  auto options = mtl::Options::make().value();
+  options.set("scores", "true").value();
+  CHECK(mtl::align(correct, answers, &options).error().status() == mtl::Status::argument);
+}
+
+void exercises_are_for_scorers() {
+  auto exercises = mtl::Exercises::make().value();
+  CHECK(exercises.set("user", "ada").error().status() == mtl::Status::argument);
+  const std::vector<std::string_view> words = {"la", "casa"};
+  exercises.add(words).value();
+  exercises.set("user", "ada").value();
+  mtl_exercise_columns none{};
+  none.struct_size = sizeof none;
+  exercises.add_columns(none).value();
+  CHECK(exercises.count() == 1);
+  auto scores = mtl::score(open_model(), exercises);
+  CHECK(!scores && scores.error().message().find("scorer") != std::string_view::npos);
+  exercises.clear().value();
+  CHECK(exercises.count() == 0);
 }
 
 void the_log_is_heard() {
@@ -184,7 +227,7 @@ int main(int argc, char** argv) {
   int passed = 0, failed = 0;
   for (auto test : {objects_move_and_do_not_copy, versions_and_names, errors_are_values_or_exceptions,
                     text_in_and_spans_out, models_say_what_they_are, tokens_and_deadlines_stop_calls,
-                    slots_swap_and_environments_share, the_kernels_are_there, the_log_is_heard}) {
+                    slots_swap_and_environments_share, the_kernels_are_there, answers_are_aligned, exercises_are_for_scorers, the_log_is_heard}) {
     faults = 0;
     try {
       test();
