@@ -3,5 +3,6 @@
 pub mod align;
 mod exercise;
 pub mod pairs;
+pub mod slam;
 
 pub use exercise::Exercise;
