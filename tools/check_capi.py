@@ -62,17 +62,41 @@ def case_lines(case, unit):
     for key, value in (case.get("options", {}) | {"unit": unit}).items():
         yield f"option {key} {value}"
     for document in case["documents"]:
-        content = make_cases.content(document)
-        words = [content] if isinstance(content, bytes) else content
-        yield " ".join(["text" if isinstance(content, bytes) else "tokens", *(word.hex() or "-" for word in words)])
+        yield document_line("", make_cases.content(document))
+    for document in case.get("answers", []):
+        yield document_line("answer-", make_cases.content(document))
+    if "answers" in case:
+        yield "align"
     expect = case["expect"]
     if "error" in expect:
         yield f"expect error {expect['error']}"
+    elif "pairs" in expect:
+        yield f"expect count {len(expect['pairs'])}"
+        for index, pair in enumerate(expect["pairs"]):
+            yield from pair_lines(index, pair, unit)
     else:
         yield f"expect count {len(expect['documents'])}"
         for index, document in enumerate(expect["documents"]):
             yield from expect_lines(index, document, unit)
     yield "end"
+
+
+def document_line(prefix, content):
+    """A document of a case."""
+    words = [content] if isinstance(content, bytes) else content
+    kind = "text" if isinstance(content, bytes) else "tokens"
+    return " ".join([prefix + kind, *(word.hex() or "-" for word in words)])
+
+
+def pair_lines(index, pair, unit):
+    """What is expected of a pair of sentences."""
+    yield f"expect status {index} {pair['status']}"
+    if pair["status"] == 0:
+        ranges = {name: [f"{start}-{end}" for start, end in pair[name][unit]] for name in ("words", "typed")}
+        yield f"expect rate {index} {pair['word_error_rate']:.6f}"
+        for name, found in (("words", ranges["words"]), ("mistakes", pair["mistakes"]), ("edits", pair["edits"]),
+                            ("typed", ranges["typed"])):
+            yield " ".join(["expect", name, str(index), *found])
 
 
 def expect_lines(index, document, unit):
@@ -110,9 +134,9 @@ def check_tests(checks, archive, seconds):
         every = [case for path in sorted(make_cases.CASES.glob("*.jsonl")) for case in make_cases.load(path)]
         lines = [line for case in every for unit in make_cases.UNITS for line in case_lines(case, unit)]
         checks.tests("tests/cases", [work / "cases", BUNDLE], input="\n".join(lines) + "\n")
-    every_noun = {path.stem for path in sources} - {"main", "null", "fork"}
-    nouns = set(re.findall(r'"(\w+)"', re.search(r"NOUNS.*?\];", (ROOT / "bindings/c/examples/header.rs").read_text(),
-                                                re.S)[0]))
+    every_noun = {path.stem for path in sources} - {"main", "null", "fork", "experimental"}
+    generator = (ROOT / "bindings/c/examples/header.rs").read_text()
+    nouns = set(re.findall(r'"(\w+)"', re.search(r"const NOUNS.*?\];", generator, re.S)[0]))
     checks.note("nouns", difference("nouns of the header against files of tests/c", nouns, every_noun))
 
 
@@ -130,6 +154,9 @@ def use_examples(checks, built, folder):
         late = checks.run([batch, BUNDLE, ROOT / "models/demo.txt", 0, 0])
         good = late.returncode == 1 and late.stdout.startswith("MTL_ERROR_DEADLINE: ")
         checks.note(f"batch after its deadline ({name})", None if good else late.stdout)
+        refused = checks.run([folder / f"score-{language}", BUNDLE, "es_en", "ada", "la casa"])
+        checks.note(f"score by a tagger ({name})", None if refused.returncode == 1 and "is a tagger" in refused.stdout
+                    else refused.stdout)
         wrong = checks.run([tag, ROOT / "no such bundle", text])
         checks.note(f"tag without a bundle ({name})", None if wrong.returncode == 1 and "no such bundle" in wrong.stdout
                     else wrong.stdout)
@@ -141,7 +168,7 @@ def check_examples(checks):
     examples = ROOT / "bindings/c/examples"
     by_hand, by_cmake = checks.work / "by-pkg-config", checks.work / "by-cmake"
     by_hand.mkdir()
-    for name in ("tag", "batch"):
+    for name in ("tag", "batch", "score"):
         for compiler, standard, suffix in (("cc", "c99", "c"), ("c++", "c++17", "cpp")):
             checks.works(f"{name}.{suffix} by pkg-config",
                          [compiler, f"-std={standard}", *STRICT, examples / f"{name}.{suffix}", *checks.flags(), "-o",

@@ -37,6 +37,13 @@ Spans = columns("Spans", ("document", U32S), ("first_token", U32S), ("end_token"
                 ("label", U32S), ("score", ctypes.c_void_p))
 
 
+Pairs = columns("Pairs", ("status", ctypes.POINTER(ctypes.c_int32)), ("rate", ctypes.POINTER(ctypes.c_double)),
+                ("words", U32S), ("edits", U32S))
+Words = columns("Words", ("start", U32S), ("end", U32S), ("mistake", ctypes.POINTER(ctypes.c_uint8)))
+Edits = columns("Edits", ("kind", ctypes.POINTER(ctypes.c_uint8)), ("word", U32S), ("start", U32S), ("end", U32S))
+DELETE, INSERT = 2, 3  # kinds of edits
+
+
 def encoded(text):
     """The bytes of a text; a lone surrogate becomes the three bytes that UTF-8 forbids."""
     return text.encode("utf-8", "surrogatepass")
@@ -91,9 +98,9 @@ class Model:
             raise RuntimeError(f"{function} fails with status {status}")
         return view
 
-    def tag(self, documents, options):
-        """The status of the call, and its result or None."""
-        batch, made, result = self.made("mtl_batch_new"), self.made("mtl_options_new"), ctypes.c_void_p()
+    def batch(self, documents):
+        """A batch of documents."""
+        batch = self.made("mtl_batch_new")
         for document in documents:
             if isinstance(document, bytes):
                 self.c.mtl_batch_add_text(batch, document, ctypes.c_size_t(len(document)), None)
@@ -102,11 +109,15 @@ class Model:
                 lengths = (ctypes.c_size_t * count)(*map(len, document))
                 words = (ctypes.c_char_p * count)(*document)
                 self.c.mtl_batch_add_tokens(batch, words, lengths, ctypes.c_size_t(count), None)
+        return batch
+
+    def call(self, function, objects, options):
+        """The status of a call that takes two objects and options, and its result or None."""
+        made, result, size = self.made("mtl_options_new"), ctypes.c_void_p(), ctypes.c_size_t
         for key, value in ((key.encode(), value.encode()) for key, value in options.items()):
-            size = ctypes.c_size_t
             if status := self.c.mtl_options_set(made, key, size(len(key)), value, size(len(value)), None):
                 return status, None
-        return self.c.mtl_tag(self.model, batch, made, None, ctypes.byref(result), None), result
+        return getattr(self.c, function)(*objects, made, None, ctypes.byref(result), None), result
 
 
 def places(source, pairs):
@@ -154,10 +165,32 @@ def labels(model, result, index, source, begin, end):
     return {"labels": tags, "spans": found}
 
 
+def aligned(model, result, pair, correct, answer):
+    """What is expected of one pair."""
+    pairs = model.view(Pairs, "mtl_alignment_pairs", result)
+    if status := pairs.status[pair]:
+        return {"status": status}
+    words, edits = model.view(Words, "mtl_alignment_words", result), model.view(Edits, "mtl_alignment_edits", result)
+    first, last = pairs.words[pair], pairs.words[pair + 1]
+    mine = range(pairs.edits[pair], pairs.edits[pair + 1])
+    typed = [[edits.start[i], edits.end[i]] for i in mine if edits.kind[i] != DELETE]
+    return {"status": 0, "word_error_rate": round(pairs.rate[pair], 6),
+            "words": places(correct, [[words.start[i], words.end[i]] for i in range(first, last)]),
+            "mistakes": "".join(str(words.mistake[i]) for i in range(first, last)),
+            "edits": ["MSDI"[edits.kind[i]] + ("" if edits.kind[i] == INSERT else str(edits.word[i] - first)) for i in mine],
+            "typed": places(answer, typed)}
+
+
 def expectation(model, case, labelled):
     """What is expected of a case."""
-    sources = [content(document) for document in case["documents"]]
-    status, result = model.tag(sources, case.get("options", {}))
+    sources, options = [content(document) for document in case["documents"]], case.get("options", {})
+    if "answers" in case:
+        answers = [content(document) for document in case["answers"]]
+        status, result = model.call("mtl_align", (model.batch(sources), model.batch(answers)), options)
+        if status:
+            return {"error": status}
+        return {"pairs": [aligned(model, result, i, *pair) for i, pair in enumerate(zip(sources, answers))]}
+    status, result = model.call("mtl_tag", (model.model, model.batch(sources)), options)
     if status:
         return {"error": status}
     return {"documents": [described(model, result, i, source, labelled) for i, source in enumerate(sources)]}

@@ -16,6 +16,11 @@ type Answer struct {
 	Typed string
 }
 
+// AnswerTokens is an [Answer] whose words somebody else has cut.
+type AnswerTokens struct {
+	Correct, Typed []string
+}
+
 // Alignment is which words of a right sentence a learner got wrong.
 type Alignment struct {
 	// Err is why the answer could not be aligned, an [*Error]; nil where it was.
@@ -60,7 +65,24 @@ type Edit struct {
 // Align compares each answer with its right sentence, and gives one [Alignment] for each, in order; an answer that is at
 // fault has an error of its own there. It needs no model. Align itself fails with ErrArgument for an unknown option, with
 // ErrCancelled or ErrDeadline when ctx ends.
-func Align(ctx context.Context, answers []Answer, given ...AlignOption) ([]Alignment, error) {
+func Align(ctx context.Context, answers []Answer, options ...AlignOption) ([]Alignment, error) {
+	correct := texts(answers, func(a *Answer) string { return a.Correct })
+	typed := texts(answers, func(a *Answer) string { return a.Typed })
+	return align(ctx, options,
+		func(batch *C.mtl_batch) error { return addTexts(batch, correct) },
+		func(batch *C.mtl_batch) error { return addTexts(batch, typed) })
+}
+
+// AlignTokens is [Align] for sentences whose words somebody else has cut. Offsets count in the words' concatenation.
+func AlignTokens(ctx context.Context, answers []AnswerTokens, options ...AlignOption) ([]Alignment, error) {
+	correct := texts(answers, func(a *AnswerTokens) []string { return a.Correct })
+	typed := texts(answers, func(a *AnswerTokens) []string { return a.Typed })
+	return align(ctx, options,
+		func(batch *C.mtl_batch) error { return addTokens(batch, correct) },
+		func(batch *C.mtl_batch) error { return addTokens(batch, typed) })
+}
+
+func align(ctx context.Context, given []AlignOption, fillCorrect, fillTyped func(*C.mtl_batch) error) ([]Alignment, error) {
 	if err := libraryMatches(); err != nil {
 		return nil, err
 	}
@@ -72,16 +94,12 @@ func Align(ctx context.Context, answers []Answer, given ...AlignOption) ([]Align
 		return nil, err
 	}
 	defer C.mtl_options_free(options)
-	correct, err := newBatch(func(batch *C.mtl_batch) error {
-		return addTexts(batch, texts(answers, func(a *Answer) string { return a.Correct }))
-	})
+	correct, err := newBatch(fillCorrect)
 	if err != nil {
 		return nil, err
 	}
 	defer C.mtl_batch_free(correct)
-	typed, err := newBatch(func(batch *C.mtl_batch) error {
-		return addTexts(batch, texts(answers, func(a *Answer) string { return a.Typed }))
-	})
+	typed, err := newBatch(fillTyped)
 	if err != nil {
 		return nil, err
 	}
@@ -104,9 +122,9 @@ func Align(ctx context.Context, answers []Answer, given ...AlignOption) ([]Align
 	return alignments(alignment)
 }
 
-// texts are one text of each element.
-func texts[T any](elements []T, of func(*T) string) []string {
-	all := make([]string, len(elements))
+// texts are one side of each answer.
+func texts[T, S any](elements []T, of func(*T) S) []S {
+	all := make([]S, len(elements))
 	for i := range elements {
 		all[i] = of(&elements[i])
 	}

@@ -67,6 +67,13 @@ func TestAlign(t *testing.T) {
 	}
 }
 
+func TestAlignTokens(t *testing.T) {
+	found, err := mtl.AlignTokens(context.Background(), []mtl.AnswerTokens{{Correct: []string{"do", "n't", "go"}, Typed: []string{"do", "go"}}})
+	if err != nil || len(found) != 1 || len(found[0].Words) != 3 || !found[0].Words[1].Mistake || found[0].Words[2].Mistake {
+		t.Errorf("%+v, %v", found, err)
+	}
+}
+
 func TestAlignOptions(t *testing.T) {
 	answer := []mtl.Answer{{Correct: "¿Sí, Señor?", Typed: "si senor"}}
 	for _, test := range []struct {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,16 +23,20 @@ type testCase struct {
 	Name      string
 	Options   map[string]string
 	Bundle    string
-	Documents []struct {
-		Text   wtf8
-		Repeat int
-		Tokens []wtf8
-		Hex    string
-	}
-	Expect struct {
+	Documents []caseDocument
+	Answers   []caseDocument // where they are, the case is one of Align
+	Expect    struct {
 		Error     mtl.Code
 		Documents []expectation
+		Pairs     []pairExpectation
 	}
+}
+
+type caseDocument struct {
+	Text   wtf8
+	Repeat int
+	Tokens []wtf8
+	Hex    string
 }
 
 type expectation struct {
@@ -43,6 +48,14 @@ type expectation struct {
 	Last      map[mtl.Unit][]pair
 	Labels    map[string][]string
 	Spans     map[string]map[string]json.RawMessage
+}
+
+type pairExpectation struct {
+	Status        mtl.Code
+	WordErrorRate float64 `json:"word_error_rate"`
+	Words, Typed  map[mtl.Unit][]pair
+	Mistakes      string
+	Edits         []string
 }
 
 type pair [2]int
@@ -122,6 +135,10 @@ func (c *testCase) run(t *testing.T, model *mtl.Model) {
 		t.Fatal("was made for another bundle; run `make cases` and read the difference")
 	}
 	for _, unit := range []mtl.Unit{mtl.Bytes, mtl.UTF16, mtl.CodePoints} {
+		if c.Answers != nil {
+			c.runAlign(t, unit)
+			continue
+		}
 		documents, err := c.tag(model, unit)
 		if c.Expect.Error != 0 {
 			if !errors.Is(err, c.Expect.Error) {
@@ -147,18 +164,10 @@ func (c *testCase) tag(model *mtl.Model, unit mtl.Unit) ([]mtl.Annotation, error
 	var texts []string
 	var sentences [][]string
 	for _, document := range c.Documents {
-		bytes, _ := hex.DecodeString(document.Hex)
-		switch {
-		case document.Tokens != nil:
-			words := make([]string, len(document.Tokens))
-			for i, token := range document.Tokens {
-				words[i] = string(token)
-			}
-			sentences = append(sentences, words)
-		case document.Hex != "":
-			texts = append(texts, string(bytes))
-		default:
-			texts = append(texts, strings.Repeat(string(document.Text), max(1, document.Repeat)))
+		if document.Tokens != nil {
+			sentences = append(sentences, document.tokens())
+		} else {
+			texts = append(texts, document.text())
 		}
 	}
 	running, err := model.Tag(context.Background(), texts, options...)
@@ -178,6 +187,90 @@ func (c *testCase) tag(model *mtl.Model, unit mtl.Unit) ([]mtl.Annotation, error
 		documents, *from = append(documents, (*from)[0]), (*from)[1:]
 	}
 	return documents, nil
+}
+
+func (d *caseDocument) tokens() []string {
+	words := make([]string, len(d.Tokens))
+	for i, token := range d.Tokens {
+		words[i] = string(token)
+	}
+	return words
+}
+
+func (d *caseDocument) text() string {
+	if bytes, _ := hex.DecodeString(d.Hex); len(bytes) > 0 {
+		return string(bytes)
+	}
+	return strings.Repeat(string(d.Text), max(1, d.Repeat))
+}
+
+// runAlign aligns the answers of texts, or of words.
+func (c *testCase) runAlign(t *testing.T, unit mtl.Unit) {
+	options := []mtl.AlignOption{mtl.WithUnit(unit)}
+	for key, value := range c.Options {
+		options = append(options, mtl.AlignWith(key, value))
+	}
+	if len(c.Answers) != len(c.Documents) {
+		t.Skip("an Answer of Go is a pair: there cannot be other numbers of answers than of sentences")
+	}
+	var found []mtl.Alignment
+	var err error
+	if len(c.Documents) > 0 && c.Documents[0].Tokens != nil {
+		answers := make([]mtl.AnswerTokens, len(c.Documents))
+		for i := range answers {
+			answers[i] = mtl.AnswerTokens{Correct: c.Documents[i].tokens(), Typed: c.Answers[i].tokens()}
+		}
+		found, err = mtl.AlignTokens(context.Background(), answers, options...)
+	} else {
+		answers := make([]mtl.Answer, len(c.Documents))
+		for i := range answers {
+			answers[i] = mtl.Answer{Correct: c.Documents[i].text(), Typed: c.Answers[i].text()}
+		}
+		found, err = mtl.Align(context.Background(), answers, options...)
+	}
+	if c.Expect.Error != 0 {
+		if !errors.Is(err, c.Expect.Error) {
+			t.Errorf("%v, not %v", err, c.Expect.Error)
+		}
+		return
+	}
+	if err != nil || len(found) != len(c.Expect.Pairs) {
+		t.Fatalf("%v, %d alignments of %d", err, len(found), len(c.Expect.Pairs))
+	}
+	for i := range found {
+		c.Expect.Pairs[i].compare(t, i, unit, &found[i])
+	}
+}
+
+func (want *pairExpectation) compare(t *testing.T, i int, unit mtl.Unit, found *mtl.Alignment) {
+	if want.Status != 0 {
+		if !errors.Is(found.Err, want.Status) {
+			t.Errorf("pair %d: %v, not %v", i, found.Err, want.Status)
+		}
+		return
+	}
+	var words, typed []mtl.Range
+	var edits []string
+	var mistakes strings.Builder
+	for _, word := range found.Words {
+		words = append(words, word.Range)
+		mistakes.WriteString(map[bool]string{true: "1", false: "0"}[word.Mistake])
+	}
+	for _, edit := range found.Edits {
+		name := "MSDI"[edit.Kind : edit.Kind+1]
+		if edit.Kind != mtl.Insert {
+			name += strconv.Itoa(edit.Word)
+		}
+		if edit.Kind != mtl.Delete {
+			typed = append(typed, edit.Typed)
+		}
+		edits = append(edits, name)
+	}
+	if found.Err != nil || mistakes.String() != want.Mistakes || !slices.Equal(edits, want.Edits) ||
+		math.Abs(found.WordErrorRate-want.WordErrorRate) > 1e-6 ||
+		!slices.Equal(pairs(words), want.Words[unit]) || !slices.Equal(pairs(typed), want.Typed[unit]) {
+		t.Errorf("pair %d in %s: %+v, not %+v", i, unit, found, want)
+	}
 }
 
 func (want *expectation) compare(t *testing.T, i int, unit mtl.Unit, found *mtl.Annotation) {

@@ -58,3 +58,10 @@ func TestExampleBatch(t *testing.T) {
 		}
 	}
 }
+
+func TestExampleScore(t *testing.T) {
+	output, err := exec.Command(built(t, "score"), bundle("mtl-mobile"), "es_en", "ada", "la casa", "la caza").CombinedOutput()
+	if err == nil || !strings.Contains(string(output), "is a tagger") {
+		t.Errorf("%v\n%s", err, output)
+	}
+}

@@ -1,9 +1,11 @@
 // Runs the cases of tests/cases through mtl.hpp, without exceptions: cases BUNDLE < LINES.
 //
 // The lines are those of tools/check_capi.py, which reads the JSON: `case NAME`, `bundle DIGEST`, `option KEY VALUE`,
-// `text HEX`, `tokens HEX...` (`-` is an empty one), and `expect ...` as `actual` below writes it; `end` closes a case.
+// `text HEX`, `tokens HEX...` (`-` is an empty one), the same with `answer-` before them and `align` where answers are
+// aligned, and `expect ...` as `actual` below writes it; `end` closes a case.
 #include <mtl.hpp>
 
+#include <cstdio>
 #include <iostream>
 #include <sstream>
 #include <string>
@@ -21,11 +23,29 @@ std::string range(std::uint32_t start, std::uint32_t end) {
   return " " + std::to_string(start) + "-" + std::to_string(end);
 }
 
+// Documents: their words; a text is one element.
+struct Texts {
+  struct Document {
+    bool is_text;
+    std::vector<std::string> words;
+  };
+  std::vector<Document> documents;
+
+  bool put(mtl::Batch& batch) const {
+    bool done = true;
+    for (auto& document : documents) {
+      std::vector<std::string_view> words(document.words.begin(), document.words.end());
+      done &= bool(document.is_text ? batch.add_text(words.empty() ? std::string_view() : words[0]) : batch.add_tokens(words));
+    }
+    return done;
+  }
+};
+
 struct Case {
   std::string name;
+  bool align = false;
   std::vector<std::pair<std::string, std::string>> options;
-  std::vector<std::vector<std::string>> documents;  // words; a text is one element, and `is_text`
-  std::vector<bool> is_text;
+  Texts documents, answers;
   std::vector<std::string> expected;
 };
 
@@ -72,9 +92,44 @@ std::string actual(const mtl::Model& model, const mtl::Expected<mtl::Tagged>& ta
   return out;
 }
 
+// The same of answers.
+std::string actual(const mtl::Expected<mtl::Alignment>& alignment, const std::string& expected) {
+  std::istringstream in(expected);
+  std::string kind;
+  std::uint32_t index = 0;
+  in >> kind;
+  if (!alignment) return "error " + std::to_string(static_cast<int>(alignment.error().status()));
+  auto pairs = *alignment->pairs();
+  if (kind == "count") return "count " + std::to_string(pairs.count);
+  in >> index;
+  if (kind == "error" || index >= pairs.count) return "ok";
+  auto words = *alignment->words();
+  auto edits = *alignment->edits();
+  std::uint32_t first = pairs.words[index], end = pairs.words[index + 1];
+  std::string out = kind + " " + std::to_string(index);
+  if (kind == "status") {
+    out += " " + std::to_string(pairs.status[index]);
+    if (static_cast<int>(alignment->error(index).status()) != pairs.status[index]) out += " without its error";
+  } else if (kind == "rate") {
+    char rate[32];
+    std::snprintf(rate, sizeof rate, " %.6f", pairs.word_error_rate[index]);
+    out += rate;
+  } else if (kind == "words") {
+    for (auto w = first; w < end; ++w) out += range(words.start[w], words.end[w]);
+  } else if (kind == "mistakes") {
+    for (auto w = first; w < end; ++w) out += words.mistake[w] ? " 1" : " 0";
+  }
+  for (auto e = pairs.edits[index]; e < pairs.edits[index + 1]; ++e) {
+    std::string word = edits.word[e] == mtl::none ? "" : std::to_string(edits.word[e] - first);
+    if (kind == "edits") out += std::string(" ") + "MSDI"[edits.kind[e]] + word;
+    if (kind == "typed" && edits.kind[e] != MTL_EDIT_DELETE) out += range(edits.start[e], edits.end[e]);
+  }
+  return out;
+}
+
 bool passes(const mtl::Model& model, const Case& c) {
   auto options = mtl::Options::make();
-  auto batch = mtl::Batch::make();
+  auto batch = mtl::Batch::make(), answers = mtl::Batch::make();
   bool set = true, same = true;
   for (auto& [key, value] : c.options)
     if (auto done = options->set(key, value); !done) {
@@ -82,14 +137,12 @@ bool passes(const mtl::Model& model, const Case& c) {
       set = false;
       same = c.expected == std::vector{said};
     }
-  for (std::size_t i = 0; i < c.documents.size(); ++i) {
-    std::vector<std::string_view> words(c.documents[i].begin(), c.documents[i].end());
-    same &= bool(c.is_text[i] ? batch->add_text(words.empty() ? std::string_view() : words[0]) : batch->add_tokens(words));
-  }
+  same &= c.documents.put(*batch) && c.answers.put(*answers);
   if (!set) return same;
-  auto tagged = mtl::tag(model, *batch, &*options);
+  auto alignment = mtl::align(*batch, *answers, c.align ? &*options : nullptr);
+  auto tagged = mtl::tag(model, *batch, c.align ? nullptr : &*options);
   for (auto& expected : c.expected)
-    if (auto found = actual(model, tagged, expected); found != expected) {
+    if (auto found = c.align ? actual(alignment, expected) : actual(model, tagged, expected); found != expected) {
       std::cout << c.name << ":\n  expected " << expected << "\n  found    " << found << '\n';
       same = false;
     }
@@ -111,13 +164,14 @@ int main(int argc, char** argv) {
     std::istringstream in(line);
     in >> word;
     std::string rest = line.size() > word.size() ? line.substr(word.size() + 1) : "";
-    if (word == "case") c = {rest, {}, {}, {}, {}};
+    if (word == "case") c = Case(), c.name = rest;
+    if (word == "align") c.align = true;
     if (word == "option") c.options.emplace_back(rest.substr(0, rest.find(' ')), rest.substr(rest.find(' ') + 1));
     if (word == "expect") c.expected.push_back(rest);
-    if (word == "text" || word == "tokens") {
-      c.documents.emplace_back();
-      c.is_text.push_back(word == "text");
-      for (std::string hex; in >> hex;) c.documents.back().push_back(unhex(hex));
+    if (bool answer = word.rfind("answer-", 0) == 0; answer || word == "text" || word == "tokens") {
+      Texts::Document document{word == "text" || word == "answer-text", {}};
+      for (std::string hex; in >> hex;) document.words.push_back(unhex(hex));
+      (answer ? c.answers : c.documents).documents.push_back(document);
     }
     if (word == "bundle" && rest != bundle->digest()) {
       std::cout << c.name << ": was made for another bundle; run `make cases` and read the difference\n";
