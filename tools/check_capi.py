@@ -39,7 +39,7 @@ def compilers():
 
 def check_headers(checks):
     """Each header alone and twice."""
-    headers = {"c": ["mtl.h"], "c++": ["mtl.h", "mtl.hpp"]}
+    headers = {"c": ["mtl.h", "mtl_experimental.h"], "c++": ["mtl.h", "mtl_experimental.h", "mtl.hpp"]}
     for pair in compilers():
         for compiler, (language, standards) in zip(pair, STANDARDS.items()):
             for standard in standards:
