@@ -65,3 +65,43 @@ func TestOpenBytes(t *testing.T) {
 		t.Errorf("trusted: %v", err)
 	}
 }
+
+func TestOpenFile(t *testing.T) {
+	ctx := context.Background()
+	content := archive(t, bundle("mtl-mobile"))
+	path := filepath.Join(t.TempDir(), "assets")
+	const before = 4096
+	if err := os.WriteFile(path, append(make([]byte, before), append(content, "more"...)...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var models []*mtl.Model
+	for _, options := range [][]mtl.OpenOption{nil, {mtl.WithTrusted()}} {
+		model, err := mtl.OpenFile(ctx, file, before, int64(len(content)), options...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer model.Close()
+		models = append(models, model)
+	}
+	file.Close()
+	for _, model := range models {
+		same(t, tag(t, model, []string{sentence})[0], tag(t, open(t), []string{sentence})[0])
+	}
+	if _, err := mtl.OpenFile(ctx, file, before, 1); err == nil {
+		t.Error("a closed file is opened")
+	}
+	if file, err = os.Open(path); err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := mtl.OpenFile(ctx, file, -1, 1); !errors.Is(err, mtl.ErrArgument) {
+		t.Errorf("a negative offset: %v", err)
+	}
+	if _, err := mtl.OpenFile(ctx, file, 0, 512); !errors.Is(err, mtl.ErrBundle) {
+		t.Errorf("no bundle: %v", err)
+	}
+}

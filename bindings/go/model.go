@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"unsafe"
@@ -56,6 +57,31 @@ func OpenBytes(ctx context.Context, archive []byte, options ...OpenOption) (*Mod
 		data, length := unsafe.Pointer(unsafe.SliceData(archive)), C.size_t(len(archive))
 		err := failure(C.mtl_bundle_open_memory(data, length, nil, &bundle, &e), &e)
 		return bundle, err
+	})
+}
+
+// OpenFile is [Open] for a bundle archive that is the part of an open file from offset on, of length bytes. The file stays
+// the caller's, who may close it afterwards.
+func OpenFile(ctx context.Context, file *os.File, offset, length int64, options ...OpenOption) (*Model, error) {
+	if offset < 0 || length < 0 {
+		return nil, argument(fmt.Sprintf("%d bytes from offset %d on", length, offset), "pass a part of the file")
+	}
+	connection, err := file.SyscallConn()
+	if err != nil {
+		return nil, fmt.Errorf("mtl: %w", err)
+	}
+	return open(ctx, options, func(given *C.mtl_options) (*C.mtl_bundle, error) {
+		var bundle *C.mtl_bundle
+		var opened error
+		held := connection.Control(func(descriptor uintptr) {
+			var e *C.mtl_error
+			opened = failure(C.mtl_bundle_open_descriptor(C.int32_t(descriptor), C.uint64_t(offset), C.uint64_t(length),
+				given, &bundle, &e), &e)
+		})
+		if held != nil {
+			return nil, fmt.Errorf("mtl: %w", held)
+		}
+		return bundle, opened
 	})
 }
 
