@@ -113,18 +113,25 @@ pub struct TagArgs {
 pub struct EvalArgs {
     /// The model: an id of the zoo, or the path of a bundle, a folder or an archive (.mtl)
     #[arg(long, short, value_name = "ID|PATH")]
-    pub model: String,
+    pub model: Option<String>,
     #[command(flatten)]
     pub zoo: ZooArgs,
     /// The task
     #[arg(long, short, value_name = "T")]
-    pub task: String,
+    pub task: Option<String>,
     /// The language, ISO 639-1
     #[arg(long, short, value_name = "L")]
-    pub lang: String,
-    /// The annotated file, - for standard input
+    pub lang: Option<String>,
+    /// The annotated file, - for standard input; with --predictions a key or a labelled .slam file
     #[arg(long, short, value_name = "FILE")]
     pub data: PathBuf,
+    /// Score these predictions of mistakes instead of a model: lines `instance probability`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "task", "lang", "input", "token_column",
+        "label_column", "scheme", "map", "map_predicted", "comments", "zero_shot"])]
+    pub predictions: Option<PathBuf>,
+    /// Take away first the shift of a model that was trained with mistakes weighted by A and other words by 1 - A
+    #[arg(long, value_name = "A", requires = "predictions")]
+    pub alpha: Option<f64>,
     /// What it is [default: conllu or iob2 when its name ends so, else conll]
     #[arg(long, short, value_name = "FORMAT")]
     pub input: Option<EvalInput>,

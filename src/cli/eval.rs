@@ -1,8 +1,8 @@
-//! `mtl eval`: scores a model on an annotated file.
+//! `mtl eval` of a model, on an annotated file.
 
 use crate::args::{EvalArgs, EvalInput};
 use crate::stop::{self, Outcome, Stop};
-use crate::{input, model, warn};
+use crate::{input, model, predictions, warn};
 use indicatif::{ProgressBar, ProgressStyle};
 use libmtl::bundle::manifest::Task;
 use libmtl::metrics::Counts;
@@ -36,14 +36,21 @@ struct Scores<'a> {
 
 /// Runs the command.
 pub fn run(args: &EvalArgs) -> Outcome<u8> {
+    if let Some(file) = &args.predictions {
+        return predictions::run(file, args);
+    }
+    let (Some(model), Some(task), Some(lang)) = (&args.model, &args.task, &args.lang) else {
+        let error = Error::new(ErrorKind::Argument, "what is to be scored is not named");
+        return Err(error.remedy("pass --model, --task and --lang, or --predictions").into());
+    };
     let engine = model::engine_options(&args.engine)?;
-    let tagger = Tagger::open(model::open(&args.model, &args.zoo)?, &engine)?;
-    tagger.check(&args.task, &args.lang, args.zero_shot)?;
-    let task = tagger.task(&args.task)?;
+    let tagger = Tagger::open(model::open(model, &args.zoo)?, &engine)?;
+    tagger.check(task, lang, args.zero_shot)?;
+    let task = tagger.task(task)?;
     let progress = progress(&args.data, args.quiet);
     let data = args.data.display();
     let input = BufReader::new(progress.wrap_read(input::open(&args.data)?));
-    let mut evaluation = Evaluation::new(&tagger, task, args)?;
+    let mut evaluation = Evaluation::new(&tagger, task, lang, args)?;
     for sentence in sentences(input, args)? {
         if stop::interrupted() {
             return Err(Stop::Interrupted);
@@ -115,6 +122,7 @@ fn sentences<'a>(input: impl BufRead + 'a, args: &EvalArgs) -> Result<Box<dyn It
 struct Evaluation<'a> {
     tagger: &'a Tagger,
     task: &'a Task,
+    lang: &'a str,
     args: &'a EvalArgs,
     scheme: Scheme,
     map: BTreeMap<&'a str, &'a str>,
@@ -127,7 +135,7 @@ struct Evaluation<'a> {
 }
 
 impl<'a> Evaluation<'a> {
-    fn new(tagger: &'a Tagger, task: &'a Task, args: &'a EvalArgs) -> Result<Self> {
+    fn new(tagger: &'a Tagger, task: &'a Task, lang: &'a str, args: &'a EvalArgs) -> Result<Self> {
         // IOB1 reads IOB2 as well, stray `I-` included, as conlleval does.
         let usual = if task.scheme == Scheme::Plain { Scheme::Plain } else { Scheme::Iob1 };
         let scheme = args.scheme.map_or(usual, Scheme::from);
@@ -153,6 +161,7 @@ impl<'a> Evaluation<'a> {
         Ok(Self {
             tagger,
             task,
+            lang,
             args,
             scheme,
             map,
@@ -185,7 +194,7 @@ impl<'a> Evaluation<'a> {
     fn flush(&mut self) -> Result<()> {
         let sentences: Vec<&[String]> = self.waiting.iter().map(|sentence| sentence.tokens.as_slice()).collect();
         let options = DecodeOptions { zero_shot: self.args.zero_shot, ..DecodeOptions::default() };
-        let taggings = self.tagger.tag(&sentences, &self.task.name, &self.args.lang, &options, &stop::CANCEL)?;
+        let taggings = self.tagger.tag(&sentences, &self.task.name, self.lang, &options, &stop::CANCEL)?;
         for (sentence, tagging) in self.waiting.iter().zip(taggings) {
             let mut predicted = tagging.labels;
             if !matches!(self.task.scheme, Scheme::Plain | Scheme::Bioes) {
@@ -217,7 +226,7 @@ impl<'a> Evaluation<'a> {
     fn scores(&self) -> Scores<'_> {
         let counts = &self.counts;
         let accuracy = counts.accuracy();
-        let (lang, task) = (&self.args.lang, &self.task.name);
+        let (lang, task) = (self.lang, &self.task.name);
         let (sentences, tokens) = (counts.sentences, counts.tokens);
         // One label a token, predicted for every token: precision, recall and F1 are all the accuracy.
         let (precision, recall, f1, strict_f1) = if self.scheme == Scheme::Plain {

@@ -7,6 +7,7 @@ mod input;
 mod model;
 mod models;
 mod output;
+mod predictions;
 mod stop;
 mod tag;
 mod verify;

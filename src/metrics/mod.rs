@@ -1,4 +1,8 @@
-//! Scores: span F1 as conlleval counts it, strict span F1, token accuracy.
+//! Scores: span F1 as conlleval counts it, strict span F1, token accuracy; and those of predicted mistakes.
+
+mod mistakes;
+
+pub use mistakes::{Bin, Predictions, unweighted};
 
 use crate::text::scheme::{Scheme, Span, spans_lenient, spans_strict};
 

@@ -5,6 +5,7 @@ mod align;
 #[path = "../common/mod.rs"]
 mod common;
 mod eval;
+mod predictions;
 mod refusals;
 mod shipped;
 mod streams;
