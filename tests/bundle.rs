@@ -25,7 +25,10 @@ fn comes_back_as_written() {
             assert!(words.iter().all(|(word, &row)| vocabulary.get(word) == Some(row)));
         }
         assert!(bundle.words("xx").is_none());
-        assert!(contents.chars.iter().all(|(c, &row)| bundle.chars().get(c) == Some(row)));
+        for (file, entries) in &contents.tables {
+            let table = bundle.table(file).unwrap();
+            assert!(entries.iter().all(|(c, &row)| table.get(c) == Some(row)));
+        }
         assert_eq!(bundle.golden().unwrap(), contents.golden);
         assert_eq!(bundle.manifest().tasks, contents.manifest.tasks);
         assert_eq!(bundle.manifest().files.len(), layout::files(bundle.manifest()).len());
@@ -86,7 +89,7 @@ fn what_no_reader_accepts_is_not_written() {
         ("weights.safetensors: lstm.bias: inf at index 1", |c| {
             c.tensors.get_mut("lstm.bias").unwrap().data[1] = half::f16::INFINITY;
         }),
-        ("vocab.chars: entry 0: row 1", |c| c.chars.extend([("!".into(), 1)])),
+        ("vocab.chars: entry 0: row 1", |c| c.tables.get_mut(layout::CHARS).unwrap().extend([("!".into(), 1)])),
         ("vocab.words.en: entry 0: empty", |c| c.words.get_mut("en").unwrap().extend([(String::new(), 1)])),
         ("golden.jsonl: golden case 0: labels", |c| c.golden[0].labels[0] = "x".into()),
     ];
@@ -117,7 +120,10 @@ fn assert_same(bundle: &Bundle, other: &Bundle) {
     for language in &bundle.manifest().languages {
         assert!(bundle.words(language).unwrap().iter().eq(other.words(language).unwrap().iter()), "{language}");
     }
-    assert!(bundle.chars().iter().eq(other.chars().iter()));
+    let chars = |bundle: &Bundle| {
+        bundle.table(layout::CHARS).unwrap().iter().map(|(c, row)| (c.into_owned(), row)).collect::<Vec<_>>()
+    };
+    assert_eq!(chars(bundle), chars(other));
     assert_eq!(bundle.golden().unwrap(), other.golden().unwrap());
 }
 

@@ -3,9 +3,7 @@
 //! Files are written under a temporary name and renamed, so that an interrupt never leaves half of one.
 
 use crate::Result;
-use crate::config::Config;
 use crate::error::{fail, torch};
-use crate::model::Model;
 use crate::optimizer::Optimizer;
 use crate::train::Progress;
 use libmtl::Error;
@@ -24,8 +22,16 @@ struct State {
     tensors: String,
 }
 
+/// What a checkpoint saves of a network.
+pub trait Parameters {
+    /// Every parameter by name; the tensors share the network's memory.
+    fn tensors(&self) -> Vec<(String, Tensor)>;
+    /// The parameter called `name`.
+    fn tensor_mut(&mut self, name: &str) -> Option<&mut Tensor>;
+}
+
 /// SHA-256 of the settings that make a run what it is.
-pub fn digest(config: &Config) -> String {
+pub fn digest<T: Serialize>(config: &T) -> String {
     let text = serde_json::to_string(config).unwrap_or_default();
     hex(&Sha256::digest(text.as_bytes()))
 }
@@ -59,28 +65,23 @@ fn write_tensors(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
     replace(path, |temporary| Tensor::write_safetensors(tensors, temporary).map_err(torch))
 }
 
-fn model_tensors(model: &Model) -> Vec<(String, Tensor)> {
-    let dense = model.parameters.iter().map(|(name, tensor)| (name.clone(), tensor.detach()));
-    dense.chain([("word.embedding".to_string(), model.words.shallow_clone())]).collect()
-}
-
 /// Saves the selected parameters.
-pub fn save_best(folder: &Path, model: &Model) -> Result<()> {
-    write_tensors(&folder.join("best.safetensors"), &model_tensors(model))
+pub fn save_best(folder: &Path, model: &impl Parameters) -> Result<()> {
+    write_tensors(&folder.join("best.safetensors"), &model.tensors())
 }
 
 /// Loads the selected parameters.
-pub fn load_best(folder: &Path, model: &mut Model) -> Result<()> {
+pub fn load_best(folder: &Path, model: &mut impl Parameters) -> Result<()> {
     let path = folder.join("best.safetensors");
     let tensors = Tensor::read_safetensors(&path).map_err(|e| torch(e).at(path.display()).remedy("train first"))?;
     restore(model, tensors, &path).map(|_| ())
 }
 
 /// Saves everything that a resumed run needs.
-pub fn save_last(folder: &Path, model: &Model, optimizer: &Optimizer, progress: &Progress) -> Result<()> {
+pub fn save_last(folder: &Path, model: &impl Parameters, optimizer: &Optimizer, progress: &Progress) -> Result<()> {
     let path = folder.join(format!("last-{}.safetensors", progress.step));
     let buffers = optimizer.buffers.iter().map(|(name, tensor)| (format!("optimizer|{name}"), tensor.shallow_clone()));
-    let tensors: Vec<_> = model_tensors(model).into_iter().chain(buffers).collect();
+    let tensors: Vec<_> = model.tensors().into_iter().chain(buffers).collect();
     write_tensors(&path, &tensors)?;
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let state = State { progress: progress.clone(), counts: optimizer.counts.clone(), tensors: name.clone() };
@@ -99,7 +100,7 @@ fn remove_older(folder: &Path, keep: &str) -> Result<()> {
 }
 
 /// Restores the checkpoint of `folder`, if it has one.
-pub fn load_last(folder: &Path, model: &mut Model, optimizer: &mut Optimizer) -> Result<Option<Progress>> {
+pub fn load_last(folder: &Path, model: &mut impl Parameters, optimizer: &mut Optimizer) -> Result<Option<Progress>> {
     let path = folder.join("last.json");
     if !path.exists() {
         return Ok(None);
@@ -117,12 +118,11 @@ pub fn load_last(folder: &Path, model: &mut Model, optimizer: &mut Optimizer) ->
 }
 
 /// Copies tensors into the model by name; gives back those that are not the model's.
-fn restore(model: &mut Model, tensors: Vec<(String, Tensor)>, path: &Path) -> Result<Vec<(String, Tensor)>> {
+fn restore(model: &mut impl Parameters, tensors: Vec<(String, Tensor)>, path: &Path) -> Result<Vec<(String, Tensor)>> {
     let mut rest = Vec::new();
     let mut restored = 0;
     for (name, tensor) in tensors {
-        let own = if name == "word.embedding" { Some(&mut model.words) } else { model.parameters.get_mut(&name) };
-        match own {
+        match model.tensor_mut(&name) {
             Some(own) if own.size() == tensor.size() => {
                 tch::no_grad(|| own.copy_(&tensor));
                 restored += 1;
@@ -134,7 +134,7 @@ fn restore(model: &mut Model, tensors: Vec<(String, Tensor)>, path: &Path) -> Re
             None => rest.push((name, tensor)),
         }
     }
-    if restored != model.parameters.len() + 1 {
+    if restored != model.tensors().len() {
         return Err(fail("lacks parameters of this experiment").at(path.display()).remedy("train anew"));
     }
     Ok(rest)

@@ -405,6 +405,17 @@ pub struct Export {
     pub golden: Option<String>,
 }
 
+/// The file that `path` names: below `folder`, or below `data` where it begins with `$DATA`.
+pub fn resolve(path: &str, folder: &Path, data: Option<&Path>) -> Result<PathBuf> {
+    match path.strip_prefix("$DATA") {
+        Some(rest) => match data {
+            Some(data) => Ok(data.join(rest.trim_start_matches('/'))),
+            None => Err(fail(format!("{path}: $DATA is not set; pass --data FOLDER"))),
+        },
+        None => Ok(folder.join(path)),
+    }
+}
+
 impl Config {
     /// Reads an experiment file; `data` is what `$DATA` stands for.
     pub fn read(path: &Path, data: Option<&Path>) -> Result<Self> {
@@ -440,13 +451,7 @@ impl Config {
 
     /// The file that a path of the configuration names.
     pub fn resolve(&self, path: &str) -> Result<PathBuf> {
-        match path.strip_prefix("$DATA") {
-            Some(rest) => match &self.data {
-                Some(data) => Ok(data.join(rest.trim_start_matches('/'))),
-                None => Err(fail(format!("{path}: $DATA is not set; pass --data FOLDER"))),
-            },
-            None => Ok(self.folder.join(path)),
-        }
+        resolve(path, &self.folder, self.data.as_deref())
     }
 
     fn check(&self) -> Result<()> {

@@ -12,10 +12,11 @@ use half::f16;
 use libmtl::bundle::manifest::{
     Architecture, DataLicence, FORMAT, Kind, Licences, Manifest, Metric, Task, TextSettings, Training,
 };
-use libmtl::bundle::{Contents, GoldenCase, Tensor as Weights};
+use libmtl::bundle::{Contents, GoldenCase, Tensor as Weights, layout};
 use libmtl::kernels::crf;
 use libmtl::text::scheme::Scheme;
 use libmtl::{Cancel, Error};
+use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -60,14 +61,16 @@ pub fn export(run: &mut Run, seed: u64, request: &Request) -> Result<Manifest> {
             ptb_escapes: true,
             char_boundaries: run.config.model.char_boundaries,
         },
+        scorer: None,
         files: BTreeMap::new(),
         metrics: metrics(run, request.runs)?,
         licences: licences(&run.config),
         training: Training { command: request.command.clone(), commit: request.commit.clone(), seed },
     };
     let golden = golden(run)?;
+    let tables = BTreeMap::from([(layout::CHARS.to_string(), run.lexicon.chars.clone())]);
     let contents =
-        Contents { manifest, tensors, words: run.lexicon.words.clone(), chars: run.lexicon.chars.clone(), golden };
+        Contents { manifest, tensors, words: run.lexicon.words.clone(), tables, golden, exercises: Vec::new() };
     libmtl::bundle::write(request.output, &contents)
 }
 
@@ -197,12 +200,13 @@ fn tensors(run: &Run) -> BTreeMap<String, Weights> {
     out
 }
 
-fn shape(tensor: &tch::Tensor) -> Vec<usize> {
+/// Dimensions.
+pub fn shape(tensor: &tch::Tensor) -> Vec<usize> {
     tensor.size().iter().map(|&n| n as usize).collect()
 }
 
 /// libtorch stacks its gates as i, f, g, o; ONNX as i, o, f, c.
-fn onnx_gates(values: &[f32]) -> Vec<f32> {
+pub fn onnx_gates(values: &[f32]) -> Vec<f32> {
     let quarter = values.len() / 4;
     [0, 3, 1, 2].iter().flat_map(|&gate| &values[gate * quarter..(gate + 1) * quarter]).copied().collect()
 }
@@ -212,7 +216,7 @@ type Column = (&'static str, fn(&Scores) -> f64);
 
 /// Scores of this bundle on the test sets, with mean and standard deviation over the seeds that were trained.
 fn metrics(run: &Run, runs: &Path) -> Result<Vec<Metric>> {
-    let results = results(&runs.join(&run.config.name))?;
+    let results: Vec<RunResult> = results(&runs.join(&run.config.name))?;
     let scores = run.scores(Set::Test);
     let mut out = Vec::new();
     for task in &run.config.tasks {
@@ -248,7 +252,7 @@ fn set_name(source: &Source) -> String {
 }
 
 /// Results of every finished seed in `folder`.
-pub fn results(folder: &Path) -> Result<Vec<RunResult>> {
+pub fn results<S: DeserializeOwned>(folder: &Path) -> Result<Vec<RunResult<S>>> {
     let mut paths: Vec<_> = std::fs::read_dir(folder)
         .map_err(|e| Error::io(folder.display(), e))?
         .flatten()
@@ -267,7 +271,8 @@ pub fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
     (mean, if values.len() < 2 { 0.0 } else { (squares / (n - 1.0)).sqrt() })
 }
 
-fn round(value: f64) -> f64 {
+/// `value` with five decimals.
+pub fn round(value: f64) -> f64 {
     (value * 1e5).round() / 1e5
 }
 

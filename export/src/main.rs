@@ -12,6 +12,7 @@ mod model;
 mod optimizer;
 mod random;
 mod sampler;
+mod scorer;
 mod summary;
 mod train;
 mod vectors;
@@ -77,8 +78,19 @@ enum Command {
         #[arg(long)]
         commit: Option<String>,
     },
+    /// Train, evaluate and export a word-error scorer
+    #[command(subcommand)]
+    Scorer(scorer::Command),
+    /// Simulate learners: SYNTHETIC .slam files for the scorer
+    Simulate {
+        /// The folder that the files go into
+        output: PathBuf,
+        #[command(flatten)]
+        options: scorer::Options,
+    },
 }
 
+/// A run that was trained.
 #[derive(clap::Args)]
 struct RunArguments {
     /// The experiment file (TOML)
@@ -139,7 +151,7 @@ fn run(command: Command) -> Result<()> {
                 let result = Run::new(config.clone(), seed, &folder)?.train(|_| INTERRUPTED.load(Ordering::Relaxed))?;
                 print_json(&result)?;
             }
-            summary::write(&output.join(&config.name))
+            summary::write::<train::Scores>(&output.join(&config.name))
         }
         Command::Evaluate { run, set } => print_json(&run.open()?.scores(set)),
         Command::Export { run, output, commit } => {
@@ -153,6 +165,8 @@ fn run(command: Command) -> Result<()> {
             let manifest = export::export(&mut trained, run.seed, &request)?;
             print_json(&manifest.metrics)
         }
+        Command::Scorer(command) => scorer::run(command),
+        Command::Simulate { output, options } => scorer::simulate(&output, &options),
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! One tensor a name; tasks share by using the same name (seeds A.2). Time-major: features are `[time, batch, width]`.
 
+use crate::checkpoint::Parameters;
 use crate::config::{Config, Constraints};
 use crate::vocabulary::{Encoded, Entry, Lexicon};
 use libmtl::bundle::manifest::Activation;
@@ -407,7 +408,19 @@ impl Model {
     }
 }
 
-fn init(how: Init, shape: &[i64]) -> Tensor {
+impl Parameters for Model {
+    fn tensors(&self) -> Vec<(String, Tensor)> {
+        let dense = self.parameters.iter().map(|(name, tensor)| (name.clone(), tensor.detach()));
+        dense.chain([("word.embedding".to_string(), self.words.shallow_clone())]).collect()
+    }
+
+    fn tensor_mut(&mut self, name: &str) -> Option<&mut Tensor> {
+        if name == "word.embedding" { Some(&mut self.words) } else { self.parameters.get_mut(name) }
+    }
+}
+
+/// A tensor on the CPU, initialised.
+pub fn init(how: Init, shape: &[i64]) -> Tensor {
     tch::no_grad(|| tch::nn::init(how, shape, Device::Cpu))
 }
 

@@ -45,14 +45,36 @@ impl Optimizer {
             .collect();
         let row_gradient = rows.grad().contiguous();
         let scale = self.clip_scale(gradients.iter().map(|(_, g)| g).chain([&row_gradient]));
-        for (name, gradient) in &gradients {
-            if let Some(parameter) = model.parameters.get_mut(name) {
+        self.update_all(&scope, &mut model.parameters, &gradients, scale, rate);
+        let rates = ids.iter().map(|&id| rate as f32 * model.word_rates[id as usize]).collect();
+        self.update_rows(&scope, &mut model.words, Rows { ids, rates }, values(&row_gradient), scale);
+    }
+
+    /// Clips and applies the gradients of all `parameters` that have one, then clears them.
+    pub fn apply_dense(&mut self, parameters: &mut BTreeMap<String, Tensor>, rate: f64) {
+        let gradients = parameters.iter().map(|(name, tensor)| (name.clone(), tensor.grad()));
+        let gradients: Vec<(String, Tensor)> = gradients
+            .filter(|(_, gradient)| gradient.defined())
+            .map(|(name, gradient)| (name, gradient.contiguous()))
+            .collect();
+        let scale = self.clip_scale(gradients.iter().map(|(_, gradient)| gradient));
+        self.update_all("", parameters, &gradients, scale, rate);
+    }
+
+    fn update_all(
+        &mut self,
+        scope: &str,
+        parameters: &mut BTreeMap<String, Tensor>,
+        gradients: &[(String, Tensor)],
+        scale: f32,
+        rate: f64,
+    ) {
+        for (name, gradient) in gradients {
+            if let Some(parameter) = parameters.get_mut(name) {
                 self.update(&format!("{scope}|{name}"), values_mut(parameter), values(gradient), scale, rate as f32);
                 parameter.zero_grad();
             }
         }
-        let rates = ids.iter().map(|&id| rate as f32 * model.word_rates[id as usize]).collect();
-        self.update_rows(&scope, &mut model.words, Rows { ids, rates }, values(&row_gradient), scale);
     }
 
     fn clip_scale<'a>(&self, gradients: impl Iterator<Item = &'a Tensor>) -> f32 {

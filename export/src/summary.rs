@@ -3,7 +3,9 @@
 use crate::Result;
 use crate::checkpoint::write_json;
 use crate::export::{mean_and_deviation, results};
+use crate::train::RunResult;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -26,33 +28,41 @@ struct Summary {
     test: BTreeMap<String, BTreeMap<&'static str, Spread>>,
 }
 
-/// Writes `summary.json` beside the seeds' folders.
-pub fn write(folder: &Path) -> Result<()> {
-    let results = results(folder)?;
+/// Scores of a set, by name.
+pub trait Columns {
+    /// Each score's name and value.
+    fn columns(&self) -> Vec<(&'static str, f64)>;
+}
+
+/// The scores of one set of all seeds, by task.
+type Spreads = BTreeMap<String, BTreeMap<&'static str, Spread>>;
+
+/// Writes `summary.json` beside the seeds' folders, whose scores are of the type `S`.
+pub fn write<S: Columns + DeserializeOwned>(folder: &Path) -> Result<()> {
+    let results = results::<S>(folder)?;
     let Some(first) = results.first() else { return Ok(()) };
-    let spread = |read: fn(&crate::train::RunResult) -> &BTreeMap<String, crate::train::Scores>| {
-        read(first)
-            .keys()
-            .map(|task| {
-                let scores: Vec<_> = results.iter().filter_map(|r| read(r).get(task)).collect();
-                let of = |f: fn(&crate::train::Scores) -> f64| {
-                    let values: Vec<f64> = scores.iter().map(|s| f(s)).collect();
-                    let (mean, sd) = mean_and_deviation(&values);
-                    Spread { mean, sd, values }
-                };
-                let columns =
-                    [("f1", of(|s| s.f1)), ("strict_f1", of(|s| s.strict_f1)), ("accuracy", of(|s| s.accuracy))];
-                (task.clone(), columns.into())
-            })
-            .collect()
-    };
     let summary = Summary {
         experiment: first.experiment.clone(),
         seeds: results.iter().map(|r| r.seed).collect(),
         threads: first.threads,
         selected_steps: results.iter().map(|r| r.selected_step).collect(),
-        dev: spread(|r| &r.dev),
-        test: spread(|r| &r.test),
+        dev: spreads(&results, |r| &r.dev),
+        test: spreads(&results, |r| &r.test),
     };
     write_json(&folder.join("summary.json"), &summary)
+}
+
+fn spreads<S: Columns>(results: &[RunResult<S>], set: fn(&RunResult<S>) -> &BTreeMap<String, S>) -> Spreads {
+    let mut values: BTreeMap<String, BTreeMap<&'static str, Vec<f64>>> = BTreeMap::new();
+    for (task, scores) in results.iter().flat_map(set) {
+        for (name, value) in scores.columns() {
+            values.entry(task.clone()).or_default().entry(name).or_default().push(value);
+        }
+    }
+    let spread = |values: Vec<f64>| {
+        let (mean, sd) = mean_and_deviation(&values);
+        Spread { mean, sd, values }
+    };
+    let of_task = |columns: BTreeMap<_, _>| columns.into_iter().map(|(name, all)| (name, spread(all))).collect();
+    values.into_iter().map(|(task, columns)| (task, of_task(columns))).collect()
 }

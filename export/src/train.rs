@@ -10,6 +10,7 @@ use crate::model::{Batch, Model};
 use crate::optimizer::Optimizer;
 use crate::random;
 use crate::sampler::{self, SentenceSampler, TaskSampler};
+use crate::summary::Columns;
 use crate::vocabulary::{Encoded, Lexicon};
 use indicatif::{ProgressBar, ProgressStyle};
 use libmtl::Cancel;
@@ -51,6 +52,12 @@ impl Scores {
     }
 }
 
+impl Columns for Scores {
+    fn columns(&self) -> Vec<(&'static str, f64)> {
+        vec![("f1", self.f1), ("strict_f1", self.strict_f1), ("accuracy", self.accuracy)]
+    }
+}
+
 /// Where a run stands; all that a resumed run needs besides the tensors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,10 +80,67 @@ pub struct Progress {
     pub finished: bool,
 }
 
+impl Progress {
+    /// Before the first step of `tasks` tasks.
+    pub fn new(experiment: String, seed: u64, tasks: usize) -> Self {
+        Self {
+            experiment,
+            seed,
+            step: 0,
+            drawn: vec![0; tasks],
+            best: None,
+            loss: vec![None; tasks],
+            curve: Vec::new(),
+            finished: false,
+        }
+    }
+
+    /// What was saved in `folder`, if it is of the same experiment.
+    pub fn or_saved(self, saved: Option<Self>, folder: &Path) -> Result<Self> {
+        match saved {
+            Some(saved) if saved.experiment == self.experiment && saved.seed == self.seed => Ok(saved),
+            Some(_) => Err(fail("holds a checkpoint of another experiment or seed")
+                .at(folder.display())
+                .remedy("choose another --output, or delete the folder")),
+            None => Ok(self),
+        }
+    }
+
+    /// Adds `loss` to the smoothed loss of a task.
+    pub fn smooth(&mut self, task: usize, loss: f64) {
+        self.loss[task] = Some(self.loss[task].map_or(loss, |old| 0.98 * old + 0.02 * loss));
+    }
+}
+
+/// The error for a loss that is not finite.
+pub fn check_loss(loss: f64, step: u64) -> Result<()> {
+    if loss.is_finite() {
+        return Ok(());
+    }
+    Err(fail(format!("the loss is {loss} at step {step}")).remedy("lower [optimizer] learning_rate, or set clip"))
+}
+
+/// The error of a run that was stopped, its checkpoint being saved.
+pub fn interrupted(folder: &Path) -> libmtl::Error {
+    libmtl::Error::new(libmtl::ErrorKind::Interrupted, "interrupted")
+        .at(folder.display())
+        .remedy("the checkpoint is saved; the same command goes on from it")
+}
+
+/// libtorch's seed for a step: dropout masks are a function of (seed, step), so a resumed run repeats them.
+pub fn seed_step(seed: u64, step: u64) {
+    tch::manual_seed((seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ step) as i64 & i64::MAX);
+}
+
+/// Shows `line` above the bar, or on standard error where there is none.
+pub fn announce(bar: &ProgressBar, line: String) {
+    if bar.is_hidden() { eprintln!("{line}") } else { bar.println(line) }
+}
+
 /// The result of a run, `result.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RunResult {
+pub struct RunResult<S = Scores> {
     /// Name of the experiment.
     pub experiment: String,
     /// The seed.
@@ -88,9 +152,9 @@ pub struct RunResult {
     /// The step whose parameters were selected on dev.
     pub selected_step: u64,
     /// Scores on dev by task.
-    pub dev: BTreeMap<String, Scores>,
+    pub dev: BTreeMap<String, S>,
     /// Scores on test by task.
-    pub test: BTreeMap<String, Scores>,
+    pub test: BTreeMap<String, S>,
 }
 
 /// A run with its data and network.
@@ -133,25 +197,9 @@ impl Run {
     pub fn train(&mut self, stop: impl Fn(u64) -> bool) -> Result<RunResult> {
         std::fs::create_dir_all(&self.folder).map_err(|e| libmtl::Error::io(self.folder.display(), e))?;
         let mut optimizer = Optimizer::new(&self.config.optimizer);
-        let fresh = Progress {
-            experiment: self.digest(),
-            seed: self.seed,
-            step: 0,
-            drawn: vec![0; self.data.len()],
-            best: None,
-            loss: vec![None; self.data.len()],
-            curve: Vec::new(),
-            finished: false,
-        };
-        let mut progress = match checkpoint::load_last(&self.folder, &mut self.model, &mut optimizer)? {
-            Some(saved) if saved.experiment == fresh.experiment && saved.seed == fresh.seed => saved,
-            Some(_) => {
-                return Err(fail("holds a checkpoint of another experiment or seed")
-                    .at(self.folder.display())
-                    .remedy("choose another --output, or delete the folder"));
-            }
-            None => fresh,
-        };
+        let fresh = Progress::new(self.digest(), self.seed, self.data.len());
+        let saved = checkpoint::load_last(&self.folder, &mut self.model, &mut optimizer)?;
+        let mut progress = fresh.or_saved(saved, &self.folder)?;
         self.steps(&mut progress, &mut optimizer, stop)?;
         checkpoint::load_best(&self.folder, &mut self.model)?;
         let result = RunResult {
@@ -190,19 +238,14 @@ impl Run {
             let mut rng = random::stream(self.seed, "unknown words", progress.step);
             let unknown = Some((self.config.vocabulary.unknown_rate, &mut rng));
             let batch = Batch::new(&picked, &self.lexicon.entries, self.widest(), unknown);
-            // The dropout masks are a function of (seed, step), so a resumed run repeats them.
-            tch::manual_seed((self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ progress.step) as i64 & i64::MAX);
+            seed_step(self.seed, progress.step);
             let rate = optimizer.learning_rate(progress.step, t.steps);
             let step = self.model.step(task, &batch);
-            if !step.loss.is_finite() {
-                let remedy = "lower [optimizer] learning_rate, or set clip";
-                return Err(fail(format!("the loss is {} at step {}", step.loss, progress.step)).remedy(remedy));
-            }
+            check_loss(step.loss, progress.step)?;
             optimizer.apply(&mut self.model, task, &batch.rows, &step.rows, rate);
             progress.step += 1;
             progress.drawn[task] += 1;
-            let smoothed = progress.loss[task].map_or(step.loss, |old| 0.98 * old + 0.02 * step.loss);
-            progress.loss[task] = Some(smoothed);
+            progress.smooth(task, step.loss);
             clock.tokens += batch.tokens();
             bar.inc(1);
             if progress.step.is_multiple_of(20) {
@@ -214,9 +257,7 @@ impl Run {
             if stop(progress.step) {
                 checkpoint::save_last(&self.folder, &self.model, optimizer, progress)?;
                 bar.abandon();
-                return Err(libmtl::Error::new(libmtl::ErrorKind::Interrupted, "interrupted")
-                    .at(self.folder.display())
-                    .remedy("the checkpoint is saved; the same command goes on from it"));
+                return Err(interrupted(&self.folder));
             }
         }
         bar.finish();
@@ -257,12 +298,7 @@ impl Run {
         progress.finished = progress.step >= self.config.training.steps || (patience > 0 && since >= patience);
         checkpoint::save_last(&self.folder, &self.model, optimizer, progress)?;
         curves::write(&self.folder, &self.config.name, &progress.curve)?;
-        let line = curves::line(&self.config.name, self.seed, &progress.curve, progress.best);
-        if bar.is_hidden() {
-            eprintln!("{line}")
-        } else {
-            bar.println(line)
-        }
+        announce(bar, curves::line(&self.config.name, self.seed, &progress.curve, progress.best));
         clock.restart();
         Ok(())
     }
@@ -345,13 +381,16 @@ pub enum Set {
     Test,
 }
 
-struct Clock {
+/// Measures how fast training is.
+pub struct Clock {
     since: Instant,
-    tokens: usize,
+    /// Tokens since the last look.
+    pub tokens: usize,
 }
 
 impl Clock {
-    fn new() -> Self {
+    /// From now on.
+    pub fn new() -> Self {
         Self { since: Instant::now(), tokens: 0 }
     }
 
@@ -359,13 +398,15 @@ impl Clock {
         self.tokens as f64 / self.since.elapsed().as_secs_f64().max(1e-9)
     }
 
-    fn restart(&mut self) -> f64 {
+    /// Tokens a second since the last look.
+    pub fn restart(&mut self) -> f64 {
         let rate = self.rate();
         *self = Self::new();
         rate
     }
 
-    fn message(&self, progress: &Progress) -> String {
+    /// What the progress bar says.
+    pub fn message(&self, progress: &Progress) -> String {
         let losses: Vec<f64> = progress.loss.iter().flatten().copied().collect();
         let mean = losses.iter().sum::<f64>() / losses.len().max(1) as f64;
         let dev = progress.best.map_or(String::new(), |(score, _)| format!(" dev {:.2}", 100.0 * score));
@@ -373,7 +414,8 @@ impl Clock {
     }
 }
 
-fn progress_bar(steps: u64, name: &str, seed: u64) -> ProgressBar {
+/// A bar for `steps` steps.
+pub fn progress_bar(steps: u64, name: &str, seed: u64) -> ProgressBar {
     let style = "{prefix} {bar:30} {pos}/{len} {msg} [{elapsed_precise}, {eta_precise} left]";
     let bar = ProgressBar::new(steps);
     if let Ok(style) = ProgressStyle::with_template(style) {

@@ -1,12 +1,15 @@
 //! `bundle.json` under suspicion: parsing, limits, and whether its parts agree.
 
 use super::limits::{self, at_most, clip, malformed};
-use super::manifest::{Architecture, FORMAT, FileEntry, Manifest, Task};
+use super::manifest::{Architecture, FORMAT, FileEntry, Kind, Manifest, Task, TextSettings};
 use super::{layout, preflight};
 use crate::text::scheme::Scheme;
 use crate::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use std::collections::BTreeSet;
+
+/// The one task of a scorer, as its metrics name it.
+pub const SCORER_TASK: &str = "mistakes";
 
 /// The oldest format version that this library reads.
 pub const OLDEST_FORMAT: u32 = 1;
@@ -37,16 +40,41 @@ impl Manifest {
         identifier(&self.id, "-", 64).map_err(|e| e.at("id"))?;
         semantic_version(&self.version).map_err(|e| e.at("version"))?;
         text(&self.description, 0, 2000).map_err(|e| e.at("description"))?;
-        self.architecture.check().map_err(|e| e.at("architecture"))?;
-        self.check_languages()?;
-        self.check_tasks()?;
-        self.check_coverage()?;
-        self.check_text()?;
+        match self.kind {
+            Kind::Tagger => self.check_tagger()?,
+            Kind::Scorer => self.check_scorer()?,
+        }
         self.check_metrics()?;
         self.check_provenance()?;
         let size = weight_bytes(self);
         at_most("bytes of weights", size, limits::WEIGHTS_BYTES - limits::HEADER_BYTES - 8)
             .map_err(|e| e.at("architecture"))
+    }
+
+    fn check_tagger(&self) -> Result<()> {
+        if self.scorer.is_some() {
+            return Err(malformed("a tagger has no such field").at("scorer"));
+        }
+        self.architecture.check().map_err(|e| e.at("architecture"))?;
+        self.check_languages()?;
+        self.check_tasks()?;
+        self.check_coverage()?;
+        self.check_text()
+    }
+
+    fn check_scorer(&self) -> Result<()> {
+        let tagger = [
+            ("languages", self.languages.is_empty()),
+            ("tasks", self.tasks.is_empty()),
+            ("architecture", self.architecture == Architecture::default()),
+            ("text", self.text == TextSettings::default()),
+        ];
+        if let Some((field, _)) = tagger.iter().find(|(_, absent)| !absent) {
+            return Err(malformed("a scorer has no such field").at(field));
+        }
+        let scorer =
+            self.scorer.as_ref().ok_or_else(|| malformed("missing, where the kind is `scorer`").at("scorer"))?;
+        scorer.check(|track| identifier(track, "-_", 32)).map_err(|e| e.at("scorer"))
     }
 
     fn check_languages(&self) -> Result<()> {
@@ -119,10 +147,14 @@ impl Manifest {
         at_most("metrics", self.metrics.len() as u64, limits::ENTRIES as u64).map_err(|e| e.at("metrics"))?;
         for (i, metric) in self.metrics.iter().enumerate() {
             let place = |field: &str, e: Error| e.at(format!("metrics[{i}].{field}"));
-            if !self.tasks.iter().any(|task| task.name == metric.task) {
+            let (task, languages) = match &self.scorer {
+                Some(scorer) => (metric.task == SCORER_TASK, &scorer.tracks),
+                None => (self.tasks.iter().any(|task| task.name == metric.task), &self.languages),
+            };
+            if !task {
                 return Err(place("task", malformed(format!("no task `{}`", clip(&metric.task)))));
             }
-            if !self.languages.contains(&metric.language) {
+            if !languages.contains(&metric.language) {
                 return Err(place("language", malformed(format!("no language `{}`", clip(&metric.language)))));
             }
             text(&metric.set, 1, 200).map_err(|e| place("set", e))?;
@@ -299,15 +331,20 @@ impl Architecture {
             }
             at_most("units", size as u64, most as u64).map_err(|e| e.at(field))?;
         }
-        for (i, &width) in self.char_widths.iter().enumerate() {
-            let place = |e: Error| e.at("char_widths");
-            if width == 0 || self.char_widths[..i].contains(&width) {
-                return Err(place(malformed(format!("{width} is zero, or there twice"))));
-            }
-            at_most("characters", width as u64, limits::CHAR_WIDTH as u64).map_err(place)?;
-        }
-        Ok(())
+        widths(&self.char_widths)
     }
+}
+
+/// Refuses convolution widths that are out of bounds or not distinct.
+pub(super) fn widths(widths: &[usize]) -> Result<()> {
+    for (i, &width) in widths.iter().enumerate() {
+        let place = |e: Error| e.at("char_widths");
+        if width == 0 || widths[..i].contains(&width) {
+            return Err(place(malformed(format!("{width} is zero, or there twice"))));
+        }
+        at_most("characters", width as u64, limits::CHAR_WIDTH as u64).map_err(place)?;
+    }
+    Ok(())
 }
 
 /// Refuses all but lower-case letters, digits and `also`, beginning with a letter.

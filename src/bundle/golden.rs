@@ -3,7 +3,7 @@
 use super::limits::{self, at_most, clip, malformed};
 use super::manifest::{Manifest, Task};
 use crate::{Error, Result};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One sentence, and what every engine must make of it.
@@ -24,20 +24,82 @@ pub struct GoldenCase {
     pub tolerance: f32,
 }
 
-/// Parses the file; an error names the line.
+/// One exercise, and what every engine must make of it; the fields are those of an exercise of the scorer.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GoldenExercise {
+    /// The track.
+    pub track: String,
+    /// The learner.
+    pub user: String,
+    /// The learner's countries.
+    pub countries: Vec<String>,
+    /// Days since the learner began.
+    pub days: f64,
+    /// The client.
+    pub client: String,
+    /// The session.
+    pub session: String,
+    /// The format.
+    pub format: String,
+    /// Seconds, where they are known.
+    pub time: Option<f64>,
+    /// The words.
+    pub words: Vec<String>,
+    /// P(mistake) of each word, as the network gives it.
+    pub probabilities: Vec<f32>,
+    /// How far another engine's probabilities may be from these.
+    pub tolerance: f32,
+}
+
+/// Parses a tagger's file; an error names the line.
 pub(super) fn parse(bytes: &[u8], manifest: &Manifest) -> Result<Vec<GoldenCase>> {
+    let checker = Checker::new(manifest);
+    lines(bytes, |case| checker.check(case))
+}
+
+/// Parses a scorer's file; an error names the line.
+pub(super) fn parse_exercises(bytes: &[u8], manifest: &Manifest) -> Result<Vec<GoldenExercise>> {
+    lines(bytes, |case| check_exercise(case, manifest))
+}
+
+/// One case a line, each of which `check` accepts.
+fn lines<T: DeserializeOwned>(bytes: &[u8], check: impl Fn(&T) -> Result<()>) -> Result<Vec<T>> {
     let text = std::str::from_utf8(bytes)
         .map_err(|e| malformed(format!("not UTF-8 at byte {}", e.valid_up_to())).caused_by(e))?;
-    let checker = Checker::new(manifest);
     let mut cases = Vec::new();
     for (i, line) in text.lines().enumerate() {
         let place = |e: Error| e.at(format!("line {}", i + 1));
         at_most("cases", i as u64 + 1, limits::GOLDEN_CASES as u64).map_err(place)?;
-        let case: GoldenCase = serde_json::from_str(line).map_err(|e| place(malformed(e.to_string()).caused_by(e)))?;
-        checker.check(&case).map_err(place)?;
+        let case: T = serde_json::from_str(line).map_err(|e| place(malformed(e.to_string()).caused_by(e)))?;
+        check(&case).map_err(place)?;
         cases.push(case);
     }
     Ok(cases)
+}
+
+fn check_exercise(case: &GoldenExercise, manifest: &Manifest) -> Result<()> {
+    if !manifest.scorer.as_ref().is_some_and(|scorer| scorer.tracks.contains(&case.track)) {
+        return Err(malformed(format!("no track `{}`", clip(&case.track))).at("track"));
+    }
+    if case.words.is_empty() || case.words.iter().any(String::is_empty) {
+        return Err(malformed("an empty exercise or word").at("words"));
+    }
+    if case.probabilities.len() != case.words.len() {
+        let message = format!("{} numbers for {} words", case.probabilities.len(), case.words.len());
+        return Err(malformed(message).at("probabilities"));
+    }
+    if case.probabilities.iter().any(|p| !(0.0..=1.0).contains(p)) {
+        return Err(malformed("probabilities lie in 0..=1").at("probabilities"));
+    }
+    check_tolerance(case.tolerance)
+}
+
+fn check_tolerance(tolerance: f32) -> Result<()> {
+    if tolerance > 0.0 && tolerance <= 1.0 {
+        return Ok(());
+    }
+    Err(malformed(format!("{tolerance}, where it must be in (0, 1]")).at("tolerance"))
 }
 
 /// The label sets of a manifest, made ready for look-ups.
@@ -85,18 +147,24 @@ fn check_values(case: &GoldenCase, labels: &BTreeSet<&str>) -> Result<()> {
             return Err(malformed(message).at(format!("emissions: row {i}")));
         }
     }
-    if !(case.tolerance > 0.0 && case.tolerance <= 1.0) {
-        return Err(malformed(format!("{}, where it must be in (0, 1]", case.tolerance)).at("tolerance"));
-    }
-    Ok(())
+    check_tolerance(case.tolerance)
 }
 
-/// The file's bytes for `cases`.
+/// The file's bytes for a tagger's `cases`.
 pub(super) fn write(cases: &[GoldenCase], manifest: &Manifest) -> Result<Vec<u8>> {
     let checker = Checker::new(manifest);
+    write_lines(cases, |case| checker.check(case))
+}
+
+/// The file's bytes for a scorer's `cases`.
+pub(super) fn write_exercises(cases: &[GoldenExercise], manifest: &Manifest) -> Result<Vec<u8>> {
+    write_lines(cases, |case| check_exercise(case, manifest))
+}
+
+fn write_lines<T: Serialize>(cases: &[T], check: impl Fn(&T) -> Result<()>) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     for (i, case) in cases.iter().enumerate() {
-        checker.check(case).map_err(|e| e.at(format!("golden case {i}")))?;
+        check(case).map_err(|e| e.at(format!("golden case {i}")))?;
         serde_json::to_writer(&mut bytes, case).map_err(|e| malformed(e.to_string()).caused_by(e))?;
         bytes.push(b'\n');
     }

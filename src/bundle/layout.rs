@@ -1,6 +1,6 @@
 //! What a bundle must hold: the names of its files, the names and shapes of its tensors.
 
-use super::manifest::Manifest;
+use super::manifest::{Kind, Manifest};
 
 /// The manifest.
 pub const MANIFEST: &str = "bundle.json";
@@ -18,19 +18,71 @@ pub const GOLDEN: &str = "golden.jsonl";
 /// The model card, for people; readers ignore it.
 pub const CARD: &str = "README.md";
 
-/// The words of `language`.
+/// The learners that a scorer knows.
+pub const USERS: &str = "vocab.users";
+/// The countries that a scorer knows.
+pub const COUNTRIES: &str = "vocab.countries";
+/// The clients that a scorer knows.
+pub const CLIENTS: &str = "vocab.clients";
+/// The sessions that a scorer knows.
+pub const SESSIONS: &str = "vocab.sessions";
+/// The formats that a scorer knows.
+pub const FORMATS: &str = "vocab.formats";
+
+/// The words of `language`, or of a scorer's track.
 pub fn words(language: &str) -> String {
     format!("vocab.words.{language}")
 }
 
-/// The files that the manifest must list: all but itself, its digest and the card.
+/// The characters of a scorer's `track`.
+pub fn chars(track: &str) -> String {
+    format!("vocab.chars.{track}")
+}
+
+/// The vocabularies beside those of words: name, rows of their tensor, and how many of its first rows are reserved.
+pub fn tables(manifest: &Manifest) -> Vec<(String, usize, u32)> {
+    let Some(scorer) = &manifest.scorer else {
+        let reserved = if manifest.text.char_boundaries { 4 } else { 2 };
+        return vec![(CHARS.to_string(), manifest.architecture.chars, reserved)];
+    };
+    let a = &scorer.architecture;
+    let ids = [
+        (USERS, a.users),
+        (COUNTRIES, a.countries),
+        (CLIENTS, a.clients),
+        (SESSIONS, a.sessions),
+        (FORMATS, a.formats),
+    ];
+    let ids = ids.map(|(name, rows)| (name.to_string(), rows, 1));
+    let chars = scorer.tracks.iter().zip(&a.chars).map(|(track, &rows)| (chars(track), rows, 2));
+    ids.into_iter().chain(chars).collect()
+}
+
+/// The vocabularies of words: of which language or track, rows of their tensor, and how many of its first rows are
+/// reserved.
+pub fn word_tables(manifest: &Manifest) -> Vec<(&str, usize, u32)> {
+    match &manifest.scorer {
+        Some(scorer) => {
+            let tracks = scorer.tracks.iter().zip(&scorer.architecture.words);
+            tracks.map(|(track, &rows)| (track.as_str(), rows, 1)).collect()
+        }
+        None => manifest.languages.iter().map(|l| (l.as_str(), manifest.architecture.words, 0)).collect(),
+    }
+}
+
+/// The files that the manifest must list: all but itself, its digest and the card. A scorer has no graph.
 pub fn files(manifest: &Manifest) -> Vec<String> {
-    let fixed = [WEIGHTS, GRAPH, CHARS, GOLDEN].map(String::from);
-    fixed.into_iter().chain(manifest.languages.iter().map(|l| words(l))).collect()
+    let graph = (manifest.kind == Kind::Tagger).then(|| GRAPH.to_string());
+    let fixed = [WEIGHTS, GOLDEN].map(String::from).into_iter().chain(graph);
+    let tables = tables(manifest).into_iter().map(|(name, ..)| name);
+    fixed.chain(tables).chain(word_tables(manifest).into_iter().map(|(of, ..)| words(of))).collect()
 }
 
 /// Name and shape of every tensor, as docs/bundle-format.md lists them. The manifest must have been checked.
 pub fn expected(manifest: &Manifest) -> Vec<(String, Vec<usize>)> {
+    if let Some(scorer) = &manifest.scorer {
+        return scorer.tensors();
+    }
     let a = &manifest.architecture;
     let features = a.char_filters * a.char_widths.len();
     let hidden = a.hidden;

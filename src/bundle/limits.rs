@@ -35,6 +35,9 @@ pub(super) const CHAR_FILTERS: usize = 1024;
 pub(super) const HIGHWAY_LAYERS: usize = 8;
 pub(super) const HIDDEN: usize = 2048;
 
+pub(super) const TRACKS: usize = 64;
+pub(super) const LSTM_LAYERS: usize = 4;
+
 /// What to do about a malformed bundle.
 pub(super) const AGAIN: &str = "fetch the bundle again, or export it again with mtl-export";
 

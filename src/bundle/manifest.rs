@@ -1,5 +1,6 @@
 //! `bundle.json`: the same types write and read it.
 
+pub use super::scorer::{Combine, Context, Encoder, Scaling, Scorer, ScorerArchitecture, Transform};
 use crate::text::scheme::Scheme;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -23,14 +24,21 @@ pub struct Manifest {
     pub kind: Kind,
     /// One line for people.
     pub description: String,
-    /// Every language with a word vocabulary, ISO 639-1, sorted; their order is the vocabulary's.
+    /// Every language with a word vocabulary, ISO 639-1, sorted; their order is the vocabulary's. Taggers only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub languages: Vec<String>,
-    /// The tasks.
+    /// The tasks. Taggers only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<Task>,
-    /// Sizes of the network.
+    /// Sizes of the network. Taggers only.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub architecture: Architecture,
-    /// How text becomes words.
+    /// How text becomes words. Taggers only.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub text: TextSettings,
+    /// The network and its features. Scorers only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scorer: Option<Scorer>,
     /// Each other file of the bundle by name.
     #[serde(deserialize_with = "super::unique::map")]
     pub files: BTreeMap<String, FileEntry>,
@@ -42,12 +50,18 @@ pub struct Manifest {
     pub training: Training,
 }
 
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// Kinds of bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// A sequence labeller.
     Tagger,
+    /// A word-error scorer.
+    Scorer,
 }
 
 /// One task type, shared by its languages (Lin 2018, fig. 1).
@@ -70,7 +84,7 @@ pub struct Task {
 }
 
 /// Sizes. Tensor shapes follow from them: see docs/bundle-format.md.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Architecture {
     /// Width of a word vector.
@@ -96,17 +110,18 @@ pub struct Architecture {
 }
 
 /// Activations of the highway.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Activation {
     /// max(0, x).
+    #[default]
     Relu,
     /// Self-normalising (Klambauer 2017).
     Selu,
 }
 
 /// How text becomes words and words become rows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TextSettings {
     /// Tokeniser: `ud` (UAX #29 and the rules by language of docs/tokenisation.md).
@@ -148,13 +163,13 @@ pub struct FileEntry {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Metric {
-    /// Task.
+    /// Task; of a scorer, `mistakes`.
     pub task: String,
-    /// Language.
+    /// Language; of a scorer, the track.
     pub language: String,
     /// Held-out set.
     pub set: String,
-    /// `f1` (conlleval), `strict_f1`, `accuracy`; in 0..1.
+    /// `f1` (conlleval), `strict_f1`, `accuracy`; of a scorer, `auc`, `f1`, `accuracy`; in 0..1.
     pub metric: String,
     /// Score of this bundle.
     pub value: f64,

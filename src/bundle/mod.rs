@@ -15,6 +15,7 @@ pub mod layout;
 mod limits;
 pub mod manifest;
 pub mod preflight;
+mod scorer;
 mod source;
 mod unique;
 pub mod vocabulary;
@@ -22,15 +23,15 @@ mod weights;
 mod write;
 
 pub use bytes::Bytes;
-pub use check::OLDEST_FORMAT;
-pub use golden::GoldenCase;
+pub use check::{OLDEST_FORMAT, SCORER_TASK};
+pub use golden::{GoldenCase, GoldenExercise};
 pub use manifest::Manifest;
 pub use vocabulary::Vocabulary;
 pub use weights::{Tensor, TensorView};
 pub use write::{Contents, write, write_manifest};
 
 use crate::{Error, ErrorKind, Result};
-use manifest::FileEntry;
+use manifest::{FileEntry, Kind};
 use sha2::{Digest, Sha256};
 use source::Source;
 use std::collections::BTreeMap;
@@ -63,8 +64,10 @@ pub struct Bundle {
 struct Parts {
     weights: Weights,
     graph: Vec<u8>,
+    /// By language or track.
     words: BTreeMap<String, Vocabulary<Bytes>>,
-    chars: Vocabulary<Bytes>,
+    /// The other vocabularies, by the names of their files.
+    tables: BTreeMap<String, Vocabulary<Bytes>>,
     golden: Bytes,
 }
 
@@ -128,17 +131,17 @@ impl Bundle {
         })
     }
 
-    /// The words of `language`.
+    /// The words of `language`, or of a scorer's track.
     pub fn words(&self, language: &str) -> Option<&Vocabulary<Bytes>> {
         self.parts.words.get(language)
     }
 
-    /// The characters.
-    pub fn chars(&self) -> &Vocabulary<Bytes> {
-        &self.parts.chars
+    /// The vocabulary in `file` ([`layout`] has the names): characters, and what else a scorer knows.
+    pub fn table(&self, file: &str) -> Option<&Vocabulary<Bytes>> {
+        self.parts.tables.get(file)
     }
 
-    /// The graph, after its preflight, in canonical encoding.
+    /// The graph, after its preflight, in canonical encoding; empty for a scorer, which has none.
     pub fn graph(&self) -> &[u8] {
         &self.parts.graph
     }
@@ -148,8 +151,30 @@ impl Bundle {
         self.parts.weights.bytes().clone()
     }
 
-    /// Parses the golden cases.
+    /// Refuses a bundle that is not of `kind`.
+    pub fn expect(&self, kind: Kind) -> Result<()> {
+        let names = |kind| match kind {
+            Kind::Tagger => ("tagger", "`mtl tag`"),
+            Kind::Scorer => ("scorer", "`mtl score`"),
+        };
+        let ((found, command), (wanted, _)) = (names(self.manifest.kind), names(kind));
+        if self.manifest.kind == kind {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Argument, format!("{} is a {found}, not a {wanted}", self.manifest.id))
+            .at(&self.place)
+            .remedy(format!("open it as a {found} (on the command line, {command})")))
+    }
+
+    /// Parses the golden cases of a scorer.
+    pub fn golden_exercises(&self) -> Result<Vec<GoldenExercise>> {
+        self.expect(Kind::Scorer)?;
+        golden::parse_exercises(&self.parts.golden, &self.manifest).map_err(|e| e.at(layout::GOLDEN).at(&self.place))
+    }
+
+    /// Parses the golden cases of a tagger.
     pub fn golden(&self) -> Result<Vec<GoldenCase>> {
+        self.expect(Kind::Tagger)?;
         golden::parse(&self.parts.golden, &self.manifest).map_err(|e| e.at(layout::GOLDEN).at(&self.place))
     }
 
@@ -214,33 +239,40 @@ impl Parts {
         };
         let weights = Weights::open(take(layout::WEIGHTS)?, &layout::expected(manifest), trusted)
             .map_err(|e| e.at(layout::WEIGHTS))?;
-        let graph =
-            preflight::check(&take(layout::GRAPH)?, manifest, &weights.regions()).map_err(|e| e.at(layout::GRAPH))?;
-        let chars = open_chars(take(layout::CHARS)?, manifest).map_err(|e| e.at(layout::CHARS))?;
-        let mut words = BTreeMap::new();
-        for language in &manifest.languages {
-            let name = layout::words(language);
-            let vocabulary = Vocabulary::open(take(&name)?, manifest.architecture.words as u32);
-            words.insert(language.clone(), vocabulary.map_err(|e| e.at(&name))?);
+        let graph = match manifest.kind {
+            Kind::Tagger => preflight::check(&take(layout::GRAPH)?, manifest, &weights.regions())
+                .map_err(|e| e.at(layout::GRAPH))?,
+            Kind::Scorer => Vec::new(),
+        };
+        let mut tables = BTreeMap::new();
+        for (name, rows, reserved) in layout::tables(manifest) {
+            let characters = name.starts_with(layout::CHARS);
+            let table = open_table(take(&name)?, rows, reserved, characters).map_err(|e| e.at(&name))?;
+            tables.insert(name, table);
         }
-        Ok(Self { weights, graph, words, chars, golden: take(layout::GOLDEN)? })
+        let mut words = BTreeMap::new();
+        for (of, rows, reserved) in layout::word_tables(manifest) {
+            let name = layout::words(of);
+            let table = open_table(take(&name)?, rows, reserved, false).map_err(|e| e.at(&name))?;
+            words.insert(of.to_string(), table);
+        }
+        Ok(Self { weights, graph, words, tables, golden: take(layout::GOLDEN)? })
     }
 }
 
-/// A vocabulary of single characters, which leaves the first rows to padding, unknown characters and boundaries.
-fn open_chars(bytes: Bytes, manifest: &Manifest) -> Result<Vocabulary<Bytes>> {
-    let chars = Vocabulary::open(bytes, manifest.architecture.chars as u32)?;
-    let reserved = if manifest.text.char_boundaries { 4 } else { 2 };
-    for (i, (entry, row)) in chars.iter().enumerate() {
-        if entry.chars().count() != 1 {
+/// A vocabulary, which leaves the first rows to what has no name: unknown entries, padding, boundaries.
+fn open_table(bytes: Bytes, rows: usize, reserved: u32, characters: bool) -> Result<Vocabulary<Bytes>> {
+    let table = Vocabulary::open(bytes, rows as u32)?;
+    for (i, (entry, row)) in table.iter().enumerate() {
+        if characters && entry.chars().count() != 1 {
             return Err(limits::malformed("not one character").at(format!("entry {i}")));
         }
         if row < reserved {
-            let message = format!("row {row}, which is reserved (0 padding, 1 unknown, 2 and 3 boundaries)");
-            return Err(limits::malformed(message).at(format!("entry {i}")));
+            let what = if characters { "0 padding, 1 unknown, 2 and 3 boundaries" } else { "0 unknown" };
+            return Err(limits::malformed(format!("row {row}, which is reserved ({what})")).at(format!("entry {i}")));
         }
     }
-    Ok(chars)
+    Ok(table)
 }
 
 /// SHA-256 in lower-case hexadecimal.

@@ -1,8 +1,8 @@
 //! Writing a bundle: what is written is what the reader, run on the same bytes, accepts.
 
-use super::manifest::{FileEntry, Manifest};
+use super::manifest::{FileEntry, Kind, Manifest};
 use super::weights::{self, Tensor, Weights};
-use super::{Bytes, GoldenCase, Parts, digest_line, golden, graph, layout, limits, sha256, vocabulary};
+use super::{Bytes, GoldenCase, GoldenExercise, Parts, digest_line, golden, graph, layout, limits, sha256, vocabulary};
 use crate::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -16,12 +16,14 @@ pub struct Contents {
     pub manifest: Manifest,
     /// The weights by the names of docs/bundle-format.md.
     pub tensors: BTreeMap<String, Tensor>,
-    /// By language, each word's row.
+    /// By language or track, each word's row.
     pub words: BTreeMap<String, BTreeMap<String, u32>>,
-    /// Each character's row.
-    pub chars: BTreeMap<String, u32>,
-    /// The golden cases.
+    /// By file, each other entry's row: characters, and what else a scorer knows.
+    pub tables: BTreeMap<String, BTreeMap<String, u32>>,
+    /// The golden cases of a tagger.
     pub golden: Vec<GoldenCase>,
+    /// The golden cases of a scorer.
+    pub exercises: Vec<GoldenExercise>,
 }
 
 /// Writes the bundle into the folder `dir`, which is made if need be, and returns the manifest as written.
@@ -50,21 +52,29 @@ pub fn write_manifest(dir: &Path, manifest: &Manifest) -> Result<()> {
 
 /// Every file but the manifest.
 fn encode(contents: &Contents, manifest: &Manifest) -> Result<BTreeMap<String, Bytes>> {
-    if !contents.words.keys().eq(&manifest.languages) {
+    let wanted = layout::word_tables(manifest);
+    if !contents.words.keys().eq(wanted.iter().map(|(of, ..)| of)) {
         let message = format!("word vocabularies for {:?}", contents.words.keys().collect::<Vec<_>>());
-        return Err(Error::new(ErrorKind::Argument, message).at("words").remedy("give one for each language"));
+        return Err(Error::new(ErrorKind::Argument, message).at("words").remedy("give one for each language or track"));
     }
     let encoded = weights::write(&contents.tensors).map_err(|e| e.at(layout::WEIGHTS))?;
     let weights = Weights::open(Bytes::from(&encoded[..]), &layout::expected(manifest), false)
         .map_err(|e| e.at(layout::WEIGHTS))?;
-    let golden = golden::write(&contents.golden, manifest).map_err(|e| e.at(layout::GOLDEN))?;
+    let golden = match manifest.kind {
+        Kind::Tagger => golden::write(&contents.golden, manifest),
+        Kind::Scorer => golden::write_exercises(&contents.exercises, manifest),
+    };
     let mut files: BTreeMap<String, Bytes> = BTreeMap::new();
     let mut insert = |name: &str, bytes: &[u8]| files.insert(name.to_string(), Bytes::from(bytes));
-    insert(layout::GRAPH, &graph::build(manifest, &weights.regions()));
-    insert(layout::CHARS, &vocabulary::write(&contents.chars));
-    insert(layout::GOLDEN, &golden);
-    for (language, words) in &contents.words {
-        insert(&layout::words(language), &vocabulary::write(words));
+    if manifest.kind == Kind::Tagger {
+        insert(layout::GRAPH, &graph::build(manifest, &weights.regions()));
+    }
+    insert(layout::GOLDEN, &golden.map_err(|e| e.at(layout::GOLDEN))?);
+    for (name, table) in &contents.tables {
+        insert(name, &vocabulary::write(table));
+    }
+    for (of, words) in &contents.words {
+        insert(&layout::words(of), &vocabulary::write(words));
     }
     files.insert(layout::WEIGHTS.to_string(), weights.bytes().clone());
     Ok(files)

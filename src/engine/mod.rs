@@ -11,7 +11,7 @@ pub use options::{EngineKind, EngineOptions, Provider, ProviderRequest};
 pub use pool::Pool;
 
 use crate::bundle::Bundle;
-use crate::bundle::manifest::Manifest;
+use crate::bundle::manifest::{Kind, Manifest};
 use crate::{Cancel, Error, ErrorKind, Result};
 use serde::Serialize;
 
@@ -73,15 +73,12 @@ pub struct Report {
 /// The most threads that an engine or a pool can be asked for.
 pub const MAX_THREADS: usize = 1024;
 
-/// Opens `bundle` with the engine that `options` name.
+/// Opens the tagger `bundle` with the engine that `options` name.
 pub fn open(bundle: &Bundle, options: &EngineOptions) -> Result<Box<dyn Engine>> {
-    check_threads(options.threads)?;
+    bundle.expect(Kind::Tagger)?;
     match options.engine {
         EngineKind::Native => {
-            if let Some(request) = options.providers.iter().find(|r| r.required && r.provider != Provider::Cpu) {
-                return Err(Error::new(ErrorKind::Provider, format!("the native engine has no {}", request.provider))
-                    .remedy("use the engine `onnx`, or the provider `cpu`"));
-            }
+            native::check_options(options)?;
             Ok(Box::new(native::Native::open(bundle, options)?))
         }
         EngineKind::Onnx => open_onnx(bundle, options),
@@ -90,6 +87,7 @@ pub fn open(bundle: &Bundle, options: &EngineOptions) -> Result<Box<dyn Engine>>
 
 #[cfg(feature = "onnx")]
 fn open_onnx(bundle: &Bundle, options: &EngineOptions) -> Result<Box<dyn Engine>> {
+    check_threads(options.threads)?;
     Ok(Box::new(onnx::Onnx::open(bundle, options)?))
 }
 

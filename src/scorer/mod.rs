@@ -1,8 +1,141 @@
 //! The word-error scorer: which words of an exercise a learner will get wrong.
+//!
+//! A [`Scorer`] is immutable and may be used from many threads at once. The result of an exercise does not depend on
+//! the exercises beside it. Learners, countries and words that the model has not seen are read as unknown ones.
 
 pub mod align;
 mod exercise;
+mod features;
+mod model;
+mod network;
 pub mod pairs;
 pub mod slam;
 
 pub use exercise::Exercise;
+
+use crate::bundle::manifest::{Kind, Manifest, Scorer as Settings};
+use crate::bundle::{Bundle, GoldenExercise};
+use crate::engine::native;
+use crate::engine::{EngineKind, EngineOptions, Pool, Report};
+use crate::kernels::activation::{self, Function};
+use crate::{Cancel, Error, ErrorKind, Result};
+use model::Model;
+use network::Network;
+use std::sync::Arc;
+
+/// A model ready to score.
+#[derive(Debug)]
+pub struct Scorer {
+    bundle: Arc<Bundle>,
+    settings: Settings,
+    model: Model,
+    pool: Arc<Pool>,
+    report: Report,
+}
+
+/// How to score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ScoreOptions {
+    /// Undoes the bias that training's weight of mistakes, alpha, gives: p (1 - alpha) / (p (1 - alpha) + alpha (1 - p)).
+    /// The order of words stays the same; without it, 0.5 is where the trained F1 is best.
+    pub calibrated: bool,
+}
+
+impl Scorer {
+    /// Opens the native engine on `bundle`, of the kind `scorer`; of `options`, threads and pool concern it.
+    pub fn open(bundle: Arc<Bundle>, options: &EngineOptions) -> Result<Self> {
+        bundle.expect(Kind::Scorer)?;
+        if options.engine == EngineKind::Onnx {
+            return Err(Error::new(ErrorKind::Engine, "a scorer has no ONNX graph").remedy("use the engine `native`"));
+        }
+        native::check_options(options)?;
+        let settings =
+            bundle.manifest().scorer.clone().ok_or_else(|| {
+                Error::new(ErrorKind::Bundle, "its manifest has no field `scorer`").at(bundle.place())
+            })?;
+        let model = Model::open(&bundle, &settings).map_err(|e| e.at(bundle.place()))?;
+        let pool = native::pool(options)?;
+        let report = native::report(options, &pool);
+        Ok(Self { bundle, settings, model, pool, report })
+    }
+
+    /// The bundle that it was opened on.
+    pub fn bundle(&self) -> &Bundle {
+        &self.bundle
+    }
+
+    /// The bundle's manifest.
+    pub fn manifest(&self) -> &Manifest {
+        self.bundle.manifest()
+    }
+
+    /// The tracks that it was trained on.
+    pub fn tracks(&self) -> &[String] {
+        &self.settings.tracks
+    }
+
+    /// What runs where.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// P(mistake) of each word of each exercise, in order; an exercise at fault (an unknown track, an empty word) has
+    /// an error of its own. `cancel` stops the call early.
+    pub fn score(
+        &self,
+        exercises: &[Exercise],
+        options: &ScoreOptions,
+        cancel: &Cancel,
+    ) -> Result<Vec<Result<Vec<f32>>>> {
+        cancel.check()?;
+        let batch = features::encode(&self.bundle, &self.settings, exercises, cancel)?;
+        let network = Network {
+            bundle: &self.bundle,
+            sizes: &self.settings.architecture,
+            model: &self.model,
+            pool: &self.pool,
+            threads: self.report.threads,
+            cancel,
+        };
+        let logits = network.logits(&batch)?;
+        // In logits, the undo of alpha is a sum: the odds of every word are alpha / (1 - alpha) too high.
+        let alpha = self.settings.alpha;
+        let shift = if options.calibrated { ((1.0 - alpha) / alpha).ln() } else { 0.0 };
+        batch
+            .exercises
+            .into_iter()
+            .zip(logits)
+            .map(|(exercise, logits)| probabilities(exercise.err(), logits, shift))
+            .collect()
+    }
+}
+
+/// P(mistake) from logits, unless the exercise was at fault; the outer error is that of the engine.
+fn probabilities(fault: Option<Error>, mut logits: Vec<f32>, shift: f32) -> Result<Result<Vec<f32>>> {
+    if let Some(fault) = fault {
+        return Ok(Err(fault));
+    }
+    if logits.iter().any(|logit| !logit.is_finite()) {
+        return Err(Error::new(ErrorKind::Engine, "the engine computed a probability that is not finite")
+            .remedy("run `mtl verify` on the model"));
+    }
+    logits.iter_mut().for_each(|logit| *logit += shift);
+    activation::apply(Function::Sigmoid, &mut logits);
+    Ok(Ok(logits))
+}
+
+impl From<&GoldenExercise> for Exercise {
+    fn from(case: &GoldenExercise) -> Self {
+        Self {
+            track: case.track.clone(),
+            user: case.user.clone(),
+            countries: case.countries.clone(),
+            days: case.days,
+            client: case.client.clone(),
+            session: case.session.clone(),
+            format: case.format.clone(),
+            time: case.time,
+            words: case.words.clone(),
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! From word forms to what the network reads: rows of the word and the character table.
 
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, layout};
 use crate::engine::{Batch, WordType};
 use crate::{Cancel, Result};
 use std::collections::HashMap;
@@ -42,7 +42,8 @@ pub fn word_type(bundle: &Bundle, language: &str, token: &str) -> WordType {
     let word = if text.ptb_escapes { unescape(token) } else { token };
     let look_up = |language: &str| bundle.words(language).and_then(|words| words.look_up(word, &text.word_lookup));
     let row = look_up(language).or_else(|| look_up(text.fallback_language.as_deref()?));
-    let chars = characters(word, text.char_boundaries, |c| bundle.chars().get(c));
+    let table = bundle.table(layout::CHARS);
+    let chars = characters(word, text.char_boundaries, |c| table.and_then(|table| table.get(c)));
     WordType { row: row.unwrap_or(UNKNOWN_WORD), chars }
 }
 

@@ -12,7 +12,7 @@ pub use decode::{Alternative, DecodeOptions, MAX_NBEST, TaggedSpan, Tagging};
 pub use document::{Annotation, Document, DocumentOptions};
 
 use crate::bundle::Bundle;
-use crate::bundle::manifest::{Manifest, Task};
+use crate::bundle::manifest::{Kind, Manifest, Task};
 use crate::engine::{self, Engine, EngineOptions, Head, Report};
 use crate::kernels::crf::Transitions;
 use crate::{Cancel, Error, ErrorKind, Result};
@@ -35,6 +35,7 @@ pub struct Tagger {
 impl Tagger {
     /// Opens the engine that `options` ask for on `bundle`.
     pub fn open(bundle: Arc<Bundle>, options: &EngineOptions) -> Result<Self> {
+        bundle.expect(Kind::Tagger)?;
         let decoders = bundle.manifest().tasks.iter().map(|task| Decoder::new(&bundle, task)).collect::<Result<_>>()?;
         let engine = engine::open(&bundle, options)?;
         Ok(Self { bundle, engine, decoders })

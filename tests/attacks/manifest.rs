@@ -47,9 +47,21 @@ const FORM: &[Attack] = &[
     ),
     attack(
         "a missing field",
+        |v| v.json(|m| drop(m.as_object_mut().unwrap().remove("metrics"))),
+        Bundle,
+        &["missing field `metrics`"],
+    ),
+    attack(
+        "a missing field of taggers",
         |v| v.json(|m| drop(m.as_object_mut().unwrap().remove("tasks"))),
         Bundle,
-        &["missing field `tasks`"],
+        &["tasks: a bundle has at least one task"],
+    ),
+    attack(
+        "a tagger that calls itself a scorer",
+        |v| v.set("/kind", "scorer"),
+        Bundle,
+        &["languages: a scorer has no such field"],
     ),
     attack("an unknown field", |v| v.json(|m| m["extra"] = 1.into()), Bundle, &["bundle.json: unknown field `extra`"]),
     attack(

@@ -1,6 +1,7 @@
 //! What several tests need: small random bundles.
 #![allow(dead_code)]
 
+pub mod scorer;
 pub mod ustar;
 
 use half::f16;
@@ -80,7 +81,8 @@ pub fn random_contents(seed: u64, sizes: &Sizes) -> Contents {
         tensors.insert(name, Tensor { shape, data });
     }
     let golden = golden(&manifest, &words);
-    Contents { manifest, tensors, words, chars, golden }
+    let tables = BTreeMap::from([(layout::CHARS.to_string(), chars)]);
+    Contents { manifest, tensors, words, tables, golden, exercises: Vec::new() }
 }
 
 /// A random word form, known or not.
@@ -148,6 +150,7 @@ fn manifest(sizes: &Sizes, words: usize, chars: usize) -> Manifest {
             ptb_escapes: true,
             char_boundaries: false,
         },
+        scorer: None,
         files: BTreeMap::new(),
         metrics: Vec::new(),
         licences: Licences { code: "MIT".into(), weights: "CC0-1.0".into(), data: Vec::new() },

@@ -10,7 +10,7 @@ mod encoder;
 mod network;
 mod schedule;
 
-use super::{Attempt, Batch, Engine, EngineOptions, Head, Pool, Report, check};
+use super::{Attempt, Batch, Engine, EngineOptions, Head, Pool, Provider, Report, check, check_threads};
 use crate::bundle::Bundle;
 use crate::bundle::manifest::Manifest;
 use crate::kernels::lstm::Scratch;
@@ -18,7 +18,8 @@ use crate::kernels::output::Output;
 use crate::{Cancel, Error, ErrorKind, Result};
 use encoder::{Encoder, Features};
 use network::Network;
-use schedule::{Joined, in_parallel};
+use schedule::Joined;
+pub(crate) use schedule::in_parallel;
 use std::sync::Arc;
 
 /// Sentences that run in lock-step, sharing each read of the weights.
@@ -37,20 +38,9 @@ pub struct Native {
 impl Native {
     /// Unpacks the weights of `bundle`; of `options`, threads and pool concern this engine.
     pub fn open(bundle: &Bundle, options: &EngineOptions) -> Result<Self> {
-        let threads = options.threads.max(1);
-        let pool = match &options.pool {
-            Some(pool) => Arc::clone(pool),
-            None => Arc::new(Pool::new(threads - 1)?),
-        };
+        let pool = pool(options)?;
+        let report = report(options, &pool);
         let place = |e: Error| e.at(bundle.place());
-        let attempt = Attempt { provider: "cpu".into(), required: false, used: true, reason: instruction_set().into() };
-        let report = Report {
-            engine: "native".into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            precision: "fp32 arithmetic on fp16 weights".into(),
-            threads: threads.min(pool.threads() + 1),
-            providers: vec![attempt],
-        };
         Ok(Self {
             manifest: bundle.manifest().clone(),
             encoder: Encoder::open(bundle).map_err(place)?,
@@ -84,6 +74,36 @@ impl Native {
             },
         )?;
         Ok(halves)
+    }
+}
+
+/// Refuses options that the native engine cannot meet.
+pub(crate) fn check_options(options: &EngineOptions) -> Result<()> {
+    check_threads(options.threads)?;
+    if let Some(request) = options.providers.iter().find(|r| r.required && r.provider != Provider::Cpu) {
+        return Err(Error::new(ErrorKind::Provider, format!("the native engine has no {}", request.provider))
+            .remedy("use the engine `onnx`, or the provider `cpu`"));
+    }
+    Ok(())
+}
+
+/// The pool that `options` name, or one of their own.
+pub(crate) fn pool(options: &EngineOptions) -> Result<Arc<Pool>> {
+    match &options.pool {
+        Some(pool) => Ok(Arc::clone(pool)),
+        None => Ok(Arc::new(Pool::new(options.threads.max(1) - 1)?)),
+    }
+}
+
+/// What runs where.
+pub(crate) fn report(options: &EngineOptions, pool: &Pool) -> Report {
+    let attempt = Attempt { provider: "cpu".into(), required: false, used: true, reason: instruction_set().into() };
+    Report {
+        engine: "native".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        precision: "fp32 arithmetic on fp16 weights".into(),
+        threads: options.threads.max(1).min(pool.threads() + 1),
+        providers: vec![attempt],
     }
 }
 

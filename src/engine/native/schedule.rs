@@ -7,7 +7,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Calls `work` for each of `pieces`, in order of their numbers, on up to `threads` threads, this one included. Each
 /// thread has buffers of its own. After an error no piece is begun; the first one is returned.
-pub(super) fn in_parallel<B>(
+pub(crate) fn in_parallel<B>(
     pool: &Pool,
     threads: usize,
     pieces: usize,

@@ -1,0 +1,234 @@
+//! The experiment file of a scorer (TOML). Unknown keys are errors; relative paths start at the file's own folder.
+
+use crate::Result;
+use crate::config::{Export, Optimizer, OptimizerKind};
+use crate::error::fail;
+use libmtl::bundle::manifest::{Combine, Context, Encoder, Transform};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// One experiment: what is trained, on what, and how.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Name of the experiment, and of its folder below `runs/`.
+    pub name: String,
+    /// Seeds to train with, one run each.
+    pub seeds: Vec<u64>,
+    /// libtorch's threads; a run repeats exactly only with the same number.
+    #[serde(default = "one")]
+    pub threads: i32,
+    /// Network sizes.
+    #[serde(default)]
+    pub model: Model,
+    /// What the network reads of an exercise.
+    #[serde(default)]
+    pub features: Features,
+    /// Optimiser and its schedule.
+    #[serde(default = "adam")]
+    pub optimizer: Optimizer,
+    /// Length of training, selection.
+    #[serde(default)]
+    pub training: Training,
+    /// The tracks.
+    #[serde(rename = "track")]
+    pub tracks: Vec<Track>,
+    /// What the exported bundle says of itself.
+    #[serde(default)]
+    pub export: Export,
+    /// Where the data come from, for the manifest.
+    #[serde(default)]
+    pub corpus: Corpus,
+    /// The folder of the experiment file.
+    #[serde(skip)]
+    pub folder: PathBuf,
+    /// What `$DATA` stands for.
+    #[serde(skip)]
+    pub data: Option<PathBuf>,
+}
+
+fn one() -> i32 {
+    1
+}
+
+/// Adam at 1e-3, constant (seeds B.6 has the code's decay: 0.95 each 10,000 steps).
+fn adam() -> Optimizer {
+    Optimizer { kind: OptimizerKind::Adam, learning_rate: 1e-3, decay: 1.0, ..Optimizer::default() }
+}
+
+/// Network sizes; the defaults train in minutes on two cores. `configs/slam-paper.toml` has the published ones.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Model {
+    /// Width of every embedding.
+    pub embedding: usize,
+    /// LSTM units per direction.
+    pub hidden: usize,
+    /// Context encoders; leave some out to ablate them.
+    pub encoders: Vec<Encoder>,
+    /// Layers of the BiLSTM over words.
+    pub word_layers: usize,
+    /// Layers of the BiLSTMs over character features.
+    pub char_layers: usize,
+    /// Convolution widths.
+    pub char_widths: Vec<usize>,
+    /// Filters per width.
+    pub char_filters: usize,
+    /// Whose the layer is that joins the context encoders.
+    pub context: Context,
+    /// How the decoder joins context and learner.
+    pub combine: Combine,
+    /// Dropout on the input of every LSTM layer and on both halves of the meta encoder.
+    pub dropout: f64,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self {
+            embedding: 32,
+            hidden: 32,
+            encoders: vec![Encoder::Word, Encoder::CharLstm, Encoder::CharCnn],
+            word_layers: 1,
+            char_layers: 1,
+            char_widths: vec![2, 3, 4],
+            char_filters: 16,
+            context: Context::Shared,
+            combine: Combine::Product,
+            dropout: 0.2,
+        }
+    }
+}
+
+/// What the network reads of an exercise.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Features {
+    /// `log1p`: logarithms, standardised; `raw`: days and seconds as they are (the published code).
+    pub numbers: Transform,
+    /// Chance that an id or a word is read as the unknown one in training.
+    pub unknown_rate: f64,
+    /// Features that are left out: an ablation.
+    pub ignore: Vec<Feature>,
+}
+
+impl Default for Features {
+    fn default() -> Self {
+        Self { numbers: Transform::Log1p, unknown_rate: 0.05, ignore: Vec::new() }
+    }
+}
+
+/// Features of an exercise beside its words, in the order of the network's tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Feature {
+    /// The learner.
+    User,
+    /// The learner's first country.
+    Country,
+    /// The client.
+    Client,
+    /// The session.
+    Session,
+    /// The format.
+    Format,
+    /// Days since the learner began.
+    Days,
+    /// Seconds taken.
+    Time,
+}
+
+/// Length of training and selection.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Training {
+    /// Exercises of each track in a step.
+    pub batch: usize,
+    /// Steps in all.
+    pub steps: u64,
+    /// Steps between evaluations on dev.
+    pub evaluate_every: u64,
+    /// Evaluations without a better score before training ends; 0 never ends early.
+    pub patience: u64,
+    /// The weight of mistakes in the loss; that of right words is 1 - alpha.
+    pub alpha: f64,
+}
+
+impl Default for Training {
+    fn default() -> Self {
+        Self { batch: 64, steps: 3_000, evaluate_every: 250, patience: 5, alpha: 0.7 }
+    }
+}
+
+/// One track.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Track {
+    /// Its name: `en_es`.
+    pub name: String,
+    /// Training exercises, labelled.
+    pub train: String,
+    /// Selection; its labels stand in it or in the file of the same name with `.key`.
+    pub dev: String,
+    /// Scored once at the end; labels as for `dev`.
+    pub test: Option<String>,
+    /// Trains on so many exercises, drawn by seed; all without it.
+    pub limit: Option<usize>,
+}
+
+/// Where the data come from.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Corpus {
+    /// Its name, as the manifest's licences and metrics have it.
+    pub name: String,
+    /// Its licence.
+    pub licence: String,
+}
+
+impl Config {
+    /// Reads an experiment file; `data` is what `$DATA` stands for.
+    pub fn read(path: &Path, data: Option<&Path>) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|e| libmtl::Error::io(path.display(), e))?;
+        let mut config: Config = toml::from_str(&text).map_err(|e| fail(format!("{}: {e}", path.display())))?;
+        config.folder = path.parent().unwrap_or(Path::new(".")).to_path_buf();
+        config.data = data.map(Path::to_path_buf);
+        // The manifest has its tracks sorted.
+        config.tracks.sort_by(|a, b| a.name.cmp(&b.name));
+        config.check().map_err(|e| e.at(path.display()))?;
+        Ok(config)
+    }
+
+    /// The file that a path of the configuration names.
+    pub fn resolve(&self, path: &str) -> Result<PathBuf> {
+        crate::config::resolve(path, &self.folder, self.data.as_deref())
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.tracks.is_empty() || self.seeds.is_empty() {
+            return Err(fail("no [[track]], or no seeds; name at least one of each"));
+        }
+        if let Some(pair) = self.tracks.windows(2).find(|pair| pair[0].name == pair[1].name) {
+            return Err(fail(format!("track {} stands twice; give each one [[track]]", pair[0].name)));
+        }
+        let m = &self.model;
+        if [m.embedding, m.hidden, m.word_layers, m.char_layers, m.char_filters].contains(&0)
+            || m.char_widths.is_empty()
+            || m.encoders.is_empty()
+        {
+            return Err(fail("[model]: every size must be at least 1, and one encoder is needed"));
+        }
+        for (key, value) in [("[model] dropout", m.dropout), ("[features] unknown_rate", self.features.unknown_rate)] {
+            if !(0.0..1.0).contains(&value) {
+                return Err(fail(format!("{key} = {value}; give a rate in 0..1")));
+            }
+        }
+        let t = &self.training;
+        if t.batch == 0 || t.evaluate_every == 0 {
+            return Err(fail("[training]: batch and evaluate_every must be at least 1"));
+        }
+        if !(t.alpha > 0.0 && t.alpha < 1.0) {
+            return Err(fail(format!("[training] alpha = {}; give a weight between 0 and 1", t.alpha)));
+        }
+        Ok(())
+    }
+}

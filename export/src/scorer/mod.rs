@@ -1,0 +1,96 @@
+//! The word-error scorer of Hu 2020: simulated learners, training, export.
+
+mod config;
+mod data;
+mod export;
+mod model;
+mod simulate;
+mod slam;
+mod train;
+mod words;
+
+use crate::Result;
+use crate::checkpoint;
+use crate::train::Set;
+use clap::Subcommand;
+use config::Config;
+pub use simulate::Options;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use train::{Run, Scores};
+
+/// `mtl-export scorer`.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Train an experiment, one run a seed; goes on from checkpoints
+    Train {
+        /// The experiment file (TOML)
+        config: PathBuf,
+        /// What $DATA stands for in the experiment file
+        #[arg(long)]
+        data: Option<PathBuf>,
+        /// Train these seeds instead of the file's
+        #[arg(long)]
+        seed: Vec<u64>,
+        /// Folder for the runs
+        #[arg(long, default_value = "runs")]
+        output: PathBuf,
+    },
+    /// Score a trained run; prints one JSON object
+    Evaluate {
+        #[command(flatten)]
+        run: crate::RunArguments,
+        /// Which data
+        #[arg(long, value_enum, default_value_t = Set::Test)]
+        set: Set,
+    },
+    /// Write a trained run as a bundle
+    Export {
+        #[command(flatten)]
+        run: crate::RunArguments,
+        /// The bundle's folder
+        #[arg(long)]
+        output: PathBuf,
+        /// Commit of the trainer, for the manifest; asked of git without it
+        #[arg(long)]
+        commit: Option<String>,
+    },
+}
+
+/// Simulates learners (SYNTHETIC data) and writes them into `folder`.
+pub fn simulate(folder: &std::path::Path, options: &Options) -> Result<()> {
+    slam::write_simulation(folder, options)
+}
+
+/// Runs a command.
+pub fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Train { config, data, seed, output } => {
+            let config = Config::read(&config, data.as_deref())?;
+            let seeds = if seed.is_empty() { config.seeds.clone() } else { seed };
+            for seed in seeds {
+                let folder = crate::run_folder(&output, &config.name, seed);
+                let stop = |_| crate::INTERRUPTED.load(Ordering::Relaxed);
+                crate::print_json(&Run::new(config.clone(), seed, &folder)?.train(stop)?)?;
+            }
+            crate::summary::write::<Scores>(&output.join(&config.name))
+        }
+        Command::Evaluate { run, set } => crate::print_json(&open(&run)?.scores(set)?),
+        Command::Export { run, output, commit } => {
+            let mut trained = open(&run)?;
+            let command = format!("mtl-export scorer train {} --data DATA --seed {}", run.config.display(), run.seed);
+            let commit = commit.unwrap_or_else(crate::commit_at_hand);
+            let request = crate::export::Request { runs: &run.runs, output: &output, command, commit };
+            crate::print_json(&export::export(&mut trained, run.seed, &request)?.metrics)
+        }
+    }
+}
+
+/// The run with its selected parameters.
+fn open(arguments: &crate::RunArguments) -> Result<Run> {
+    let config = Config::read(&arguments.config, arguments.data.as_deref())?;
+    let folder = crate::run_folder(&arguments.runs, &config.name, arguments.seed);
+    let mut run = Run::new(config, arguments.seed, &folder)?;
+    checkpoint::load_best(&folder, &mut run.model)?;
+    Ok(run)
+}

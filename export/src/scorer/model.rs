@@ -1,0 +1,223 @@
+//! The network of Hu 2020 on libtorch: meta encoder, context encoders, decoder; weighted cross-entropy (seeds B.4, B.5).
+//!
+//! Parameters have the names of docs/bundle-format.md, but an LSTM layer's directions are apart and in libtorch's order.
+
+use super::data::Batch;
+use crate::checkpoint::Parameters;
+use crate::model::{flat, init};
+use libmtl::bundle::manifest::{Combine, Context, Encoder, Scorer as Settings};
+use std::collections::BTreeMap;
+use tch::nn::Init;
+use tch::{Device, Kind, Tensor};
+
+/// Names of the tables of ids, in the order of a batch's.
+pub const TABLES: [&str; 5] = ["user", "country", "client", "session", "format"];
+
+/// Xavier-uniform (Glorot 2010).
+fn xavier(shape: &[i64]) -> Tensor {
+    let window: i64 = shape[2..].iter().product();
+    let bound = (6.0 / ((shape[0] + shape[1]) * window) as f64).sqrt();
+    init(Init::Uniform { lo: -bound, up: bound }, shape)
+}
+
+/// All parameters, and the settings that the forward pass needs.
+pub struct Model {
+    /// Parameters by name.
+    pub parameters: BTreeMap<String, Tensor>,
+    settings: Settings,
+    dropout: f64,
+}
+
+impl Parameters for Model {
+    fn tensors(&self) -> Vec<(String, Tensor)> {
+        self.parameters.iter().map(|(name, tensor)| (name.clone(), tensor.detach())).collect()
+    }
+
+    fn tensor_mut(&mut self, name: &str) -> Option<&mut Tensor> {
+        self.parameters.get_mut(name)
+    }
+}
+
+/// Names of an LSTM's directions.
+pub fn directions(count: usize) -> &'static [&'static str] {
+    if count == 1 { &["fw"] } else { &["fw", "bw"] }
+}
+
+impl Model {
+    /// A freshly initialised network: one parameter for each of `tensors` (names and shapes of the bundle), those of
+    /// LSTMs taken apart.
+    pub fn new(settings: &Settings, tensors: &[(String, Vec<usize>)], dropout: f64, seed: u64) -> Self {
+        tch::manual_seed(seed as i64);
+        let mut parameters = BTreeMap::new();
+        let hidden = settings.architecture.hidden as i64;
+        for (name, shape) in tensors {
+            let shape: Vec<i64> = shape.iter().map(|&n| n as i64).collect();
+            let mut add = |name: String, tensor: Tensor| {
+                parameters.insert(name, tensor.set_requires_grad(true));
+            };
+            match name.rsplit_once('.') {
+                Some((layer, part @ ("weight_ih" | "weight_hh"))) => {
+                    for direction in directions(shape[0] as usize) {
+                        add(format!("{layer}.{direction}.{part}"), xavier(&shape[1..]));
+                    }
+                }
+                // The bias of an LSTM: the forget gate begins at 1.
+                Some((layer, "bias")) if shape.len() == 2 => {
+                    for direction in directions(shape[0] as usize) {
+                        let bias = init(Init::Const(0.), &[4 * hidden]);
+                        add(format!("{layer}.{direction}.bias_hh"), bias.copy());
+                        let _ = bias.narrow(0, hidden, hidden).fill_(1.0);
+                        add(format!("{layer}.{direction}.bias_ih"), bias);
+                    }
+                }
+                Some((_, "bias")) => add(name.clone(), init(Init::Const(0.), &shape)),
+                _ => {
+                    let tensor = xavier(&shape);
+                    if name.ends_with(".char.embedding") {
+                        let _ = tensor.get(0).fill_(0.);
+                    }
+                    add(name.clone(), tensor);
+                }
+            }
+        }
+        Self { parameters, settings: settings.clone(), dropout }
+    }
+
+    fn get(&self, name: &str) -> &Tensor {
+        &self.parameters[name]
+    }
+
+    /// The weighted cross-entropy of a batch, the mean over its words; from logits, so that none is infinite.
+    pub fn loss(&self, track: usize, batch: &Batch) -> Tensor {
+        let logits = self.logits(track, batch, true);
+        let mistakes = Tensor::from_slice(&batch.mistakes);
+        let alpha = f64::from(self.settings.alpha);
+        let wrong: Tensor = (-&logits).softplus() * &mistakes * alpha;
+        let right: Tensor = logits.softplus() * (1.0 - mistakes) * (1.0 - alpha);
+        (wrong + right).mean(Kind::Float)
+    }
+
+    /// P(mistake) of each exercise's words, without dropout.
+    pub fn predict(&self, track: usize, batch: &Batch) -> Vec<Vec<f32>> {
+        let values = tch::no_grad(|| flat(&self.logits(track, batch, false).sigmoid()));
+        let mut rest = &values[..];
+        let take = |&length: &usize| {
+            let (own, others) = rest.split_at(length);
+            rest = others;
+            own.to_vec()
+        };
+        batch.lengths.iter().map(take).collect()
+    }
+
+    /// One logit a word, one exercise after the other.
+    fn logits(&self, track: usize, batch: &Batch, train: bool) -> Tensor {
+        let meta = self.meta(batch, train).index_select(0, &Tensor::from_slice(&batch.owner));
+        let context = self.context(track, batch, train);
+        let joined = match self.settings.architecture.combine {
+            Combine::Product => context * meta,
+            Combine::Concat => self.linear("decoder.hidden", &Tensor::cat(&[context, meta], 1)).tanh(),
+        };
+        self.linear("decoder", &joined).squeeze_dim(1)
+    }
+
+    fn linear(&self, name: &str, x: &Tensor) -> Tensor {
+        x.linear(self.get(&format!("{name}.weight")), Some(self.get(&format!("{name}.bias"))))
+    }
+
+    /// `[exercises, 2 hidden]`.
+    fn meta(&self, batch: &Batch, train: bool) -> Tensor {
+        let id = |i: usize| {
+            let table = self.get(&format!("{}.embedding", TABLES[i]));
+            table.index_select(0, &Tensor::from_slice(&batch.ids[i]))
+        };
+        let number = |i: usize| Tensor::from_slice(&batch.numbers[i]).unsqueeze(1);
+        let half = |name: &str, parts: &[Tensor]| {
+            self.linear(name, &Tensor::cat(parts, 1)).tanh().dropout(self.dropout, train)
+        };
+        let user = half("meta.user", &[id(0), id(1), number(0)]);
+        let exercise = half("meta.exercise", &[id(2), id(3), id(4), number(1)]);
+        self.linear("meta.joint", &Tensor::cat(&[user, exercise], 1)).sigmoid()
+    }
+
+    /// `[words, 2 hidden]`.
+    fn context(&self, track: usize, batch: &Batch, train: bool) -> Tensor {
+        let a = &self.settings.architecture;
+        let name = format!("track.{}", self.settings.tracks[track]);
+        let types = Tensor::from_slice(&batch.types);
+        let encoded: Vec<Tensor> = a
+            .encoders
+            .iter()
+            .map(|&encoder| {
+                let features = match encoder {
+                    Encoder::Word => {
+                        self.get(&format!("{name}.word.embedding")).index_select(0, &Tensor::from_slice(&batch.rows))
+                    }
+                    Encoder::CharLstm => self.char_lstm(&name, batch, train).index_select(0, &types),
+                    Encoder::CharCnn => self.char_cnn(&name, batch).index_select(0, &types),
+                };
+                self.bilstm(&format!("{name}.{}", encoder.name()), a.layers(encoder), &features, batch, train)
+            })
+            .collect();
+        let encoded = Tensor::cat(&encoded, 1).index_select(0, &Tensor::from_slice(&batch.cells));
+        let layer = match a.context {
+            Context::Shared => "context".to_string(),
+            Context::Own => format!("{name}.context"),
+        };
+        self.linear(&layer, &encoded).sigmoid()
+    }
+
+    /// Layers stacked within each direction, then both side by side: `[cells, 2 hidden]`.
+    fn bilstm(&self, name: &str, layers: usize, features: &Tensor, batch: &Batch, train: bool) -> Tensor {
+        let reverse = Tensor::from_slice(&batch.reverse);
+        let (time, size) = (batch.time as i64, batch.size as i64);
+        let run = |direction: &str, x: Tensor| {
+            (0..layers).fold(x, |x, layer| {
+                let x = x.dropout(self.dropout, train).view([time, size, -1]);
+                self.lstm(&format!("{name}.{layer}.{direction}"), &x).reshape([time * size, -1])
+            })
+        };
+        let forward = run("fw", features.shallow_clone());
+        let backward = run("bw", features.index_select(0, &reverse)).index_select(0, &reverse);
+        Tensor::cat(&[forward, backward], 1)
+    }
+
+    /// One direction over `[time, sequences, inputs]`.
+    fn lstm(&self, name: &str, x: &Tensor) -> Tensor {
+        let parts = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"].map(|part| self.get(&format!("{name}.{part}")));
+        let hidden = self.settings.architecture.hidden as i64;
+        let zero = Tensor::zeros([1, x.size()[1], hidden], (Kind::Float, Device::Cpu));
+        x.lstm(&[&zero, &zero], &parts, true, 1, 0., false, false, false).0
+    }
+
+    /// The embedded characters of the distinct words, `[distinct, width, embedding]`.
+    fn characters(&self, name: &str, batch: &Batch) -> Tensor {
+        let ids = Tensor::from_slice(&batch.chars).view([-1, batch.width as i64]);
+        Tensor::embedding(self.get(&format!("{name}.char.embedding")), &ids, 0, false, false)
+    }
+
+    /// The mean of an LSTM's outputs over each distinct word's own characters, `[distinct, hidden]`.
+    fn char_lstm(&self, name: &str, batch: &Batch, train: bool) -> Tensor {
+        let x = self.characters(name, batch).dropout(self.dropout, train).transpose(0, 1);
+        let outputs = self.lstm(&format!("{name}.char.lstm.fw"), &x);
+        let lengths = Tensor::from_slice(&batch.char_lengths);
+        let steps = Tensor::arange(batch.width as i64, (Kind::Int64, Device::Cpu)).unsqueeze(1);
+        let own = steps.less_tensor(&lengths.unsqueeze(0)).unsqueeze(2);
+        (outputs * own).sum_dim_intlist([0i64].as_slice(), false, Kind::Float) / lengths.unsqueeze(1)
+    }
+
+    /// Convolutions of each distinct word's characters, `[distinct, filters * widths]`. A word is as wide as itself, or
+    /// as the widest convolution: what pads it beyond, because of longer neighbours, does not count.
+    fn char_cnn(&self, name: &str, batch: &Batch) -> Tensor {
+        let a = &self.settings.architecture;
+        let widest = a.char_widths.iter().copied().max().unwrap_or(1) as i64;
+        let x = self.characters(name, batch).transpose(1, 2);
+        let lengths = Tensor::from_slice(&batch.char_lengths).clamp_min(widest).unsqueeze(1);
+        let maxima = a.char_widths.iter().map(|&width| {
+            let part = |part: &str| self.get(&format!("{name}.char.conv.{width}.{part}"));
+            let responses = x.conv1d(part("weight"), Some(part("bias")), 1, 0, 1, 1).relu();
+            let ends = Tensor::arange(responses.size()[2], (Kind::Int64, Device::Cpu)) + width as i64;
+            (responses * ends.unsqueeze(0).less_equal_tensor(&lengths).unsqueeze(1)).amax(2, false)
+        });
+        Tensor::cat(&maxima.collect::<Vec<_>>(), 1)
+    }
+}

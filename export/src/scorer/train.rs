@@ -1,0 +1,264 @@
+//! One training run of a scorer: steps over every track at once, selection on dev, checkpoints, the test score.
+
+use super::config::Config;
+use super::data::{Batch, Encoded, Labelled, Lexicon, TrackData};
+use super::model::Model;
+use crate::Result;
+use crate::checkpoint;
+use crate::curves::{self, Point};
+use crate::optimizer::Optimizer;
+use crate::random;
+use crate::sampler::SentenceSampler;
+use crate::summary::Columns;
+use crate::train::{Clock, Progress, RunResult, Set, announce, check_loss, interrupted, progress_bar, seed_step};
+use indicatif::ProgressBar;
+use libmtl::bundle::manifest::{Scorer as Settings, ScorerArchitecture};
+use libmtl::metrics::Predictions;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Exercises per batch when no gradient is needed.
+const PREDICT_BATCH: usize = 256;
+
+/// Scores of one track on one set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scores {
+    /// Exercises scored: all of them.
+    pub exercises: u64,
+    /// Words scored.
+    pub words: u64,
+    /// How many of the words are mistakes.
+    pub mistakes: u64,
+    /// Area under the ROC curve.
+    pub auc: f64,
+    /// F1 of mistakes at 0.5.
+    pub f1: f64,
+    /// Accuracy at 0.5.
+    pub accuracy: f64,
+    /// Mean of -ln P(label), alpha's bias undone.
+    pub log_loss: f64,
+}
+
+impl Columns for Scores {
+    fn columns(&self) -> Vec<(&'static str, f64)> {
+        vec![("auc", self.auc), ("f1", self.f1), ("accuracy", self.accuracy), ("log_loss", self.log_loss)]
+    }
+}
+
+/// A run with its data and network.
+pub struct Run {
+    /// The experiment.
+    pub config: Config,
+    /// Vocabularies.
+    pub lexicon: Lexicon,
+    /// What the bundle's manifest will say of the network.
+    pub settings: Settings,
+    /// The network.
+    pub model: Model,
+    /// Exercises by track.
+    pub data: Vec<TrackData>,
+    seed: u64,
+    train: Vec<Vec<Encoded>>,
+    dev: Vec<Vec<Encoded>>,
+    test: Vec<Vec<Encoded>>,
+    folder: PathBuf,
+}
+
+impl Run {
+    /// Reads the data, builds the vocabularies and an initialised network.
+    pub fn new(config: Config, seed: u64, folder: &Path) -> Result<Self> {
+        tch::set_num_threads(config.threads);
+        let data = config.tracks.iter().map(|t| TrackData::read(&config, t, seed)).collect::<Result<Vec<_>>>()?;
+        let mut lexicon = Lexicon::build(&config, &data);
+        let settings = settings(&config, &lexicon);
+        let model = Model::new(&settings, &settings.tensors(), config.model.dropout, seed);
+        let mut encode = |set: fn(&TrackData) -> &Vec<Labelled>| {
+            let tracks = data.iter().enumerate();
+            tracks.map(|(t, d)| set(d).iter().map(|l| lexicon.encode(t, l)).collect()).collect()
+        };
+        let (train, dev, test) = (encode(|d| &d.train), encode(|d| &d.dev), encode(|d| &d.test));
+        Ok(Self { config, lexicon, settings, model, data, seed, train, dev, test, folder: folder.to_path_buf() })
+    }
+
+    /// Trains to the end, or until `stop` says so of the steps done; goes on from the folder's checkpoint if any.
+    pub fn train(&mut self, stop: impl Fn(u64) -> bool) -> Result<RunResult<Scores>> {
+        std::fs::create_dir_all(&self.folder).map_err(|e| libmtl::Error::io(self.folder.display(), e))?;
+        let mut optimizer = Optimizer::new(&self.config.optimizer);
+        let fresh = Progress::new(checkpoint::digest(&self.config), self.seed, self.data.len());
+        let saved = checkpoint::load_last(&self.folder, &mut self.model, &mut optimizer)?;
+        let mut progress = fresh.or_saved(saved, &self.folder)?;
+        self.steps(&mut progress, &mut optimizer, stop)?;
+        checkpoint::load_best(&self.folder, &mut self.model)?;
+        let result = RunResult {
+            experiment: self.config.name.clone(),
+            seed: self.seed,
+            threads: self.config.threads,
+            steps: progress.step,
+            selected_step: progress.best.map_or(0, |(_, step)| step),
+            dev: self.scores(Set::Dev)?,
+            test: self.scores(Set::Test)?,
+        };
+        checkpoint::write_json(&self.folder.join("result.json"), &result)?;
+        Ok(result)
+    }
+
+    fn steps(&mut self, progress: &mut Progress, optimizer: &mut Optimizer, stop: impl Fn(u64) -> bool) -> Result<()> {
+        let t = self.config.training.clone();
+        let sampler = |(set, track): (&Vec<Encoded>, &super::config::Track)| {
+            SentenceSampler::new(vec![0; set.len()], t.batch, 1, self.seed, &track.name)
+        };
+        let mut samplers: Vec<SentenceSampler> = self.train.iter().zip(&self.config.tracks).map(sampler).collect();
+        let bar = progress_bar(t.steps, &self.config.name, self.seed);
+        bar.set_position(progress.step);
+        let mut clock = Clock::new();
+        while progress.step < t.steps && !progress.finished {
+            seed_step(self.seed, progress.step);
+            let mut rng = random::stream(self.seed, "unknown", progress.step);
+            for (track, sampler) in samplers.iter_mut().enumerate() {
+                let picked: Vec<&Encoded> =
+                    sampler.batch(progress.drawn[track]).iter().map(|&i| &self.train[track][i]).collect();
+                let unknown = Some((self.config.features.unknown_rate, &mut rng));
+                let batch = Batch::new(&picked, &self.lexicon.tracks[track].entries, self.widest(), unknown);
+                // The sum over tracks: each one's gradient is added to what is there.
+                let loss = self.model.loss(track, &batch);
+                loss.backward();
+                let loss = loss.double_value(&[]);
+                check_loss(loss, progress.step)?;
+                progress.drawn[track] += 1;
+                progress.smooth(track, loss);
+                clock.tokens += batch.cells.len();
+            }
+            let rate = optimizer.learning_rate(progress.step, t.steps);
+            optimizer.apply_dense(&mut self.model.parameters, rate);
+            progress.step += 1;
+            bar.inc(1);
+            if progress.step.is_multiple_of(20) {
+                bar.set_message(clock.message(progress));
+            }
+            if progress.step.is_multiple_of(t.evaluate_every) || progress.step == t.steps {
+                self.evaluate(progress, optimizer, rate, &bar, &mut clock)?;
+            }
+            if stop(progress.step) {
+                checkpoint::save_last(&self.folder, &self.model, optimizer, progress)?;
+                bar.abandon();
+                return Err(interrupted(&self.folder));
+            }
+        }
+        bar.finish();
+        Ok(())
+    }
+
+    fn evaluate(
+        &mut self,
+        progress: &mut Progress,
+        optimizer: &Optimizer,
+        learning_rate: f64,
+        bar: &ProgressBar,
+        clock: &mut Clock,
+    ) -> Result<()> {
+        let dev: BTreeMap<String, f64> = self.scores(Set::Dev)?.into_iter().map(|(t, s)| (t, s.auc)).collect();
+        let score = dev.values().sum::<f64>() / dev.len().max(1) as f64;
+        let losses = self.config.tracks.iter().zip(&progress.loss);
+        let loss = losses.filter_map(|(t, loss)| Some((t.name.clone(), (*loss)?))).collect();
+        let tokens_per_second = clock.restart();
+        progress.curve.push(Point { step: progress.step, learning_rate, loss, dev, score, tokens_per_second });
+        if progress.best.is_none_or(|(best, _)| score > best) {
+            progress.best = Some((score, progress.step));
+            checkpoint::save_best(&self.folder, &self.model)?;
+        }
+        let t = &self.config.training;
+        let since = progress.best.map_or(0, |(_, step)| (progress.step - step) / t.evaluate_every);
+        progress.finished = progress.step >= t.steps || (t.patience > 0 && since >= t.patience);
+        checkpoint::save_last(&self.folder, &self.model, optimizer, progress)?;
+        curves::write(&self.folder, &self.config.name, &progress.curve)?;
+        announce(bar, curves::line(&self.config.name, self.seed, &progress.curve, progress.best));
+        clock.restart();
+        Ok(())
+    }
+
+    /// Scores of every track that has exercises in `set`.
+    pub fn scores(&self, set: Set) -> Result<BTreeMap<String, Scores>> {
+        let mut out = BTreeMap::new();
+        for (index, track) in self.config.tracks.iter().enumerate() {
+            let (encoded, data) = match set {
+                Set::Dev => (&self.dev[index], &self.data[index].dev),
+                Set::Test => (&self.test[index], &self.data[index].test),
+            };
+            if encoded.is_empty() {
+                continue;
+            }
+            let mistakes = data.iter().flat_map(|l| &l.mistakes).copied().collect();
+            let probabilities = self.predict(index, encoded).concat();
+            let scores = score(encoded.len(), mistakes, &probabilities, self.config.training.alpha);
+            out.insert(track.name.clone(), scores.map_err(|e| e.at(&track.name))?);
+        }
+        Ok(out)
+    }
+
+    /// P(mistake) of each word, in the order of `exercises`.
+    pub fn predict(&self, track: usize, exercises: &[Encoded]) -> Vec<Vec<f32>> {
+        let mut order: Vec<usize> = (0..exercises.len()).filter(|&i| !exercises[i].words.is_empty()).collect();
+        order.sort_by_key(|&i| exercises[i].words.len());
+        let mut out = vec![Vec::new(); exercises.len()];
+        for part in order.chunks(PREDICT_BATCH) {
+            let picked: Vec<&Encoded> = part.iter().map(|&i| &exercises[i]).collect();
+            let batch = Batch::new(&picked, &self.lexicon.tracks[track].entries, self.widest(), None);
+            for (&i, own) in part.iter().zip(self.model.predict(track, &batch)) {
+                out[i] = own;
+            }
+        }
+        out
+    }
+
+    fn widest(&self) -> usize {
+        self.config.model.char_widths.iter().copied().max().unwrap_or(1)
+    }
+}
+
+fn settings(config: &Config, lexicon: &Lexicon) -> Settings {
+    let m = &config.model;
+    let rows = |i: usize| lexicon.ids[i].len() + 1;
+    Settings {
+        tracks: config.tracks.iter().map(|t| t.name.clone()).collect(),
+        architecture: ScorerArchitecture {
+            embedding: m.embedding,
+            hidden: m.hidden,
+            users: rows(0),
+            countries: rows(1),
+            clients: rows(2),
+            sessions: rows(3),
+            formats: rows(4),
+            words: lexicon.tracks.iter().map(|t| t.words.len() + 1).collect(),
+            chars: lexicon.tracks.iter().map(|t| t.chars.len() + 2).collect(),
+            char_widths: m.char_widths.clone(),
+            char_filters: m.char_filters,
+            encoders: m.encoders.clone(),
+            word_layers: m.word_layers,
+            char_layers: m.char_layers,
+            context: m.context,
+            combine: m.combine,
+        },
+        days: lexicon.scaling[0],
+        time: lexicon.scaling[1],
+        alpha: config.training.alpha as f32,
+    }
+}
+
+/// Probabilities are kept this far from 0 and 1, where fp32 rounds them to: the log loss would be infinite.
+const CERTAINTY: f64 = 1e-7;
+
+fn score(exercises: usize, mistakes: Vec<bool>, probabilities: &[f32], alpha: f64) -> Result<Scores> {
+    let kept = probabilities.iter().map(|&p| f64::from(p).clamp(CERTAINTY, 1.0 - CERTAINTY)).collect();
+    let predictions = Predictions::new(mistakes, kept)?;
+    Ok(Scores {
+        exercises: exercises as u64,
+        words: predictions.len() as u64,
+        mistakes: predictions.mistakes() as u64,
+        auc: predictions.auc()?,
+        f1: predictions.f1(),
+        accuracy: predictions.accuracy(),
+        log_loss: predictions.unweighted(alpha)?.log_loss()?,
+    })
+}

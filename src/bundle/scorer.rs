@@ -1,0 +1,332 @@
+//! What a scorer's manifest says of its network, and the files and tensors that follow from it (Hu 2020, section 3.2).
+
+use super::limits::{self, at_most, malformed};
+use crate::Result;
+use serde::{Deserialize, Serialize};
+
+/// A scorer's network and features.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scorer {
+    /// The tracks (`en_es`), sorted; each has context encoders, words and characters of its own.
+    pub tracks: Vec<String>,
+    /// Sizes.
+    pub architecture: ScorerArchitecture,
+    /// How days become a number.
+    pub days: Scaling,
+    /// How seconds become a number.
+    pub time: Scaling,
+    /// The weight of mistakes in the loss, that of right words being 1 - alpha: it biases probabilities.
+    pub alpha: f32,
+}
+
+/// Sizes of a scorer. Row 0 of every table but that of characters is the unknown entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScorerArchitecture {
+    /// Width of every embedding.
+    pub embedding: usize,
+    /// Units of every LSTM per direction; the layers between encoders and decoder have twice as many.
+    pub hidden: usize,
+    /// Rows of the table of learners.
+    pub users: usize,
+    /// Rows of the table of countries.
+    pub countries: usize,
+    /// Rows of the table of clients.
+    pub clients: usize,
+    /// Rows of the table of sessions.
+    pub sessions: usize,
+    /// Rows of the table of formats.
+    pub formats: usize,
+    /// Rows of each track's word table.
+    pub words: Vec<usize>,
+    /// Rows of each track's character table, padding (0) and unknown (1) included.
+    pub chars: Vec<usize>,
+    /// Convolution widths, in the order of concatenation.
+    pub char_widths: Vec<usize>,
+    /// Filters per width.
+    pub char_filters: usize,
+    /// The context encoders, in the order of concatenation.
+    pub encoders: Vec<Encoder>,
+    /// Layers of the BiLSTM over word vectors, stacked within each direction.
+    pub word_layers: usize,
+    /// Layers of the BiLSTMs over character features.
+    pub char_layers: usize,
+    /// Whether tracks share the layer that joins the context encoders.
+    pub context: Context,
+    /// How the decoder joins context and learner.
+    pub combine: Combine,
+}
+
+/// Context encoders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Encoder {
+    /// BiLSTM over word vectors.
+    Word,
+    /// BiLSTM over the mean output of an LSTM over a word's characters.
+    CharLstm,
+    /// BiLSTM over convolutions of a word's characters.
+    CharCnn,
+}
+
+/// Whose the layer is that joins the context encoders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Context {
+    /// One for all tracks (the published code).
+    Shared,
+    /// One a track (the paper).
+    Own,
+}
+
+/// How the decoder joins context and learner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Combine {
+    /// Their product, element by element, and one layer (the published code).
+    Product,
+    /// Both side by side, and two layers (the paper).
+    Concat,
+}
+
+/// A number x becomes (f(x) - mean) * scale, x being held within 0..=limit; an unknown one becomes 0.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scaling {
+    /// f.
+    pub transform: Transform,
+    /// The largest number that is told apart.
+    pub limit: f32,
+    /// Mean of f(x) in training.
+    pub mean: f32,
+    /// One over the standard deviation of f(x) in training; 0 ignores the feature.
+    pub scale: f32,
+}
+
+/// Functions of a raw number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transform {
+    /// x.
+    Raw,
+    /// ln(1 + x).
+    Log1p,
+}
+
+impl Scaling {
+    /// What the network reads for `x`, `None` and NaN being unknown.
+    pub fn apply(&self, x: Option<f64>) -> f32 {
+        let Some(x) = x.filter(|x| !x.is_nan()) else { return 0.0 };
+        let x = x.clamp(0.0, f64::from(self.limit));
+        let value = match self.transform {
+            Transform::Raw => x,
+            Transform::Log1p => x.ln_1p(),
+        };
+        ((value - f64::from(self.mean)) * f64::from(self.scale)) as f32
+    }
+
+    fn check(&self) -> Result<()> {
+        let finite = [("mean", self.mean), ("scale", self.scale)];
+        if let Some((field, value)) = finite.iter().find(|(_, value)| !(-1e6..=1e6).contains(value)) {
+            return Err(malformed(format!("{value}, where it must be in -1e6..=1e6")).at(field));
+        }
+        if !(self.limit > 0.0 && self.limit <= 1e6) {
+            return Err(malformed(format!("{}, where it must be in (0, 1e6]", self.limit)).at("limit"));
+        }
+        Ok(())
+    }
+}
+
+impl Scorer {
+    /// Checks what its own fields say; an error names the field. `identifier` refuses what is no plain name.
+    pub(super) fn check(&self, identifier: impl Fn(&str) -> Result<()>) -> Result<()> {
+        at_most("tracks", self.tracks.len() as u64, limits::TRACKS as u64).map_err(|e| e.at("tracks"))?;
+        if self.tracks.is_empty() {
+            return Err(malformed("a scorer has at least one track").at("tracks"));
+        }
+        for (i, track) in self.tracks.iter().enumerate() {
+            identifier(track).map_err(|e| e.at(format!("tracks[{i}]")))?;
+            if i > 0 && *track <= self.tracks[i - 1] {
+                return Err(malformed(format!("`{track}` is not sorted, or twice there")).at(format!("tracks[{i}]")));
+            }
+        }
+        self.architecture.check(self.tracks.len()).map_err(|e| e.at("architecture"))?;
+        self.days.check().map_err(|e| e.at("days"))?;
+        self.time.check().map_err(|e| e.at("time"))?;
+        if !(self.alpha > 0.0 && self.alpha < 1.0) {
+            return Err(malformed(format!("{}, where it must be in (0, 1)", self.alpha)).at("alpha"));
+        }
+        Ok(())
+    }
+
+    /// Name and shape of every tensor. The manifest must have been checked.
+    pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+        let a = &self.architecture;
+        let (e, h) = (a.embedding, a.hidden);
+        let mut tensors = Tensors(Vec::new());
+        for (name, rows) in [
+            ("user", a.users),
+            ("country", a.countries),
+            ("client", a.clients),
+            ("session", a.sessions),
+            ("format", a.formats),
+        ] {
+            tensors.push(format!("{name}.embedding"), &[rows, e]);
+        }
+        tensors.layer("meta.user", 2 * h, 2 * e + 1);
+        tensors.layer("meta.exercise", 2 * h, 3 * e + 1);
+        tensors.layer("meta.joint", 2 * h, 4 * h);
+        for (i, track) in self.tracks.iter().enumerate() {
+            tensors.track(a, i, &format!("track.{track}"));
+        }
+        if a.context == Context::Shared {
+            tensors.layer("context", 2 * h, 2 * h * a.encoders.len());
+        }
+        if a.combine == Combine::Concat {
+            tensors.layer("decoder.hidden", 2 * h, 4 * h);
+        }
+        tensors.layer("decoder", 1, 2 * h);
+        tensors.0
+    }
+}
+
+struct Tensors(Vec<(String, Vec<usize>)>);
+
+impl Tensors {
+    fn push(&mut self, name: String, shape: &[usize]) {
+        self.0.push((name, shape.to_vec()));
+    }
+
+    fn layer(&mut self, name: &str, outputs: usize, inputs: usize) {
+        self.push(format!("{name}.weight"), &[outputs, inputs]);
+        self.push(format!("{name}.bias"), &[outputs]);
+    }
+
+    fn lstm(&mut self, name: &str, directions: usize, inputs: usize, hidden: usize) {
+        self.push(format!("{name}.weight_ih"), &[directions, 4 * hidden, inputs]);
+        self.push(format!("{name}.weight_hh"), &[directions, 4 * hidden, hidden]);
+        self.push(format!("{name}.bias"), &[directions, 8 * hidden]);
+    }
+
+    /// The tensors of the `index`-th track, whose names begin with `name`.
+    fn track(&mut self, a: &ScorerArchitecture, index: usize, name: &str) {
+        let (e, h) = (a.embedding, a.hidden);
+        if a.encoders.contains(&Encoder::Word) {
+            self.push(format!("{name}.word.embedding"), &[a.words[index], e]);
+        }
+        if a.reads_characters() {
+            self.push(format!("{name}.char.embedding"), &[a.chars[index], e]);
+        }
+        for encoder in &a.encoders {
+            match encoder {
+                Encoder::Word => {}
+                Encoder::CharLstm => self.lstm(&format!("{name}.char.lstm"), 1, e, h),
+                Encoder::CharCnn => {
+                    for &width in &a.char_widths {
+                        self.push(format!("{name}.char.conv.{width}.weight"), &[a.char_filters, e, width]);
+                        self.push(format!("{name}.char.conv.{width}.bias"), &[a.char_filters]);
+                    }
+                }
+            }
+            for layer in 0..a.layers(*encoder) {
+                let inputs = if layer == 0 { a.inputs(*encoder) } else { h };
+                self.lstm(&format!("{name}.{}.{layer}", encoder.name()), 2, inputs, h);
+            }
+        }
+        if a.context == Context::Own {
+            self.layer(&format!("{name}.context"), 2 * h, 2 * h * a.encoders.len());
+        }
+    }
+}
+
+impl Encoder {
+    /// Its name in the manifest and in names of tensors.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Word => "word",
+            Self::CharLstm => "char_lstm",
+            Self::CharCnn => "char_cnn",
+        }
+    }
+}
+
+impl ScorerArchitecture {
+    /// Whether an encoder reads characters.
+    pub fn reads_characters(&self) -> bool {
+        self.encoders.iter().any(|&encoder| encoder != Encoder::Word)
+    }
+
+    /// Layers of the BiLSTM of `encoder`.
+    pub fn layers(&self, encoder: Encoder) -> usize {
+        if encoder == Encoder::Word { self.word_layers } else { self.char_layers }
+    }
+
+    /// What the BiLSTM of `encoder` reads for a word: so many numbers.
+    pub fn inputs(&self, encoder: Encoder) -> usize {
+        match encoder {
+            Encoder::Word => self.embedding,
+            Encoder::CharLstm => self.hidden,
+            Encoder::CharCnn => self.char_filters * self.char_widths.len(),
+        }
+    }
+
+    fn check(&self, tracks: usize) -> Result<()> {
+        let sizes = [
+            ("embedding", self.embedding, 1, limits::WORD_DIM),
+            ("hidden", self.hidden, 1, limits::HIDDEN),
+            ("users", self.users, 1, limits::WORDS),
+            ("countries", self.countries, 1, limits::WORDS),
+            ("clients", self.clients, 1, limits::WORDS),
+            ("sessions", self.sessions, 1, limits::WORDS),
+            ("formats", self.formats, 1, limits::WORDS),
+            ("char_filters", self.char_filters, 1, limits::CHAR_FILTERS),
+            ("char_widths", self.char_widths.len(), 1, limits::CHAR_WIDTHS),
+            ("encoders", self.encoders.len(), 1, 3),
+            ("word_layers", self.word_layers, 1, limits::LSTM_LAYERS),
+            ("char_layers", self.char_layers, 1, limits::LSTM_LAYERS),
+        ];
+        let rows = |field, rows: &[usize], least, most| {
+            rows.iter().map(|&n| (field, n, least, most)).collect::<Vec<(&str, usize, usize, usize)>>()
+        };
+        let words = rows("words", &self.words, 1, limits::WORDS);
+        let chars = rows("chars", &self.chars, 2, limits::CHARS);
+        for (field, size, least, most) in sizes.into_iter().chain(words).chain(chars) {
+            if size < least {
+                return Err(malformed(format!("{size}, where at least {least} is needed")).at(field));
+            }
+            at_most("units", size as u64, most as u64).map_err(|e| e.at(field))?;
+        }
+        for (field, given) in [("words", self.words.len()), ("chars", self.chars.len())] {
+            if given != tracks {
+                return Err(malformed(format!("{given} sizes for {tracks} tracks")).at(field));
+            }
+        }
+        if (1..self.encoders.len()).any(|i| self.encoders[..i].contains(&self.encoders[i])) {
+            return Err(malformed("one of them is there twice").at("encoders"));
+        }
+        super::check::widths(&self.char_widths)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_held_within_bounds_and_unknown_ones_are_nothing() {
+        let scaling = Scaling { transform: Transform::Log1p, limit: 100.0, mean: 1.0, scale: 2.0 };
+        let expected = |x: f64| ((x.ln_1p() - 1.0) * 2.0) as f32;
+        for (x, value) in [
+            (Some(3.0), expected(3.0)),
+            (Some(-5.0), expected(0.0)),
+            (Some(1e30), expected(100.0)),
+            (Some(f64::INFINITY), expected(100.0)),
+            (Some(f64::NAN), 0.0),
+            (None, 0.0),
+        ] {
+            assert_eq!(scaling.apply(x), value, "{x:?}");
+        }
+        assert_eq!(Scaling { transform: Transform::Raw, mean: 0.0, scale: 1.0, ..scaling }.apply(Some(7.5)), 7.5);
+    }
+}

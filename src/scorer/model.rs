@@ -1,0 +1,145 @@
+//! The scorer's weights, packed for the kernels.
+
+use crate::Result;
+use crate::bundle::Bundle;
+use crate::bundle::manifest::{Combine, Context, Encoder, Scorer as Settings, ScorerArchitecture as Sizes};
+use crate::kernels::charcnn::{CharCnn, Filters};
+use crate::kernels::dense::Dense;
+use crate::kernels::lstm::Direction;
+use half::slice::HalfFloatSliceExt;
+
+/// Every weight but the tables of rows, which stay in the bundle.
+#[derive(Debug)]
+pub(super) struct Model {
+    /// Over learner, country and days.
+    pub user: Dense,
+    /// Over client, session, format and time.
+    pub exercise: Dense,
+    /// Over both.
+    pub meta: Dense,
+    /// One a track.
+    pub tracks: Vec<Track>,
+    /// One for all tracks, or one a track.
+    context: Vec<Dense>,
+    pub decoder: Decoder,
+}
+
+/// What a track has of its own.
+#[derive(Debug)]
+pub(super) struct Track {
+    /// The word table's tensor.
+    pub word_table: String,
+    /// The character table, `[rows, embedding]`; empty where no LSTM reads it.
+    pub chars: Vec<f32>,
+    /// Over a word's characters.
+    pub char_lstm: Option<Direction>,
+    /// Over a word's characters.
+    pub char_cnn: Option<CharCnn>,
+    /// For each encoder, for each direction, the layers from the words up.
+    pub encoders: Vec<[Vec<Direction>; 2]>,
+}
+
+/// From context and learner to a logit.
+#[derive(Debug)]
+pub(super) struct Decoder {
+    /// Over both side by side; without it, they are multiplied.
+    pub hidden: Option<Dense>,
+    pub last: Dense,
+}
+
+impl Model {
+    pub fn open(bundle: &Bundle, settings: &Settings) -> Result<Self> {
+        let sizes = &settings.architecture;
+        let (e, h) = (sizes.embedding, sizes.hidden);
+        let inputs = 2 * h * sizes.encoders.len();
+        let context = match sizes.context {
+            Context::Shared => vec![dense(bundle, "context", 2 * h, inputs)?],
+            Context::Own => {
+                let own = |track: &String| dense(bundle, &format!("track.{track}.context"), 2 * h, inputs);
+                settings.tracks.iter().map(own).collect::<Result<_>>()?
+            }
+        };
+        let hidden = match sizes.combine {
+            Combine::Product => None,
+            Combine::Concat => Some(dense(bundle, "decoder.hidden", 2 * h, 4 * h)?),
+        };
+        Ok(Self {
+            user: dense(bundle, "meta.user", 2 * h, 2 * e + 1)?,
+            exercise: dense(bundle, "meta.exercise", 2 * h, 3 * e + 1)?,
+            meta: dense(bundle, "meta.joint", 2 * h, 4 * h)?,
+            tracks: settings.tracks.iter().map(|track| Track::open(bundle, sizes, track)).collect::<Result<_>>()?,
+            context,
+            decoder: Decoder { hidden, last: dense(bundle, "decoder", 1, 2 * h)? },
+        })
+    }
+
+    /// The layer that joins the context encoders of a track.
+    pub fn context(&self, track: usize) -> &Dense {
+        &self.context[track.min(self.context.len() - 1)]
+    }
+}
+
+impl Track {
+    fn open(bundle: &Bundle, sizes: &Sizes, track: &str) -> Result<Self> {
+        let name = format!("track.{track}");
+        let (e, h) = (sizes.embedding, sizes.hidden);
+        let has = |encoder| sizes.encoders.contains(&encoder);
+        let chars = match sizes.reads_characters() {
+            true => read(bundle, &format!("{name}.char.embedding"))?,
+            false => Vec::new(),
+        };
+        let char_lstm = match has(Encoder::CharLstm) {
+            true => Some(directions(bundle, &format!("{name}.char.lstm"), e, h, 1)?.remove(0)),
+            false => None,
+        };
+        let char_cnn = match has(Encoder::CharCnn) {
+            true => Some(char_cnn(bundle, sizes, &name, &chars)?),
+            false => None,
+        };
+        let encoders = sizes.encoders.iter().map(|&encoder| {
+            let mut stacks = [Vec::new(), Vec::new()];
+            for layer in 0..sizes.layers(encoder) {
+                let inputs = if layer == 0 { sizes.inputs(encoder) } else { h };
+                let layer = directions(bundle, &format!("{name}.{}.{layer}", encoder.name()), inputs, h, 2)?;
+                stacks.iter_mut().zip(layer).for_each(|(stack, direction)| stack.push(direction));
+            }
+            Ok(stacks)
+        });
+        let encoders = encoders.collect::<Result<_>>()?;
+        Ok(Self { word_table: format!("{name}.word.embedding"), chars, char_lstm, char_cnn, encoders })
+    }
+}
+
+fn char_cnn(bundle: &Bundle, sizes: &Sizes, name: &str, chars: &[f32]) -> Result<CharCnn> {
+    let parts = sizes.char_widths.iter().map(|&width| {
+        let part = |part: &str| read(bundle, &format!("{name}.char.conv.{width}.{part}"));
+        Ok((width, part("weight")?, part("bias")?))
+    });
+    let parts = parts.collect::<Result<Vec<_>>>()?;
+    let filters: Vec<Filters> =
+        parts.iter().map(|(width, weights, bias)| Filters { width: *width, weights, bias }).collect();
+    CharCnn::new(chars, sizes.embedding, sizes.char_filters, &filters)
+}
+
+/// The values of a tensor, in single precision.
+fn read(bundle: &Bundle, name: &str) -> Result<Vec<f32>> {
+    Ok(bundle.tensor(name)?.data.to_f32_vec())
+}
+
+fn dense(bundle: &Bundle, name: &str, outputs: usize, inputs: usize) -> Result<Dense> {
+    let (weights, bias) = (read(bundle, &format!("{name}.weight"))?, read(bundle, &format!("{name}.bias"))?);
+    Ok(Dense::new(outputs, inputs, |o, i| weights[o * inputs + i], |o| bias[o]))
+}
+
+/// The `count` directions of an LSTM layer; the second one runs backward.
+fn directions(bundle: &Bundle, name: &str, inputs: usize, hidden: usize, count: usize) -> Result<Vec<Direction>> {
+    let [input, recurrent, bias] =
+        ["weight_ih", "weight_hh", "bias"].map(|part| read(bundle, &format!("{name}.{part}")));
+    let (input, recurrent, bias) = (input?, recurrent?, bias?);
+    let part = |values: &[f32], i: usize| {
+        let size = values.len() / count;
+        values[i * size..(i + 1) * size].to_vec()
+    };
+    let direction = |i| Direction::new(inputs, hidden, i == 1, &part(&input, i), &part(&recurrent, i), &part(&bias, i));
+    Ok((0..count).map(direction).collect())
+}

@@ -1,0 +1,266 @@
+//! The forward pass (Hu 2020, section 3.2): learner and words to logits.
+//!
+//! Words are encoded once a call, exercises in groups of one track that run in lock-step. A logit is the same bit for
+//! bit whatever else is in the call and however many threads work on it.
+
+use super::features::{Batch, Encoded, Word};
+use super::model::{Model, Track};
+use crate::bundle::Bundle;
+use crate::bundle::manifest::{Encoder, ScorerArchitecture as Sizes};
+use crate::engine::Pool;
+use crate::engine::native::in_parallel;
+use crate::kernels::activation::{self, Function};
+use crate::kernels::dense::Dense;
+use crate::kernels::lstm::{Place, Scratch};
+use crate::{Cancel, Result};
+use half::slice::HalfFloatSliceExt;
+use std::sync::{Mutex, PoisonError};
+
+/// Words that a thread encodes at a time.
+const WORDS: usize = 64;
+/// Exercises that run in lock-step at most.
+const GROUP: usize = 32;
+/// Words that a group has at most, unless a single exercise has more.
+const GROUP_WORDS: usize = 1024;
+
+/// What every part of a call reads.
+pub(super) struct Network<'a> {
+    pub bundle: &'a Bundle,
+    pub sizes: &'a Sizes,
+    pub model: &'a Model,
+    pub pool: &'a Pool,
+    pub threads: usize,
+    pub cancel: &'a Cancel,
+}
+
+/// By encoder, what its BiLSTM reads for each distinct word: `[words, inputs]`.
+type Features = Vec<Vec<f32>>;
+
+impl Network<'_> {
+    /// The logits of each exercise's words; none for an exercise at fault.
+    pub fn logits(&self, batch: &Batch) -> Result<Vec<Vec<f32>>> {
+        let features = self.encode(&batch.words)?;
+        let results: Vec<Mutex<Vec<f32>>> = batch.exercises.iter().map(|_| Mutex::default()).collect();
+        let groups = groups(batch);
+        in_parallel(self.pool, self.threads, groups.len(), Scratch::default, |group, scratch| {
+            let exercises: Vec<&Encoded> =
+                groups[group].iter().filter_map(|&i| batch.exercises[i].as_ref().ok()).collect();
+            let mut logits = self.group(&exercises, &features, scratch)?.into_iter();
+            for (&index, exercise) in groups[group].iter().zip(&exercises) {
+                let own = logits.by_ref().take(exercise.words.len()).collect();
+                *results[index].lock().unwrap_or_else(PoisonError::into_inner) = own;
+            }
+            Ok(())
+        })?;
+        Ok(results.into_iter().map(|r| r.into_inner().unwrap_or_else(PoisonError::into_inner)).collect())
+    }
+
+    fn encode(&self, words: &[Word]) -> Result<Features> {
+        let blocks: Vec<&[Word]> = words.chunks(WORDS).collect();
+        let encoded: Vec<Mutex<Features>> = blocks.iter().map(|_| Mutex::default()).collect();
+        in_parallel(self.pool, self.threads, blocks.len(), Scratch::default, |block, scratch| {
+            let encoders = self.sizes.encoders.iter();
+            let features = encoders.map(|&encoder| self.encode_block(encoder, blocks[block], scratch));
+            *encoded[block].lock().unwrap_or_else(PoisonError::into_inner) = features.collect::<Result<_>>()?;
+            Ok(())
+        })?;
+        let mut features: Features = vec![Vec::new(); self.sizes.encoders.len()];
+        for block in encoded {
+            let block = block.into_inner().unwrap_or_else(PoisonError::into_inner);
+            features.iter_mut().zip(block).for_each(|(all, part)| all.extend(part));
+        }
+        Ok(features)
+    }
+
+    /// What the BiLSTM of `encoder` reads for each of `words`.
+    fn encode_block(&self, encoder: Encoder, words: &[Word], scratch: &mut Scratch) -> Result<Vec<f32>> {
+        let width = self.sizes.inputs(encoder);
+        let mut features = vec![0.0; words.len() * width];
+        let rows = words.iter().zip(features.chunks_exact_mut(width));
+        match encoder {
+            Encoder::Word => {
+                for (word, row) in rows {
+                    self.row(&self.model.tracks[word.track].word_table, word.row, row)?;
+                }
+            }
+            Encoder::CharCnn => {
+                for (word, row) in rows {
+                    self.cancel.check()?;
+                    let cnn = self.model.tracks[word.track].char_cnn.iter();
+                    cnn.for_each(|cnn| cnn.apply(&word.chars, row));
+                }
+            }
+            Encoder::CharLstm => {
+                for track in 0..self.model.tracks.len() {
+                    let own = (0..words.len()).filter(|&i| words[i].track == track).collect();
+                    self.char_lstm(&self.model.tracks[track], words, own, &mut features, scratch)?;
+                }
+            }
+        }
+        Ok(features)
+    }
+
+    /// The mean of the character LSTM's outputs over each word of `own`, which are of the track.
+    fn char_lstm(
+        &self,
+        track: &Track,
+        words: &[Word],
+        mut own: Vec<usize>,
+        features: &mut [f32],
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let Some(direction) = &track.char_lstm else { return Ok(()) };
+        let (embedding, hidden) = (self.sizes.embedding, self.sizes.hidden);
+        own.sort_by_key(|&i| std::cmp::Reverse(words[i].chars.len()));
+        let lengths: Vec<usize> = own.iter().map(|&i| words[i].chars.len()).collect();
+        let fill = |place: Place, row: &mut [f32]| {
+            let char = words[own[place.sequence]].chars[place.token] as usize;
+            row.copy_from_slice(&track.chars[char * embedding..][..embedding]);
+        };
+        direction.run(&lengths, scratch, self.cancel, fill, |places, states| {
+            for (place, state) in places.iter().zip(states.chunks_exact(direction.width())) {
+                let sum = &mut features[own[place.sequence] * hidden..][..hidden];
+                sum.iter_mut().zip(state).for_each(|(sum, state)| *sum += state);
+            }
+        })?;
+        for (&i, &length) in own.iter().zip(&lengths) {
+            features[i * hidden..][..hidden].iter_mut().for_each(|sum| *sum /= length as f32);
+        }
+        Ok(())
+    }
+
+    /// The logits of a group's words, one exercise after the other; the longest comes first.
+    fn group(&self, exercises: &[&Encoded], features: &Features, scratch: &mut Scratch) -> Result<Vec<f32>> {
+        let Some(track) = exercises.first().map(|exercise| exercise.track) else { return Ok(Vec::new()) };
+        let width = 2 * self.sizes.hidden;
+        let meta = self.meta(exercises)?;
+        let encoded = self.context(track, exercises, features, scratch)?;
+        let context =
+            self.apply(self.model.context(track), width * self.sizes.encoders.len(), &encoded, Function::Sigmoid)?;
+        let owner = exercises.iter().enumerate().flat_map(|(i, e)| std::iter::repeat_n(i, e.words.len()));
+        let pairs = context.chunks_exact(width).zip(owner).map(|(row, i)| (row, &meta[i * width..][..width]));
+        let decoder = &self.model.decoder;
+        let joined = match &decoder.hidden {
+            None => pairs.flat_map(|(a, b)| a.iter().zip(b).map(|(a, b)| a * b)).collect(),
+            Some(hidden) => {
+                let both: Vec<f32> = pairs.flat_map(|(a, b)| a.iter().chain(b)).copied().collect();
+                self.apply(hidden, 2 * width, &both, Function::Tanh)?
+            }
+        };
+        self.layer(&decoder.last, width, 1, &joined)
+    }
+
+    /// `[exercises, 2 hidden]`: who does the exercise, and how.
+    fn meta(&self, exercises: &[&Encoded]) -> Result<Vec<f32>> {
+        let e = self.sizes.embedding;
+        let encode = |tables: &[&str], rows: fn(&Encoded) -> (&[u32], f32)| -> Result<Vec<f32>> {
+            let width = tables.len() * e + 1;
+            let mut inputs = vec![0.0; exercises.len() * width];
+            for (exercise, input) in exercises.iter().zip(inputs.chunks_exact_mut(width)) {
+                let (rows, number) = rows(exercise);
+                for ((table, &row), input) in tables.iter().zip(rows).zip(input.chunks_exact_mut(e)) {
+                    self.row(&format!("{table}.embedding"), row, input)?;
+                }
+                input[width - 1] = number;
+            }
+            Ok(inputs)
+        };
+        let width = 2 * self.sizes.hidden;
+        let user = encode(&["user", "country"], |x| (&x.user, x.days))?;
+        let user = self.apply(&self.model.user, 2 * e + 1, &user, Function::Tanh)?;
+        let setting = encode(&["client", "session", "format"], |x| (&x.setting, x.time))?;
+        let setting = self.apply(&self.model.exercise, 3 * e + 1, &setting, Function::Tanh)?;
+        let rows = user.chunks_exact(width).zip(setting.chunks_exact(width));
+        let both: Vec<f32> = rows.flat_map(|(a, b)| a.iter().chain(b)).copied().collect();
+        self.apply(&self.model.meta, 2 * width, &both, Function::Sigmoid)
+    }
+
+    /// `[words, encoders, directions, hidden]`: the context encoders' outputs.
+    fn context(
+        &self,
+        track: usize,
+        exercises: &[&Encoded],
+        features: &Features,
+        scratch: &mut Scratch,
+    ) -> Result<Vec<f32>> {
+        let hidden = self.sizes.hidden;
+        let lengths: Vec<usize> = exercises.iter().map(|exercise| exercise.words.len()).collect();
+        let starts: Vec<usize> = lengths.iter().scan(0, |sum, n| Some(std::mem::replace(sum, *sum + n))).collect();
+        let words: usize = lengths.iter().sum();
+        let stacks = self.model.tracks[track].encoders.len() * 2;
+        let mut context = vec![0.0; words * stacks * hidden];
+        for (encoder, directions) in self.model.tracks[track].encoders.iter().enumerate() {
+            let inputs = self.sizes.inputs(self.sizes.encoders[encoder]);
+            for (direction, layers) in directions.iter().enumerate() {
+                let mut states = vec![0.0; words * hidden];
+                for (depth, layer) in layers.iter().enumerate() {
+                    let below = std::mem::replace(&mut states, vec![0.0; words * hidden]);
+                    let fill = |place: Place, row: &mut [f32]| {
+                        row.copy_from_slice(match depth {
+                            0 => {
+                                let word = exercises[place.sequence].words[place.token] as usize;
+                                &features[encoder][word * inputs..][..inputs]
+                            }
+                            _ => &below[(starts[place.sequence] + place.token) * hidden..][..hidden],
+                        });
+                    };
+                    layer.run(&lengths, scratch, self.cancel, fill, |places, rows| {
+                        for (place, row) in places.iter().zip(rows.chunks_exact(layer.width())) {
+                            let word = starts[place.sequence] + place.token;
+                            states[word * hidden..][..hidden].copy_from_slice(&row[..hidden]);
+                        }
+                    })?;
+                }
+                let column = (2 * encoder + direction) * hidden;
+                let rows = context.chunks_exact_mut(stacks * hidden).zip(states.chunks_exact(hidden));
+                rows.for_each(|(row, state)| row[column..][..hidden].copy_from_slice(state));
+            }
+        }
+        Ok(context)
+    }
+
+    /// `[rows, 2 hidden]`: a layer and its activation.
+    fn apply(&self, layer: &Dense, inputs: usize, rows: &[f32], function: Function) -> Result<Vec<f32>> {
+        let mut outputs = self.layer(layer, inputs, 2 * self.sizes.hidden, rows)?;
+        activation::apply(function, &mut outputs);
+        Ok(outputs)
+    }
+
+    /// `[rows, outputs]`, without the layer's padding.
+    fn layer(&self, layer: &Dense, inputs: usize, outputs: usize, rows: &[f32]) -> Result<Vec<f32>> {
+        self.cancel.check()?;
+        let mut padded = vec![0.0; rows.len() / inputs * layer.width()];
+        layer.apply(rows, inputs, &mut padded);
+        Ok(padded.chunks_exact(layer.width()).flat_map(|row| &row[..outputs]).copied().collect())
+    }
+
+    /// Writes row `row` of the table called `name`.
+    fn row(&self, name: &str, row: u32, out: &mut [f32]) -> Result<()> {
+        let table = self.bundle.tensor(name)?.data;
+        table[row as usize * out.len()..][..out.len()].convert_to_f32_slice(out);
+        Ok(())
+    }
+}
+
+/// The exercises that have words, of one track and of like length together, the longest first.
+fn groups(batch: &Batch) -> Vec<Vec<usize>> {
+    let sound = batch.exercises.iter().enumerate().filter_map(|(i, e)| Some((i, e.as_ref().ok()?)));
+    let mut order: Vec<(usize, &Encoded)> = sound.filter(|(_, exercise)| !exercise.words.is_empty()).collect();
+    order.sort_by_key(|(_, exercise)| (exercise.track, std::cmp::Reverse(exercise.words.len())));
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    let (mut track, mut words) = (0, 0);
+    for (index, exercise) in order {
+        let length = exercise.words.len();
+        match groups.last_mut() {
+            Some(group) if track == exercise.track && group.len() < GROUP && words + length <= GROUP_WORDS => {
+                group.push(index);
+                words += length;
+            }
+            _ => {
+                groups.push(vec![index]);
+                (track, words) = (exercise.track, length);
+            }
+        }
+    }
+    groups
+}

@@ -1,0 +1,191 @@
+//! The scorer on random weights: it gives the formulas' numbers, alone and in any company, and its own errors.
+
+mod common;
+
+use common::scorer::{exercises, random_scorer};
+use libmtl::bundle::manifest::{Combine, Context, Encoder, Kind};
+use libmtl::bundle::{Bundle, GoldenExercise, layout, write};
+use libmtl::engine::{EngineKind, EngineOptions};
+use libmtl::scorer::slam::MAX_WORDS;
+use libmtl::scorer::{Exercise, ScoreOptions, Scorer};
+use libmtl::tagger::Tagger;
+use libmtl::{Cancel, ErrorKind, Result};
+use std::path::Path;
+use std::sync::Arc;
+
+fn open(path: &Path, threads: usize) -> Scorer {
+    Scorer::open(Arc::new(Bundle::open(path).unwrap()), &EngineOptions { threads, ..EngineOptions::default() }).unwrap()
+}
+
+fn score(scorer: &Scorer, exercises: &[Exercise]) -> Vec<Result<Vec<f32>>> {
+    scorer.score(exercises, &ScoreOptions::default(), &Cancel::new()).unwrap()
+}
+
+fn bits(probabilities: &Result<Vec<f32>>) -> Vec<u32> {
+    probabilities.as_ref().unwrap().iter().map(|p| p.to_bits()).collect()
+}
+
+/// Every architecture: results do not depend on neighbours, threads, or the order of a call, to the last bit.
+#[test]
+fn an_exercise_is_scored_alike_in_any_company() {
+    for (context, combine, encoders) in [
+        (Context::Shared, Combine::Product, vec![Encoder::Word, Encoder::CharLstm, Encoder::CharCnn]),
+        (Context::Own, Combine::Concat, vec![Encoder::CharCnn, Encoder::Word]),
+        (Context::Own, Combine::Product, vec![Encoder::CharLstm]),
+    ] {
+        let bundle = random_scorer(3, |settings| {
+            settings.architecture.context = context;
+            settings.architecture.combine = combine;
+            settings.architecture.encoders = encoders.clone();
+        });
+        let (one, four) = (open(bundle.path(), 1), open(bundle.path(), 4));
+        let exercises = exercises(11, 150);
+        let alone: Vec<Vec<u32>> = exercises.iter().map(|e| bits(&score(&one, std::slice::from_ref(e))[0])).collect();
+        assert!(alone.iter().flatten().collect::<std::collections::BTreeSet<_>>().len() > 300, "all alike");
+        for scorer in [&one, &four] {
+            let together: Vec<Vec<u32>> = score(scorer, &exercises).iter().map(bits).collect();
+            assert_eq!(together, alone);
+        }
+        let reversed: Vec<Exercise> = exercises.iter().rev().cloned().collect();
+        let together: Vec<Vec<u32>> = score(&four, &reversed).iter().rev().map(bits).collect();
+        assert_eq!(together, alone);
+    }
+}
+
+#[test]
+fn what_the_model_has_not_seen_is_read_as_unknown() {
+    let bundle = random_scorer(4, |_| ());
+    let scorer = open(bundle.path(), 1);
+    let unknown = Exercise { track: "aa_bb".into(), words: vec!["qqq".into(), "Ω".into()], ..Exercise::default() };
+    let named = Exercise {
+        user: "nobody".into(),
+        countries: vec!["ZZ".into(), "c1".into()],
+        client: "telephone".into(),
+        session: "-".into(),
+        format: "\u{202e}".into(),
+        time: Some(f64::NAN),
+        ..unknown.clone()
+    };
+    let known = Exercise { user: "u1".into(), countries: vec!["c1".into()], ..unknown.clone() };
+    let results = score(&scorer, &[unknown, named, known]);
+    assert_eq!(bits(&results[0]), bits(&results[1]));
+    assert_ne!(bits(&results[0]), bits(&results[2]));
+}
+
+#[test]
+fn a_fault_is_that_of_its_exercise() {
+    let bundle = random_scorer(5, |_| ());
+    let scorer = open(bundle.path(), 2);
+    let good = exercises(6, 3);
+    let mut all = good.clone();
+    let broken = |change: fn(&mut Exercise)| {
+        let mut exercise = good[0].clone();
+        change(&mut exercise);
+        exercise
+    };
+    all.insert(1, broken(|e| e.track = "xx_yy".into()));
+    all.insert(2, broken(|e| e.words.push(String::new())));
+    all.insert(3, broken(|e| e.words = vec!["a".into(); MAX_WORDS + 1]));
+    all.insert(4, broken(|e| e.words.clear()));
+    let results = score(&scorer, &all);
+    for (index, kind, words) in [
+        (1, ErrorKind::Argument, &["exercise 1: track", "xx_yy", "its tracks are aa_bb, cc_dd"][..]),
+        (2, ErrorKind::Input, &["exercise 2: word", "empty", "leave it out"]),
+        (3, ErrorKind::Limit, &["exercise 3", "4097 words", "split"]),
+    ] {
+        let error = results[index].as_ref().unwrap_err();
+        assert_eq!(error.kind(), kind);
+        words.iter().for_each(|word| assert!(error.to_string().contains(word), "{error}"));
+    }
+    assert!(results[4].as_ref().unwrap().is_empty());
+    let alone = score(&scorer, &good);
+    for (found, expected) in [0, 5, 6].into_iter().zip(&alone) {
+        assert_eq!(bits(&results[found]), bits(expected));
+    }
+}
+
+#[test]
+fn one_track_need_not_be_named() {
+    let bundle = random_scorer(5, |settings| {
+        settings.tracks.truncate(1);
+        settings.architecture.words.truncate(1);
+        settings.architecture.chars.truncate(1);
+    });
+    let exercise = Exercise { words: vec!["ab".into()], ..Exercise::default() };
+    let named = Exercise { track: "aa_bb".into(), ..exercise.clone() };
+    let results = score(&open(bundle.path(), 1), &[exercise, named]);
+    assert_eq!(bits(&results[0]), bits(&results[1]));
+}
+
+#[test]
+fn calibration_undoes_the_weight_of_mistakes() {
+    let bundle = random_scorer(7, |settings| settings.alpha = 0.7);
+    let scorer = open(bundle.path(), 1);
+    let exercises = exercises(8, 20);
+    let raw = score(&scorer, &exercises);
+    let calibrated = scorer.score(&exercises, &ScoreOptions { calibrated: true }, &Cancel::new()).unwrap();
+    for (p, found) in raw.into_iter().flat_map(Result::unwrap).zip(calibrated.into_iter().flat_map(Result::unwrap)) {
+        let expected = p * 0.3 / (p * 0.3 + 0.7 * (1.0 - p));
+        assert!((found - expected).abs() < 1e-6, "{p}: {found}, not {expected}");
+    }
+}
+
+#[test]
+fn a_cancelled_call_ends() {
+    let bundle = random_scorer(9, |_| ());
+    let (scorer, cancel) = (open(bundle.path(), 2), Cancel::new());
+    cancel.cancel();
+    let error = scorer.score(&exercises(1, 5), &ScoreOptions::default(), &cancel).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
+}
+
+#[test]
+fn a_scorer_is_no_tagger_and_has_no_graph() {
+    let scorer = random_scorer(9, |_| ());
+    let opened = Arc::new(Bundle::open(scorer.path()).unwrap());
+    assert!(!scorer.path().join(layout::GRAPH).exists() && opened.graph().is_empty());
+    let error = Tagger::open(Arc::clone(&opened), &EngineOptions::default()).err().unwrap().to_string();
+    assert!(error.contains("random-scorer is a scorer, not a tagger") && error.contains("mtl score"), "{error}");
+    assert_eq!(opened.golden().unwrap_err().kind(), ErrorKind::Argument);
+    let onnx = EngineOptions { engine: EngineKind::Onnx, ..EngineOptions::default() };
+    let error = Scorer::open(opened, &onnx).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Engine);
+    assert!(error.to_string().contains("native"), "{error}");
+    let tagger = common::random_bundle(1, &common::Sizes::default());
+    let opened = Arc::new(Bundle::open(tagger.path()).unwrap());
+    assert!(Scorer::open(opened, &EngineOptions::default()).unwrap_err().to_string().contains("mtl tag"));
+}
+
+/// What must not be written is not read either: the writer passes the reader's checks.
+#[test]
+fn malformed_scorers_are_refused_with_the_field() {
+    type Change = fn(&mut libmtl::bundle::Contents);
+    let cases: [(&str, Change); 12] = [
+        ("scorer: missing", |c| c.manifest.scorer = None),
+        ("scorer: a tagger has no such field", |c| c.manifest.kind = Kind::Tagger),
+        ("languages: a scorer has no such field", |c| c.manifest.languages.push("en".into())),
+        ("scorer.tracks[1]: `aa_bb` is not sorted", |c| common::scorer::settings(c).tracks[1] = "aa_bb".into()),
+        ("scorer.alpha: 1, where", |c| common::scorer::settings(c).alpha = 1.0),
+        ("scorer.days.scale: NaN", |c| common::scorer::settings(c).days.scale = f32::NAN),
+        ("scorer.time.limit: 0", |c| common::scorer::settings(c).time.limit = 0.0),
+        ("scorer.architecture.words: 1 sizes for 2 tracks", |c| {
+            common::scorer::settings(c).architecture.words.truncate(1)
+        }),
+        ("scorer.architecture.hidden", |c| common::scorer::settings(c).architecture.hidden = 0),
+        ("weights.safetensors: user.embedding: shape", |c| common::scorer::settings(c).architecture.users += 1),
+        ("vocab.users: entry 0: row 0, which is reserved", |c| {
+            c.tables.get_mut(layout::USERS).unwrap().insert("!".into(), 0);
+        }),
+        ("golden.jsonl: golden case 0: probabilities", |c| {
+            let words = vec!["a".to_string()];
+            let case = GoldenExercise { track: "aa_bb".into(), words, tolerance: 0.1, ..GoldenExercise::default() };
+            c.exercises.push(case);
+        }),
+    ];
+    for (words, change) in cases {
+        let mut contents = common::scorer::random_contents(2, |_| ());
+        change(&mut contents);
+        let error = write(tempfile::tempdir().unwrap().path(), &contents).unwrap_err().to_string();
+        assert!(error.replace(": ", ".").contains(&words.replace(": ", ".")), "{words}: {error}");
+    }
+}
