@@ -51,7 +51,7 @@ CAPI := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 .PHONY: capi
 capi: ## Build the C library: libmtl.a and libmtl.so in target/release (PROFILE=dev: target/debug)
 	$(CARGO) build --profile $(PROFILE) -p libmtl-c
-	bindings/c/link.sh $(CAPI)/libmtl.a $(CAPI)/libmtl.so $(if $(filter dev,$(PROFILE)),,-Wl,-s)
+	bindings/c/link.sh $(CAPI)/libmtl_c.a $(CAPI) $(if $(filter dev,$(PROFILE)),,-Wl,-s)
 
 .PHONY: install
 install: capi ## Install the C library and its headers into PREFIX=/usr/local, below DESTDIR
@@ -115,8 +115,12 @@ size-check: capi ## Check the release build of the C library against its size bu
 	$(PYTHON) tools/check_size.py $(CAPI)
 
 .PHONY: abi-check
-abi-check: ## Check that the C ABI keeps what was released: abi/README.md
+abi-check: deps ## Check that the C ABI keeps what was released: abi/README.md
 	$(PYTHON) tools/check_abi.py
+
+.PHONY: abi-baseline
+abi-baseline: ## Take include/mtl.h for the last release's, at a release: abi/README.md
+	$(PYTHON) tools/check_abi.py --write
 
 .PHONY: header-check
 header-check: ## Check that include/mtl.h is what src/capi makes

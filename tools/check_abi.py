@@ -1,26 +1,46 @@
 #!/usr/bin/env python3
 """Checks that the C ABI keeps its promises: what a program was built against stays, and says the same everywhere.
 
+* types: mtl.h against those of the last release (abi/mtl-1.0.abi, by abidiff), and the library's own debug information
+  against mtl.h;
 * exported symbols against abi/symbols.txt and the headers; every function in mtl.hpp and in tests/c;
 * one version: the header's macros, the library's functions and SONAME, Cargo.toml, mtl.pc, the CMake package;
-* statuses, constants and option keys: those of the previous release's header (abi/mtl-1.0.h) stay as they are, and
-  mtl.hpp, Go and the documents have the same.
+* statuses, constants and option keys: those of the last release's header (abi/mtl-1.0.h) stay as they are, and
+  mtl.hpp, Go and the documents have the same;
+* a program of the last release runs on today's library;
+* libmtl, shared and static, in one process with another Rust library and with other ONNX Runtimes.
 
-The last line is `total: N passed, N failed`.
+The last line is `total: N passed, N failed`. With --write it takes the tree's header for the last release's
+(abi/README.md).
 """
 
+import argparse
+import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 
-from installed import ROOT, Checks, difference, install
+import abi_types
+from installed import BUNDLE, C_TESTS, ROOT, Checks, difference, install
 
-# Symbols, files and folders by their place in the tree.
-PREVIOUS = "abi/mtl-1.0.h"
+# Places in the tree.
+PREVIOUS, BASELINE, MAP = "abi/mtl-1.0.h", "abi/mtl-1.0.abi", "bindings/c/mtl.map"
 HEADER, EXPERIMENTAL = "include/mtl.h", "include/mtl_experimental.h"
 CPP, GO, PAGE = "include/mtl.hpp", "bindings/go", "bindings/c/README.md"
+PROGRAMS = ROOT / "tests/link"
+STATIC = ["-lgcc_s", "-lpthread", "-lm", "-ldl"]  # what libmtl.a needs
+# abidw wants to see parameters and types; only libmtl has functions of the ABI.
+CARGO = "CARGO=cargo --config profile.dev.package.libmtl.debug=2"
+# What cargo builds shows Rust's own names, such as this one, which a Rust library of another compiler defines, too.
+CLASH = """
+#include <mtl.h>
+int rust_eh_personality(void);
+int rust_eh_personality(void) { return 0; }
+int main(void) { return mtl_model_open(NULL, NULL, NULL, NULL, NULL) == MTL_OK; }
+"""
 
 VERSIONS = r"""
 #include <mtl.h>
@@ -63,12 +83,19 @@ def option_keys(header):
     return set(re.findall(r"^// \|[^|]*\| `(\w+)` \|", header, re.M))
 
 
+def exercise_keys(header):
+    """Keys of mtl_exercises_set, likewise."""
+    return {key for key in re.findall(r"^// \| `(\w+)` \| ", header, re.M) if not key.startswith("mtl_")}
+
+
 def check_names(root, symbols):
     """Complaints about the names of functions; `symbols` are those that the library exports."""
     listed = set(read(root, "abi/symbols.txt").split())
     yield difference("abi/symbols.txt against what the library exports", listed, symbols)
     stable, moving = functions(read(root, HEADER)), functions(read(root, EXPERIMENTAL))
     yield difference("abi/symbols.txt against the headers", {name.split("@")[0] for name in listed}, stable | moving)
+    wrong = {name for name in listed if name.startswith("mtl_x_") != name.endswith("@@MTL_EXPERIMENTAL")}
+    yield difference("abi/symbols.txt: MTL_EXPERIMENTAL is for mtl_x_* alone", set(), wrong)
     yield difference(f"functions of {PREVIOUS} that are gone from {HEADER}", functions(read(root, PREVIOUS)),
                      functions(read(root, PREVIOUS)) & stable)
     users = {CPP: read(root, CPP), "tests/c": "".join(read(root, path) for path in (root / "tests/c").glob("*.c"))}
@@ -106,13 +133,13 @@ def check_constants(root):
                      constants(released) & constants(header))
     keys = option_keys(header)
     yield None if keys else f"no option keys found in {HEADER}"
-    yield difference(f"option keys of {PREVIOUS} that {HEADER} has no more", option_keys(released),
-                     option_keys(released) & keys)
     places = {"src/capi/options.rs": r'^    \("(\w+)", &\[Scope::',
               f"{GO}/options.go": r'(?:OpenWith\(|TagWith\(|AlignWith\(|ScoreWith\(|[oO]ption\{)"(\w+)"'}
     for place, pattern in places.items():
         found = set(re.findall(pattern, read(root, place), re.M))
         yield difference(f"option keys of {HEADER} against {place}", keys, found)
+    gone = (option_keys(released) | exercise_keys(released)) - keys - exercise_keys(header)
+    yield difference(f"keys of {PREVIOUS} that {HEADER} has no more", gone, set())
 
 
 def check_versions(root, said, prefix, soname):
@@ -160,20 +187,131 @@ def run_versions(checks):
     return checks.works("versions", [program]) or ""
 
 
+def check_types(root, work):
+    """Complaints about the types of mtl.h: those of the last release stay."""
+    library, now = work / "header.so", work / "header.abi"
+    abi_types.build(read(root, HEADER), library, root / MAP)
+    abi_types.describe(library, now)
+    described = set(abi_types.Description(root / BASELINE).functions)
+    yield difference(f"{PREVIOUS} against {BASELINE}", functions(read(root, PREVIOUS)), described)
+    yield abi_types.changes(root / BASELINE, now)
+
+
+def check_library(root, work, library):
+    """Complaints about the functions and structures that a library has: they are those of mtl.h."""
+    header, now, own = work / "header.so", work / "header.abi", work / "library.abi"
+    abi_types.build(read(root, HEADER), header, root / MAP)
+    abi_types.describe(header, now)
+    abi_types.describe(library, own)
+    yield from abi_types.compare(abi_types.Description(now), abi_types.Description(own))
+
+
+def check_archive(root, archive):
+    """Complaints about what a static library shows to others."""
+    command = ["nm", "--defined-only", "--extern-only", archive]
+    listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    shown = {words[2] for line in listing.splitlines() if len(words := line.split()) == 3}
+    names = {name.split("@")[0] for name in read(root, "abi/symbols.txt").split()}
+    yield difference(f"abi/symbols.txt against what {archive.name} shows", names, shown)
+
+
+def every_function(checks, root):
+    """Builds a program that takes the address of each function of the last release, with its header and a library of
+    those functions: in `released`, which other programs of that release may be built with."""
+    folder, header = checks.work / "released", read(root, PREVIOUS)
+    folder.mkdir()
+    (folder / "mtl.h").write_text(header, encoding="utf-8")
+    abi_types.build(header, folder / "libmtl.so", root / MAP)
+    every = ", ".join(f"(function){name}" for name in sorted(functions(header)))
+    source = ("#include <mtl.h>\ntypedef void (*function)(void);\nextern const function every[];\n"
+              f"const function every[] = {{{every}}};\nint main(void) {{ return every[0] == NULL; }}\n")
+    build = ["cc", *C_TESTS, "-x", "c", "-", f"-I{folder}", f"-L{folder}", "-lmtl", "-o", folder / "every"]
+    subprocess.run(list(map(str, build)), input=source, text=True, check=True)
+    return folder / "every"
+
+
+def check_released(checks, root):
+    """Programs of the last release run on the installed library."""
+    every = every_function(checks, root)
+    folder, archive, program = every.parent, checks.work / "bundle.mtl", every.parent / "program"
+    subprocess.run(["tar", "--format=ustar", "-cf", archive, "-C", BUNDLE, "."], check=True)
+    build = ["cc", *C_TESTS, PROGRAMS / "released.c", f"-I{folder}", f"-L{folder}", "-lmtl", "-o", program]
+    checks.works("every function of the last release is found", [every])
+    if checks.works("a program of the last release", build) is not None:
+        checks.works("a program of the last release runs", [program, BUNDLE, archive])
+
+
+def check_beside(checks):
+    """libmtl beside another Rust library and other ONNX Runtimes."""
+    work, stand_in, copy = checks.work, checks.work / "stand-in.so", checks.work / "copy.so"
+    other = work / "libother.a"
+    archive, shared = checks.prefix / "lib/libmtl.a", checks.prefix / "lib/libmtl.so"
+    checks.works("another Rust library", ["rustc", "--edition", "2024", "--crate-type", "staticlib",
+                                          PROGRAMS / "other.rs", "-o", other])
+    checks.works("another ONNX Runtime", ["cc", "-shared", "-fPIC", PROGRAMS / "onnxruntime.c", "-o", stand_in,
+                                          "-Wl,-soname,libonnxruntime.so.1"])
+    runtime = pathlib.Path(os.environ.get("ORT_DYLIB_PATH", ROOT / "none")).resolve()
+    runtimes = [stand_in, copy, runtime] if runtime.is_file() else []
+    if runtimes:
+        shutil.copy(runtime, copy)
+    else:
+        print("other ONNX Runtimes: NOT CHECKED, ORT_DYLIB_PATH names none; run make abi-check")
+    for number, libraries in enumerate(([archive, other], [other, archive], [shared, other], [other, shared])):
+        program, name = work / f"beside-{number}", " and ".join(library.name for library in libraries)
+        sources = [f"-I{checks.prefix}/include", PROGRAMS / "beside.c", *libraries, *STATIC]
+        if checks.works(name, ["cc", *C_TESTS, *sources, "-o", program]) is not None:
+            checks.works(f"{name} in one process", [program, BUNDLE, *runtimes])
+
+
+def check_clash(checks, raw):
+    """A library that defines a name of Rust's own: libmtl.a does not mind, the archive that cargo builds does."""
+    build = ["cc", "-x", "c", "-", f"-I{checks.prefix}/include", "-o", checks.work / "clash", "-x", "none"]
+    checks.works("a name of Rust's own", [*build, checks.prefix / "lib/libmtl.a", *STATIC], input=CLASH)
+    said = checks.run([*build, raw, *STATIC], input=CLASH).stdout
+    checks.note("the same against cargo's archive", None if "multiple definition" in said else f"it links: {said}")
+
+
+def write_baseline():
+    """Takes the tree's header for the last release's."""
+    (ROOT / PREVIOUS).write_text(read(ROOT, HEADER), encoding="utf-8")
+    with tempfile.TemporaryDirectory(prefix="mtl-abi-") as folder:
+        library = pathlib.Path(folder) / "header.so"
+        abi_types.build(read(ROOT, PREVIOUS), library, ROOT / MAP)
+        abi_types.describe(library, ROOT / BASELINE)
+
+
+def check(checks):
+    """Every check, on an installed copy."""
+    library = checks.prefix / "lib/libmtl.so.1"
+    found = {
+        "names": check_names(ROOT, exported(library)),
+        "archive": check_archive(ROOT, checks.prefix / "lib/libmtl.a"),
+        "statuses": check_statuses(ROOT),
+        "constants": check_constants(ROOT),
+        "versions": check_versions(ROOT, run_versions(checks), checks.prefix, soname(library)),
+    }
+    if shutil.which("abidw"):
+        found |= {"types": check_types(ROOT, checks.work), "library": check_library(ROOT, checks.work, library)}
+    else:
+        print("types: NOT CHECKED, there is no abidw; install abigail-tools")
+    for name, complaints in found.items():
+        for complaint in complaints:
+            checks.note(name, complaint)
+    check_released(checks, ROOT)
+    check_clash(checks, ROOT / "target/debug/libmtl_c.a")
+    check_beside(checks)
+
+
 def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="take the tree's header for the last release's")
+    if parser.parse_args().write:
+        write_baseline()
+        return 0
     with tempfile.TemporaryDirectory(prefix="mtl-abi-") as folder:
         work = pathlib.Path(folder)
-        checks = Checks(install(work), work)
-        library = checks.prefix / "lib/libmtl.so.1"
-        found = {
-            "names": check_names(ROOT, exported(library)),
-            "statuses": check_statuses(ROOT),
-            "constants": check_constants(ROOT),
-            "versions": check_versions(ROOT, run_versions(checks), checks.prefix, soname(library)),
-        }
-        for name, complaints in found.items():
-            for complaint in complaints:
-                checks.note(name, complaint)
+        checks = Checks(install(work, CARGO), work)
+        check(checks)
     print(f"total: {checks.passed} passed, {checks.failed} failed")
     return 1 if checks.failed else 0
 

@@ -63,10 +63,10 @@ def difference(name, expected, found):
     return "\n".join([name, *lines]) if lines else None
 
 
-def install(work):
+def install(work, *variables):
     """Builds and installs the library, then moves the copy: nothing in it may name the place it was installed in."""
     first, prefix = work / "first", work / "moved"
-    subprocess.run(["make", "--no-print-directory", "install", "PROFILE=dev", "PREFIX=/usr", f"DESTDIR={first}"],
-                   cwd=ROOT, check=True)
+    subprocess.run(["make", "--no-print-directory", "install", "PROFILE=dev", "PREFIX=/usr", f"DESTDIR={first}",
+                    *variables], cwd=ROOT, check=True)
     (first / "usr").rename(prefix)
     return prefix

@@ -1,15 +1,20 @@
 """check_abi.py passes this tree, and fails each kind of change that would break a program or a binding."""
 
+import contextlib
+import io
 import pathlib
 import shutil
+import subprocess
 import tempfile
 import unittest
 
+import abi_types
 import check_abi
-from installed import ROOT
+from installed import ROOT, Checks
 
-COPIED = ["Cargo.toml", "abi/mtl-1.0.h", "abi/symbols.txt", "bindings/c/README.md", "bindings/c/mtl.map",
-          "bindings/go/errors.go", "bindings/go/options.go", "include/mtl.h", "include/mtl.hpp", "src/capi/options.rs"]
+COPIED = ["Cargo.toml", "abi/mtl-1.0.abi", "abi/mtl-1.0.h", "abi/symbols.txt", "bindings/c/README.md",
+          "bindings/c/mtl.map", "bindings/go/errors.go", "bindings/go/options.go", "include/mtl.h", "include/mtl.hpp",
+          "include/mtl_experimental.h", "src/capi/options.rs"]
 
 
 class TreeTest(unittest.TestCase):
@@ -86,7 +91,7 @@ class StatusesTest(TreeTest):
         check, header = check_abi.check_constants, "include/mtl.h"
         self.provoke(check, "missing: ('MTL_F16', '2')", header, "#define MTL_F16 2", "#define MTL_F16 3")
         self.provoke(check, "missing: nbest", header, "| `nbest` |", "| `best` |")
-        self.provoke(check, "missing: nbest", "src/capi/options.rs", '("nbest", Scope', '("best", Scope')
+        self.provoke(check, "missing: nbest", "src/capi/options.rs", '("nbest", &', '("best", &')
         self.provoke(check, "missing: nbest", "bindings/go/options.go", 'TagWith("nbest"', 'TagWith("best"')
 
 
@@ -113,6 +118,69 @@ class VersionsTest(TreeTest):
         self.assertIn("the ABI version differs", self.complain_of(soname="libmtl.so"))
         self.change("bindings/c/mtl.map", "MTL_1.0 {", "MTL_2.0 {")
         self.assertIn("the ABI version differs", self.complain_of())
+
+
+@unittest.skipUnless(shutil.which("abidw"), "there is no abidw; install abigail-tools")
+class TypesTest(TreeTest):
+    def test_the_header_keeps_the_types_of_the_baseline(self):
+        with tempfile.TemporaryDirectory(prefix="mtl-abi-test-") as folder:
+            work = pathlib.Path(folder)
+            self.provoke(check_abi.check_types, "abidiff, status", "include/mtl.h", "uint32_t struct_size;",
+                         "uint64_t struct_size;", work)
+            self.provoke(check_abi.check_types, "abi/mtl-1.0.h against", "abi/mtl-1.0.h", "mtl_status mtl_env_trim(",
+                         "mtl_status mtl_env_cut(", work)
+
+
+class LibrariesTest(TreeTest):
+    """On libraries whose functions do nothing."""
+
+    def setUp(self):
+        super().setUp()
+        (self.root / "lib").mkdir()
+        self.checks = Checks(self.root, self.root)
+
+    def build(self, header):
+        """Makes a library of a header, in the place of the installed one."""
+        abi_types.build(header, self.root / "lib/libmtl.so.1", ROOT / check_abi.MAP)
+
+    def test_a_program_of_the_last_release_needs_every_function(self):
+        header = (ROOT / check_abi.PREVIOUS).read_text()
+        program = check_abi.every_function(self.checks, ROOT)
+        self.build(header)
+        self.assertEqual(self.checks.run([program]).returncode, 0)
+        self.build(header.replace("mtl_status mtl_env_trim(", "mtl_status mtl_env_cut("))
+        done = self.checks.run([program])
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("mtl_env_trim", done.stdout)
+
+    def archive(self, source):
+        """A static library of a source."""
+        for command in (["cc", "-x", "c", "-c", "-", "-o", "library.o"], ["ar", "rcs", "libmtl.a", "library.o"]):
+            subprocess.run(command, cwd=self.root, input=source, text=True, check=True)
+        return self.root / "libmtl.a"
+
+    def test_an_archive_shows_the_functions_alone(self):
+        names = [name.split("@")[0] for name in (ROOT / "abi/symbols.txt").read_text().split()]
+        source = "".join(f"void {name}(void) {{}}\n" for name in names)
+        more = source + "void rust_eh_personality(void) {}\n"
+        less = source.replace("void mtl_tag(", "static void mtl_tag(")
+        check = check_abi.check_archive
+        self.assertEqual(self.complain(check, self.archive(source)), "")
+        self.assertIn("not expected: rust_eh_personality", self.complain(check, self.archive(more)))
+        self.assertIn("missing: mtl_tag", self.complain(check, self.archive(less)))
+
+    def test_a_clash_of_names_is_found(self):
+        (self.root / "include").mkdir(exist_ok=True)
+        source = "int mtl_model_open(void) { return 1; }\n"
+        clashing = self.archive(source + "int rust_eh_personality(void) { return 1; }\n").rename(self.root / "raw.a")
+        shutil.copy(self.archive(source), self.root / "lib/libmtl.a")
+        check_abi.check_clash(self.checks, clashing)
+        self.assertEqual((self.checks.passed, self.checks.failed), (2, 0))
+        shutil.copy(clashing, self.root / "lib/libmtl.a")
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            check_abi.check_clash(self.checks, self.root / "lib/libmtl.a")
+        self.assertEqual((self.checks.passed, self.checks.failed), (3, 1))
+        self.assertIn("multiple definition", said.getvalue())
 
 
 if __name__ == "__main__":
