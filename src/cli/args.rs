@@ -23,6 +23,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// Align learners' answers with the right ones: which words were wrong
     Align(AlignArgs),
+    /// Predict which words of exercises learners will get wrong
+    Score(ScoreArgs),
     /// Check a model's digests, and its golden cases on each engine at hand
     Verify(VerifyArgs),
     /// List the models of the zoo
@@ -193,6 +195,42 @@ pub struct AlignArgs {
     /// No notes on standard error
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// `mtl score`.
+#[derive(Debug, Args)]
+pub struct ScoreArgs {
+    /// Files of exercises in the format .slam, - for standard input
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub files: Vec<PathBuf>,
+    /// The model, a scorer: an id of the zoo, or the path of a bundle, a folder or an archive (.mtl)
+    #[arg(long, short, value_name = "ID|PATH")]
+    pub model: String,
+    #[command(flatten)]
+    pub zoo: ZooArgs,
+    /// The track of the files [default: as their names begin, en_es.slam.test, or the model's only one]
+    #[arg(long, short, value_name = "T")]
+    pub track: Option<String>,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    /// How to write the probabilities
+    #[arg(long, short, value_name = "FORMAT", default_value = "predictions")]
+    pub output: ScoreOutput,
+    /// Undo the bias that training's weight of mistakes gives to probabilities; their order stays
+    #[arg(long)]
+    pub calibrated: bool,
+    /// No notes on standard error
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// What `mtl score` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ScoreOutput {
+    /// A line for each word: instance, blank, probability of a mistake
+    Predictions,
+    /// One JSON object an exercise
+    Jsonl,
 }
 
 /// `mtl verify`.

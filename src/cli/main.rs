@@ -8,6 +8,7 @@ mod model;
 mod models;
 mod output;
 mod predictions;
+mod score;
 mod stop;
 mod tag;
 mod verify;
@@ -32,6 +33,10 @@ fn main() -> ExitCode {
             eval::run(&args)
         }
         Command::Align(args) => align::run(&args),
+        Command::Score(mut args) => {
+            order_providers(&mut args.engine, &matches);
+            score::run(&args)
+        }
         Command::Verify(args) => verify::run(&args),
         Command::Models(args) => models::run(&args),
     };

@@ -6,7 +6,7 @@ use crate::stop::{self, Outcome};
 use crate::{model, report};
 use anstyle::Style;
 use libmtl::bundle::Bundle;
-use libmtl::bundle::manifest::{Licences, Manifest, Metric, Task};
+use libmtl::bundle::manifest::{Kind, Licences, Manifest, Metric, Task};
 use libmtl::text::scheme::Scheme;
 use libmtl::zoo::{Entry, Zoo};
 use libmtl::{Error, ErrorKind, Result};
@@ -65,8 +65,11 @@ struct Record<'a> {
     description: &'a str,
     version: &'a str,
     bytes: u64,
+    kind: Kind,
     languages: &'a [String],
     tasks: Vec<TaskRecord<'a>>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    tracks: &'a [String],
     metrics: &'a [Metric],
     licences: &'a Licences,
 }
@@ -93,12 +96,19 @@ impl<'a> Record<'a> {
             description: &entry.description,
             version: &manifest.version,
             bytes: bytes(manifest),
+            kind: manifest.kind,
             languages: &manifest.languages,
+            tracks: tracks(manifest),
             tasks: manifest.tasks.iter().map(task).collect(),
             metrics: &manifest.metrics,
             licences: &manifest.licences,
         }
     }
+}
+
+/// The tracks of a scorer; none of a tagger.
+fn tracks(manifest: &Manifest) -> &[String] {
+    manifest.scorer.as_ref().map_or(&[], |scorer| &scorer.tracks)
 }
 
 /// The size of the bundle's files.
@@ -125,7 +135,10 @@ fn describe(entry: &Entry, manifest: &Manifest) -> String {
         bytes(manifest) as f64 / 1e6,
         printable(&entry.description)
     )];
-    lines.push(line("languages", &manifest.languages.join(" ")));
+    match manifest.kind {
+        Kind::Tagger => lines.push(line("languages", &manifest.languages.join(" "))),
+        Kind::Scorer => lines.push(line("tracks", &tracks(manifest).join(" "))),
+    }
     for task in &manifest.tasks {
         let text = format!("{} ({})", kinds(task).join(" "), task.languages.join(" "));
         lines.push(line(&task.name, &text));

@@ -5,9 +5,12 @@ use crate::model;
 use crate::output::printable;
 use crate::stop::{self, Outcome, Stop};
 use anstyle::{AnsiColor, Style};
+use libmtl::Result;
 use libmtl::bundle::Bundle;
+use libmtl::bundle::manifest::Kind;
 use libmtl::engine::onnx::{self, library_from_environment};
 use libmtl::engine::{EngineKind, EngineOptions, Report};
+use libmtl::scorer::Scorer;
 use libmtl::tagger::Tagger;
 use libmtl::zoo::{self, EngineCheck, Pass};
 use serde::Serialize;
@@ -60,7 +63,6 @@ pub fn run(args: &VerifyArgs) -> Outcome<u8> {
 
 fn findings(bundle: &Arc<Bundle>, args: &VerifyArgs) -> Outcome<Findings> {
     let manifest = bundle.manifest();
-    let cases = bundle.golden()?;
     let library = args.ort_library.clone().or_else(library_from_environment);
     let mut engines = Vec::new();
     for engine in EngineKind::ALL {
@@ -73,6 +75,11 @@ fn findings(bundle: &Arc<Bundle>, args: &VerifyArgs) -> Outcome<Findings> {
             library: library.clone().filter(|_| engine == EngineKind::Onnx),
             ..EngineOptions::default()
         };
+        if engine == EngineKind::Onnx && manifest.kind == Kind::Scorer {
+            let missing = Some("a scorer has no ONNX graph".to_string());
+            engines.push(Engine { engine, missing, report: None, check: None });
+            continue;
+        }
         // Only a library that the user did not name may be missing.
         if engine == EngineKind::Onnx
             && library.is_none()
@@ -81,9 +88,8 @@ fn findings(bundle: &Arc<Bundle>, args: &VerifyArgs) -> Outcome<Findings> {
             engines.push(Engine { engine, missing: Some(error.to_string()), report: None, check: None });
             continue;
         }
-        let tagger = Tagger::open(Arc::clone(bundle), &options)?;
-        let check = zoo::verify(&tagger, &cases, &stop::CANCEL)?;
-        engines.push(Engine { engine, missing: None, report: Some(tagger.report().clone()), check: Some(check) });
+        let (report, check) = check(bundle, &options)?;
+        engines.push(Engine { engine, missing: None, report: Some(report), check: Some(check) });
     }
     Ok(Findings {
         model: manifest.id.clone(),
@@ -91,10 +97,27 @@ fn findings(bundle: &Arc<Bundle>, args: &VerifyArgs) -> Outcome<Findings> {
         folder: bundle.place().to_string(),
         files: manifest.files.len(),
         bytes: manifest.files.values().map(|file| file.bytes).sum(),
-        cases: cases.len(),
+        cases: engines.iter().filter_map(|engine| Some(engine.check.as_ref()?.alone.cases)).max().unwrap_or(0),
         passed: engines.iter().filter_map(|engine| engine.check.as_ref()).all(EngineCheck::passed),
         engines,
     })
+}
+
+/// Runs the golden cases on one engine.
+fn check(bundle: &Arc<Bundle>, options: &EngineOptions) -> Result<(Report, EngineCheck)> {
+    let bundle = Arc::clone(bundle);
+    match bundle.manifest().kind {
+        Kind::Tagger => {
+            let cases = bundle.golden()?;
+            let tagger = Tagger::open(bundle, options)?;
+            Ok((tagger.report().clone(), zoo::verify(&tagger, &cases, &stop::CANCEL)?))
+        }
+        Kind::Scorer => {
+            let cases = bundle.golden_exercises()?;
+            let scorer = Scorer::open(bundle, options)?;
+            Ok((scorer.report().clone(), zoo::verify_scorer(&scorer, &cases, &stop::CANCEL)?))
+        }
+    }
 }
 
 /// The report for people.
@@ -140,8 +163,8 @@ fn describe_engine(engine: &Engine, lines: &mut Vec<String>) {
         describe_failures(pass, lines);
     }
     let text = match check.batch_difference {
-        0.0 => "a batch changes no bit of an emission".to_string(),
-        difference => format!("a batch changes emissions by at most {difference:.2e}"),
+        0.0 => "a batch changes no bit of a result".to_string(),
+        difference => format!("a batch changes results by at most {difference:.2e}"),
     };
     lines.push(line(None, &name, &text));
 }

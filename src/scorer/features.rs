@@ -119,7 +119,7 @@ impl Encoder<'_> {
 }
 
 /// Index of the track called `name`; where there is one track, it need not be named.
-fn track(settings: &Settings, name: &str) -> Result<usize> {
+pub(super) fn track(settings: &Settings, name: &str) -> Result<usize> {
     if name.is_empty() && settings.tracks.len() == 1 {
         return Ok(0);
     }

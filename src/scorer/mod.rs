@@ -74,6 +74,11 @@ impl Scorer {
         &self.settings.tracks
     }
 
+    /// Whether it has `track`; an unknown one is an error that lists those there are. One track need not be named.
+    pub fn check_track(&self, track: &str) -> Result<()> {
+        features::track(&self.settings, track).map(drop)
+    }
+
     /// What runs where.
     pub fn report(&self) -> &Report {
         &self.report

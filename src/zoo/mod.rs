@@ -2,7 +2,7 @@
 
 mod verify;
 
-pub use verify::{CaseFailure, EngineCheck, Pass, verify};
+pub use verify::{CaseFailure, EngineCheck, Pass, verify, verify_scorer};
 
 use crate::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};

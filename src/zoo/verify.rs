@@ -1,6 +1,7 @@
-//! Runs a bundle's golden cases through a tagger: one by one, and shuffled together.
+//! Runs a bundle's golden cases through a tagger or a scorer: one by one, and shuffled together.
 
-use crate::bundle::GoldenCase;
+use crate::bundle::{GoldenCase, GoldenExercise, SCORER_TASK};
+use crate::scorer::{Exercise, ScoreOptions, Scorer};
 use crate::tagger::{DecodeOptions, Tagger};
 use crate::{Cancel, Result};
 use serde::Serialize;
@@ -13,7 +14,7 @@ pub struct EngineCheck {
     pub alone: Pass,
     /// The cases of a task and language together, in another order.
     pub batched: Pass,
-    /// The greatest difference between an emission alone and in the batch; 0 where the engine is batch-invariant.
+    /// The greatest difference between an emission, or a probability, alone and in the batch; 0 where the engine is batch-invariant.
     pub batch_difference: f32,
 }
 
@@ -29,7 +30,7 @@ impl EngineCheck {
 pub struct Pass {
     /// Cases run.
     pub cases: usize,
-    /// The greatest difference between an emission and the expected one.
+    /// The greatest difference between an emission, or a probability, and the expected one.
     pub difference: f32,
     /// The cases that failed.
     pub failures: Vec<CaseFailure>,
@@ -40,9 +41,9 @@ pub struct Pass {
 pub struct CaseFailure {
     /// Which one, from 0, in the order of `golden.jsonl`.
     pub case: usize,
-    /// Its task.
+    /// Its task; of a scorer, `mistakes`.
     pub task: String,
-    /// Its language.
+    /// Its language, or its track.
     pub language: String,
     /// What was wrong.
     pub reason: String,
@@ -66,6 +67,50 @@ pub fn verify(tagger: &Tagger, cases: &[GoldenCase], cancel: &Cancel) -> Result<
         })?;
     }
     Ok(EngineCheck { alone, batched, batch_difference })
+}
+
+/// Runs `cases` through `scorer`. `cancel` stops the call early.
+pub fn verify_scorer(scorer: &Scorer, cases: &[GoldenExercise], cancel: &Cancel) -> Result<EngineCheck> {
+    let options = ScoreOptions::default();
+    let exercises: Vec<Exercise> = cases.iter().map(Exercise::from).collect();
+    let mut single = Vec::new();
+    for exercise in &exercises {
+        single.extend(scorer.score(std::slice::from_ref(exercise), &options, cancel)?);
+    }
+    let backward: Vec<Exercise> = exercises.into_iter().rev().collect();
+    let mut together = scorer.score(&backward, &options, cancel)?;
+    together.reverse();
+    let batch_difference = single.iter().zip(&together).filter_map(|(a, b)| Some((a.as_ref().ok()?, b.as_ref().ok()?)));
+    let batch_difference = batch_difference.map(|(a, b)| greatest_difference(a, b)).fold(0.0, f32::max);
+    Ok(EngineCheck { alone: score_pass(cases, &single), batched: score_pass(cases, &together), batch_difference })
+}
+
+/// What `scores` are, measured against the probabilities of `cases`.
+fn score_pass(cases: &[GoldenExercise], scores: &[Result<Vec<f32>>]) -> Pass {
+    let mut pass = Pass { cases: cases.len(), ..Pass::default() };
+    for (index, (case, scores)) in cases.iter().zip(scores).enumerate() {
+        let reason = match scores {
+            Err(error) => Some(error.to_string()),
+            Ok(scores) => {
+                let difference = greatest_difference(&case.probabilities, scores);
+                pass.difference = pass.difference.max(difference);
+                too_far("a probability", difference, case.tolerance)
+            }
+        };
+        pass.failures.extend(reason.map(|reason| CaseFailure {
+            case: index,
+            task: SCORER_TASK.to_string(),
+            language: case.track.clone(),
+            reason,
+        }));
+    }
+    pass
+}
+
+/// The fault of a score that differs by more than is tolerated.
+fn too_far(what: &str, difference: f32, tolerance: f32) -> Option<String> {
+    (difference > tolerance || difference.is_nan())
+        .then(|| format!("{what} differs by {difference}, tolerated are {tolerance}"))
 }
 
 /// The cases of each (task, language), last first: an order that no case was computed in.
@@ -116,8 +161,7 @@ fn fault(case: &GoldenCase, difference: f32, labels: &[String]) -> Option<String
             expected = name(expected)
         ));
     }
-    (difference > case.tolerance || difference.is_nan())
-        .then(|| format!("an emission differs by {difference}, tolerated are {}", case.tolerance))
+    too_far("an emission", difference, case.tolerance)
 }
 
 fn name(label: Option<&String>) -> &str {

@@ -7,6 +7,7 @@ mod common;
 mod eval;
 mod predictions;
 mod refusals;
+mod score;
 mod shipped;
 mod streams;
 mod tag;

@@ -262,3 +262,7 @@ fn score(exercises: usize, mistakes: Vec<bool>, probabilities: &[f32], alpha: f6
         log_loss: predictions.unweighted(alpha)?.log_loss()?,
     })
 }
+
+#[cfg(test)]
+#[path = "train_tests.rs"]
+mod tests;

@@ -1,0 +1,128 @@
+//! The network's laws: gradients, independence from the batch, and runs that repeat.
+
+use super::*;
+use crate::fixture;
+use crate::scorer::simulate::Options;
+use libmtl::bundle::manifest::{Combine, Context};
+use rand::RngExt;
+use tch::{Kind, Tensor};
+
+/// Two tracks of simulated learners in `folder`, and an experiment over them.
+fn config(folder: &Path) -> Config {
+    let tracks = ["en_es", "fr_en"].map(String::from).to_vec();
+    let options = Options { tracks, users: 8, shared: 2, exercises: 20, words: 40, days: 20.0, seed: 1 };
+    crate::scorer::simulate(folder, &options).unwrap();
+    let track = |name: &str| {
+        format!("[[track]]\nname = \"{name}\"\ntrain = \"{name}.slam.train\"\ndev = \"{name}.slam.dev\"\n")
+    };
+    let text = format!(
+        "name = \"tiny\"\nseeds = [1]\n[model]\nembedding = 5\nhidden = 6\nchar_filters = 3\nword_layers = 2\n\
+         [training]\nbatch = 4\nsteps = 30\nevaluate_every = 10\n{}{}",
+        track("en_es"),
+        track("fr_en")
+    );
+    std::fs::write(folder.join("tiny.toml"), text).unwrap();
+    Config::read(&folder.join("tiny.toml"), None).unwrap()
+}
+
+fn run(folder: &Path, name: &str, change: impl FnOnce(&mut Config)) -> Run {
+    let mut config = config(folder);
+    change(&mut config);
+    Run::new(config, 7, &folder.join(name)).unwrap()
+}
+
+fn batch(run: &Run, track: usize, exercises: std::ops::Range<usize>) -> Batch {
+    let picked: Vec<&Encoded> = run.train[track][exercises].iter().collect();
+    Batch::new(&picked, &run.lexicon.tracks[track].entries, run.widest(), None)
+}
+
+/// Central differences along a random direction of each parameter.
+#[test]
+fn gradients_agree_with_finite_differences() {
+    let _turn = fixture::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let seed = rand::random::<u64>();
+    println!("seed {seed}");
+    let mut rng = random::stream(seed, "test", 0);
+    for (context, combine) in [(Context::Shared, Combine::Product), (Context::Own, Combine::Concat)] {
+        let mut run = run(folder.path(), "run", |c| {
+            c.model.dropout = 0.0;
+            (c.model.context, c.model.combine) = (context, combine);
+        });
+        let batch = batch(&run, 0, 0..6);
+        run.model.loss(0, &batch).backward();
+        let names: Vec<String> = run.model.parameters.keys().cloned().collect();
+        for name in names {
+            let gradient = run.model.parameters[&name].grad();
+            if name.starts_with("track.fr_en") {
+                assert!(!gradient.defined(), "{name}: a track's step touches another's parameters");
+                continue;
+            }
+            let shape = run.model.parameters[&name].size();
+            let count = shape.iter().product::<i64>() as usize;
+            let mut direction: Vec<f32> = (0..count).map(|_| rng.random_range(-1f32..1f32)).collect();
+            if name.ends_with("char.embedding") {
+                direction[..shape[1] as usize].fill(0.0);
+            }
+            let norm = direction.iter().map(|v| v * v).sum::<f32>().sqrt();
+            let direction = Tensor::from_slice(&direction).view(&shape[..]) / f64::from(norm);
+            let expected = (gradient * &direction).sum(Kind::Double).double_value(&[]);
+            let mut shifted = |amount: f64| {
+                tch::no_grad(|| {
+                    let _ = run.model.parameters.get_mut(&name).unwrap().g_add_(&(&direction * amount));
+                    run.model.loss(0, &batch).double_value(&[])
+                })
+            };
+            let (above, below) = (shifted(1e-2), shifted(-2e-2));
+            shifted(1e-2);
+            let found = (above - below) / 2e-2;
+            let tolerance = 2e-4f64.max(0.03 * expected.abs());
+            assert!((found - expected).abs() < tolerance, "{name}: {found} by differences, {expected} by backward");
+        }
+    }
+}
+
+#[test]
+fn an_exercise_is_predicted_alike_alone_and_in_a_batch() {
+    let _turn = fixture::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let run = run(folder.path(), "run", |_| ());
+    for track in 0..2 {
+        let all = run.model.predict(track, &batch(&run, track, 0..30));
+        for (index, together) in all.iter().enumerate() {
+            let alone = run.model.predict(track, &batch(&run, track, index..index + 1)).remove(0);
+            let difference = alone.iter().zip(together).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(alone.len() == together.len() && difference < 1e-6, "track {track}, {index}: {difference}");
+        }
+    }
+}
+
+#[test]
+fn a_run_that_was_interrupted_ends_as_one_that_was_not() {
+    let _turn = fixture::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let whole = run(folder.path(), "whole", |_| ()).train(|_| false).unwrap();
+    let error = run(folder.path(), "parts", |_| ()).train(|step| step == 13).unwrap_err();
+    assert_eq!(error.kind(), libmtl::ErrorKind::Interrupted);
+    let mut again = run(folder.path(), "parts", |_| ());
+    assert_eq!(again.train(|_| false).unwrap(), whole);
+    assert_eq!((whole.steps, whole.dev.len(), whole.test.len()), (30, 2, 0));
+    let words: usize = again.data[0].dev.iter().map(|l| l.mistakes.len()).sum();
+    assert_eq!(whole.dev["en_es"].words, words as u64, "every word is scored");
+}
+
+/// Unknown rows are read in training, so that they have a gradient.
+#[test]
+fn unknown_rows_are_trained() {
+    let _turn = fixture::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let run = run(folder.path(), "run", |_| ());
+    let picked: Vec<&Encoded> = run.train[0][..40].iter().collect();
+    let mut rng = random::stream(1, "test", 0);
+    let batch = Batch::new(&picked, &run.lexicon.tracks[0].entries, run.widest(), Some((0.3, &mut rng)));
+    run.model.loss(0, &batch).backward();
+    for table in ["user", "country", "client", "session", "format", "track.en_es.word"] {
+        let gradient = run.model.parameters[&format!("{table}.embedding")].grad().get(0);
+        assert!(gradient.abs().sum(Kind::Float).double_value(&[]) > 0.0, "{table}");
+    }
+}
