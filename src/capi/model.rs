@@ -6,6 +6,7 @@ use super::env::mtl_env;
 use super::error::mtl_error;
 use super::log::{MTL_LOG_INFO, MTL_LOG_WARN, log};
 use super::options::{Options, Scope, mtl_options};
+use super::result::Labels;
 use super::status::mtl_status;
 use crate::ErrorKind;
 use crate::bundle::manifest::Task;
@@ -23,7 +24,9 @@ pub type mtl_model = Object<Model>;
 pub struct Model {
     pub(super) tagger: Tagger,
     /// The span labels of each task, sorted; none for plain labels.
-    pub(super) span_labels: Vec<Vec<String>>,
+    span_labels: Vec<Vec<String>>,
+    /// The numbers of both kinds of labels, by task.
+    pub(super) labels: Vec<Labels>,
     manifest: String,
     report: String,
 }
@@ -38,8 +41,10 @@ impl Model {
             log(MTL_LOG_WARN, || format!("provider {} is not used: {}", attempt.provider, attempt.reason));
         }
         log(MTL_LOG_INFO, || format!("opened {} {}: {report}", tagger.manifest().id, tagger.manifest().version));
-        let span_labels = tagger.manifest().tasks.iter().map(span_labels).collect();
-        Ok(Self { tagger, span_labels, manifest, report })
+        let tasks = &tagger.manifest().tasks;
+        let span_labels: Vec<Vec<String>> = tasks.iter().map(span_labels).collect();
+        let labels = tasks.iter().zip(&span_labels).map(|(task, spans)| Labels::new(&task.labels, spans)).collect();
+        Ok(Self { tagger, span_labels, labels, manifest, report })
     }
 
     /// P(mistake) of each word of each exercise.

@@ -60,9 +60,9 @@ struct PathColumns {
 }
 
 /// The numbers of a task's labels.
-struct Labels<'a> {
-    tokens: HashMap<&'a str, u32>,
-    spans: HashMap<&'a str, u32>,
+pub(super) struct Labels {
+    tokens: HashMap<String, u32>,
+    spans: HashMap<String, u32>,
 }
 
 impl Columns {
@@ -76,7 +76,6 @@ impl Columns {
         let manifest = model.tagger.manifest();
         let mut columns = Self { sentences: vec![0], tokens: vec![0], scores, ..Self::default() };
         columns.tasks.resize_with(manifest.tasks.len(), || None);
-        let labels: Vec<Labels> = tasks.iter().map(|&task| Labels::new(model, task)).collect();
         for &task in tasks {
             let paths = PathColumns { offsets: vec![0], ..PathColumns::default() };
             columns.tasks[task] = Some(TaskColumns { paths, ..TaskColumns::default() });
@@ -88,7 +87,7 @@ impl Columns {
                 Ok(annotation) => {
                     let language = manifest.languages.iter().position(|l| *l == annotation.language);
                     columns.language.push(language.map_or(MTL_NONE, |index| index as u32));
-                    columns.add(document as u32, &annotation, tasks, &labels)?;
+                    columns.add(document as u32, &annotation, tasks, &model.labels)?;
                 }
                 Err(error) => {
                     columns.language.push(MTL_NONE);
@@ -109,8 +108,8 @@ impl Columns {
         self.end.extend(annotation.tokens.iter().map(|range| range.end as u32));
         let first_sentence = self.tokens.len() - 1;
         self.tokens.extend(annotation.sentences.iter().map(|range| (base + range.end) as u32));
-        for ((&task, labels), taggings) in tasks.iter().zip(labels).zip(&annotation.tasks) {
-            let Some(columns) = &mut self.tasks[task] else { continue };
+        for (&task, taggings) in tasks.iter().zip(&annotation.tasks) {
+            let (Some(columns), labels) = (&mut self.tasks[task], &labels[task]) else { continue };
             let count = annotation.tokens.len();
             match taggings {
                 None => {
@@ -184,11 +183,11 @@ impl PathColumns {
     }
 }
 
-impl<'a> Labels<'a> {
-    fn new(model: &'a Model, task: usize) -> Self {
-        let number = |labels: &'a [String]| labels.iter().map(String::as_str).zip(0..).collect();
-        let labels = &model.tagger.manifest().tasks[task].labels;
-        Self { tokens: number(labels), spans: number(&model.span_labels[task]) }
+impl Labels {
+    /// Of a task's labels of tokens and of spans, each in the order of their numbers.
+    pub(super) fn new(tokens: &[String], spans: &[String]) -> Self {
+        let number = |labels: &[String]| labels.iter().cloned().zip(0..).collect();
+        Self { tokens: number(tokens), spans: number(spans) }
     }
 
     fn token(&self, label: &str) -> u32 {
