@@ -86,11 +86,11 @@ fn engines(c: &mut Criterion<CpuTime>) {
         let batch = distinct(random_batch(2, &bundle, &vec![TOKENS; sentences]));
         group.throughput(Throughput::Elements((sentences * TOKENS) as u64));
         group.bench_function(format!("native, batch {sentences}"), |b| {
-            b.iter(|| native.emissions(black_box(&batch), head, &cancel))
+            b.iter(|| native.emissions(black_box(&batch), &[head], &cancel))
         });
         #[cfg(feature = "onnx")]
         group.bench_function(format!("onnx, batch {sentences}"), |b| {
-            b.iter(|| onnx.emissions(black_box(&batch), head, &cancel))
+            b.iter(|| onnx.emissions(black_box(&batch), &[head], &cancel))
         });
     }
     group.finish();

@@ -175,7 +175,7 @@ fn a_shared_pool_changes_no_bit() {
         assert_eq!(shared.report().threads, 3);
         let batch = random_batch(3, bundle, &lengths);
         let alone = Native::open(bundle, &EngineOptions::default()).unwrap();
-        let expected = bits(&alone.emissions(&batch, head, &cancel).unwrap());
+        let expected = bits(&alone.emissions(&batch, &[head], &cancel).unwrap()[0]);
         (shared, batch, expected)
     });
     std::thread::scope(|scope| {
@@ -184,7 +184,7 @@ fn a_shared_pool_changes_no_bit() {
             let cancel = &cancel;
             scope.spawn(move || {
                 for _ in 0..20 {
-                    assert_eq!(&bits(&shared.emissions(batch, head, cancel).unwrap()), expected);
+                    assert_eq!(&bits(&shared.emissions(batch, &[head], cancel).unwrap()[0]), expected);
                 }
             });
         }
@@ -201,7 +201,7 @@ fn a_pool_without_threads_leaves_the_callers() {
     let native = Native::open(&bundle, &EngineOptions { threads: 8, pool, ..EngineOptions::default() }).unwrap();
     assert_eq!(native.report().threads, 1);
     let batch = random_batch(3, &bundle, &[3, 1]);
-    assert_eq!(native.emissions(&batch, Head { task: 0, language: None }, &Cancel::new()).unwrap().len(), 2);
+    assert_eq!(native.emissions(&batch, &[Head { task: 0, language: None }], &Cancel::new()).unwrap()[0].len(), 2);
 }
 
 fn bits(emissions: &[Vec<f32>]) -> Vec<Vec<u32>> {

@@ -107,6 +107,27 @@ fn tasks_and_languages() {
     }
 }
 
+/// One pass of the network serves all tasks; each finds what it finds alone, also where another does not know the language.
+#[test]
+fn a_task_does_not_depend_on_the_others() {
+    let tagger = tagger();
+    let texts =
+        ["Hun bor i København. Det er en lille by.", "", "Вчера в Казани открылась выставка.", "Om lidt er der kaffe."];
+    let documents = texts.map(|text| Document::Text(text.as_bytes()));
+    let ask = |tasks: &[&str]| -> Vec<Annotation> {
+        let tasks = tasks.iter().map(|task| task.to_string()).collect();
+        let options = DocumentOptions { tasks, ..DocumentOptions::default() };
+        annotate(&tagger, &documents, &options).into_iter().map(Result::unwrap).collect()
+    };
+    let (ner, upos) = (ask(&["ner"]), ask(&["upos"]));
+    assert!(ner[2].tasks[0].is_none() && ner.iter().chain(&upos).filter(|a| a.tasks[0].is_some()).count() > 4);
+    for (tasks, first, second) in [(["ner", "upos"], &ner, &upos), (["upos", "ner"], &upos, &ner)] {
+        for (index, both) in ask(&tasks).into_iter().enumerate() {
+            assert_eq!(both.tasks, [first[index].tasks[0].clone(), second[index].tasks[0].clone()]);
+        }
+    }
+}
+
 #[test]
 fn a_cancelled_call_gives_its_error() {
     let cancel = Cancel::new();

@@ -173,7 +173,7 @@ fn emissions_equal_the_formulas() {
         let batch = random_batch(rng.random(), &bundle, &[1, 13, 2, 5, 3, 8, 1, 4, 40]);
         let reference = Reference(&contents);
         for head in heads(&bundle) {
-            let found = native.emissions(&batch, head, &Cancel::new()).unwrap();
+            let found = native.emissions(&batch, &[head], &Cancel::new()).unwrap().remove(0);
             for (sentence, found) in batch.sentences.iter().zip(found) {
                 let expected = reference.emissions(&batch, sentence, head);
                 assert_eq!(found.len(), expected.len());
@@ -203,7 +203,7 @@ fn emissions_depend_on_the_sentence_alone() {
                     // Alone among the sentences, and among the words.
                     let words = sentence.iter().map(|&word| batch.words[word as usize].clone()).collect();
                     let single = Batch { words, sentences: vec![(0..sentence.len() as u32).collect()] };
-                    bits(engines[0].emissions(&single, head, &Cancel::new()).unwrap())
+                    bits(engines[0].emissions(&single, &[head], &Cancel::new()).unwrap().remove(0))
                 })
                 .collect();
             for native in &engines {
@@ -212,10 +212,32 @@ fn emissions_depend_on_the_sentence_alone() {
                 order.truncate(rng.random_range(1..=lengths.len()));
                 let sentences = order.iter().map(|&sentence| batch.sentences[sentence].clone()).collect();
                 let shuffled = Batch { words: batch.words.clone(), sentences };
-                let found = bits(native.emissions(&shuffled, head, &Cancel::new()).unwrap());
+                let found = bits(native.emissions(&shuffled, &[head], &Cancel::new()).unwrap().remove(0));
                 assert!(order.iter().zip(found).all(|(&sentence, found)| alone[sentence] == found), "hidden {hidden}");
             }
         }
+    }
+}
+
+/// Bit for bit: each head alone and beside one of another task, in either order, on any number of threads.
+#[test]
+fn emissions_do_not_depend_on_other_heads() {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed());
+    for specific_layers in [true, false] {
+        let sizes = Sizes { hidden: 23, specific_layers, ..Sizes::default() };
+        let (_dir, bundle) = open(&random_contents(rng.random(), &sizes));
+        let batch = random_batch(rng.random(), &bundle, &[3, 40, 1, 9, 9, 17, 2, 130, 5, 5, 8, 1]);
+        let engines = [1, 3, 16].map(|threads| native(&bundle, threads));
+        let emissions = |native: &Native, heads: &[Head]| -> Vec<Vec<Vec<u32>>> {
+            native.emissions(&batch, heads, &Cancel::new()).unwrap().into_iter().map(bits).collect()
+        };
+        for a in heads(&bundle) {
+            for b in heads(&bundle).into_iter().filter(|b| b.task != a.task) {
+                let alone = [a, b].map(|head| emissions(&engines[0], &[head]).remove(0));
+                engines.iter().for_each(|native| assert_eq!(emissions(native, &[a, b]), alone, "{a:?}, {b:?}"));
+            }
+        }
+        assert!(emissions(&engines[0], &[]).is_empty());
     }
 }
 
@@ -231,7 +253,7 @@ fn very_long_sentences_and_tokens_work() {
     let short = WordType { row: 3, chars: vec![4, 5] };
     let long = WordType { row: 0, chars: (0..10_000_000).map(|i| 1 + i % 7).collect() };
     let batch = Batch { words: vec![short, long], sentences: vec![vec![1], vec![0; 100_000]] };
-    let found = native.emissions(&batch, head, &Cancel::new()).unwrap();
+    let found = native.emissions(&batch, &[head], &Cancel::new()).unwrap().remove(0);
     let labels = bundle.manifest().tasks[0].labels.len();
     assert_eq!((found[0].len(), found[1].len()), (labels, 100_000 * labels));
     assert!(found.iter().flatten().all(|y| y.is_finite()));
@@ -245,18 +267,19 @@ fn what_the_network_cannot_compute_is_an_error() {
     let batch = |word, sentence: Vec<u32>| Batch { words: vec![word], sentences: vec![sentence] };
     let head = Head { task: 0, language: None };
     let wrong = [
-        (batch(word(u32::MAX, 1), vec![0]), head),
-        (batch(word(0, u32::MAX), vec![0]), head),
-        (batch(word(0, 1), vec![1]), head),
-        (batch(word(0, 1), vec![0]), Head { task: 9, language: None }),
-        (batch(word(0, 1), vec![0]), Head { task: 0, language: Some(99) }),
+        (batch(word(u32::MAX, 1), vec![0]), vec![head]),
+        (batch(word(0, u32::MAX), vec![0]), vec![head]),
+        (batch(word(0, 1), vec![1]), vec![head]),
+        (batch(word(0, 1), vec![0]), vec![head, Head { task: 9, language: None }]),
+        (batch(word(0, 1), vec![0]), vec![Head { task: 0, language: Some(99) }]),
+        (batch(word(0, 1), vec![0]), vec![head, Head { task: 0, language: Some(0) }]),
     ];
-    for (batch, head) in wrong {
-        assert_eq!(native.emissions(&batch, head, &Cancel::new()).unwrap_err().kind(), libmtl::ErrorKind::Argument);
+    for (batch, heads) in wrong {
+        assert_eq!(native.emissions(&batch, &heads, &Cancel::new()).unwrap_err().kind(), libmtl::ErrorKind::Argument);
     }
-    assert!(native.emissions(&Batch::default(), head, &Cancel::new()).unwrap().is_empty());
+    assert!(native.emissions(&Batch::default(), &[head], &Cancel::new()).unwrap()[0].is_empty());
     let spelt_with_nothing = WordType { row: 0, chars: Vec::new() };
-    assert_eq!(native.emissions(&batch(spelt_with_nothing, vec![0]), head, &Cancel::new()).unwrap().len(), 1);
+    assert_eq!(native.emissions(&batch(spelt_with_nothing, vec![0]), &[head], &Cancel::new()).unwrap()[0].len(), 1);
 }
 
 #[test]

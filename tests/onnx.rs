@@ -45,7 +45,7 @@ fn onnx_runtime_opens_no_file_of_the_bundle() {
     folder.close().unwrap();
     let engine = open(&bundle, &onnx_options());
     let batch = random_batch(9, &bundle, &[5]);
-    assert_eq!(engine.emissions(&batch, Head { task: 0, language: None }, &Cancel::new()).unwrap().len(), 1);
+    assert_eq!(engine.emissions(&batch, &[Head { task: 0, language: None }], &Cancel::new()).unwrap()[0].len(), 1);
 }
 
 /// The graph's external data are found by name in memory, not beside a file.
@@ -59,7 +59,7 @@ fn an_archive_in_memory_computes_what_its_folder_does() {
     for options in [EngineOptions::default(), onnx_options()] {
         let batch = random_batch(11, &bundles[0], &[5, 1, 3]);
         let [of_folder, of_archive] = bundles.each_ref().map(|bundle| {
-            open(bundle, &options).emissions(&batch, Head { task: 0, language: None }, &Cancel::new()).unwrap()
+            open(bundle, &options).emissions(&batch, &[Head { task: 0, language: None }], &Cancel::new()).unwrap()
         });
         assert_eq!(of_folder, of_archive);
     }
@@ -122,23 +122,24 @@ fn what_the_network_cannot_compute_is_refused() {
     let engine = open(&bundle, &onnx_options());
     let good = random_batch(5, &bundle, &[3, 1]);
     let head = Head { task: 0, language: None };
-    assert_eq!(engine.emissions(&good, head, &Cancel::new()).unwrap().len(), 2);
-    let mut cases = vec![(good.clone(), Head { task: 9, language: None }, "no task of this number")];
-    cases.push((good.clone(), Head { task: 0, language: Some(99) }, "no language of this number"));
+    assert_eq!(engine.emissions(&good, &[head], &Cancel::new()).unwrap()[0].len(), 2);
+    let mut cases = vec![(good.clone(), vec![head, Head { task: 9, language: None }], "no task of this number")];
+    cases.push((good.clone(), vec![Head { task: 0, language: Some(99) }], "no language of this number"));
+    cases.push((good.clone(), vec![head, head], "asked for twice"));
     let mut batch = good.clone();
     batch.words[0].row = u32::MAX;
-    cases.push((batch, head, "beyond the word table"));
+    cases.push((batch, vec![head], "beyond the word table"));
     let mut batch = good.clone();
     batch.words[0].chars.push(u32::MAX);
-    cases.push((batch, head, "beyond the character table"));
+    cases.push((batch, vec![head], "beyond the character table"));
     let mut batch = good.clone();
     batch.sentences[1][0] = u32::MAX;
-    cases.push((batch, head, "not in the batch"));
+    cases.push((batch, vec![head], "not in the batch"));
     let mut batch = good;
     batch.sentences[0].clear();
-    cases.push((batch, head, "is empty"));
-    for (batch, head, words) in cases {
-        let error = engine.emissions(&batch, head, &Cancel::new()).unwrap_err();
+    cases.push((batch, vec![head], "is empty"));
+    for (batch, heads, words) in cases {
+        let error = engine.emissions(&batch, &heads, &Cancel::new()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Argument);
         assert!(error.to_string().contains(words), "{error}");
     }
@@ -151,13 +152,13 @@ fn a_long_sentence_works_and_a_word_beyond_the_limit_is_refused() {
     let engine = open(&bundle, &onnx_options());
     let head = Head { task: 1, language: Some(0) };
     let mut batch = random_batch(6, &bundle, &[100_000, 2]);
-    let emissions = engine.emissions(&batch, head, &Cancel::new()).unwrap();
+    let emissions = engine.emissions(&batch, &[head], &Cancel::new()).unwrap().remove(0);
     let labels = bundle.manifest().tasks[1].labels.len();
     assert_eq!(emissions.iter().map(|e| e.len() / labels).collect::<Vec<_>>(), [100_000, 2]);
     assert!(emissions.iter().flatten().all(|value| value.is_finite()));
     batch.words.push(WordType { row: 0, chars: vec![3; 50_000_000] });
     batch.sentences.push(vec![batch.words.len() as u32 - 1]);
-    let error = engine.emissions(&batch, head, &Cancel::new()).unwrap_err();
+    let error = engine.emissions(&batch, &[head], &Cancel::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Limit);
     assert!(error.to_string().contains("native engine"), "{error}");
 }
@@ -168,7 +169,8 @@ fn no_sentences_give_no_emissions() {
     let bundle = Bundle::open(folder.path()).unwrap();
     let engine = open(&bundle, &onnx_options());
     assert!(
-        engine.emissions(&Default::default(), Head { task: 0, language: None }, &Cancel::new()).unwrap().is_empty()
+        engine.emissions(&Default::default(), &[Head { task: 0, language: None }], &Cancel::new()).unwrap()[0]
+            .is_empty()
     );
 }
 
@@ -179,11 +181,11 @@ fn many_threads_share_an_engine() {
     let engine = open(&bundle, &onnx_options());
     let batch = random_batch(8, &bundle, &[4, 9, 1]);
     let head = Head { task: 0, language: Some(1) };
-    let expected = engine.emissions(&batch, head, &Cancel::new()).unwrap();
+    let expected = engine.emissions(&batch, &[head], &Cancel::new()).unwrap();
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                (0..5).for_each(|_| assert_eq!(engine.emissions(&batch, head, &Cancel::new()).unwrap(), expected))
+                (0..5).for_each(|_| assert_eq!(engine.emissions(&batch, &[head], &Cancel::new()).unwrap(), expected))
             });
         }
     });
@@ -195,10 +197,10 @@ fn a_cancelled_call_stops_between_sub_batches_and_the_engine_lives_on() {
     let bundle = Bundle::open(folder.path()).unwrap();
     let engine = open(&bundle, &onnx_options());
     let (head, small) = (Head { task: 0, language: Some(1) }, random_batch(9, &bundle, &[4, 9, 1]));
-    let expected = engine.emissions(&small, head, &Cancel::new()).unwrap();
+    let expected = engine.emissions(&small, &[head], &Cancel::new()).unwrap();
     let large = random_batch(9, &bundle, &vec![25; 50_000]);
     let late = Cancel::new().with_deadline(Instant::now() + Duration::from_millis(20));
-    assert_eq!(engine.emissions(&large, head, &late).unwrap_err().kind(), ErrorKind::Deadline);
-    assert_eq!(engine.emissions(&small, head, &late).unwrap_err().kind(), ErrorKind::Deadline);
-    assert_eq!(engine.emissions(&small, head, &Cancel::new()).unwrap(), expected);
+    assert_eq!(engine.emissions(&large, &[head], &late).unwrap_err().kind(), ErrorKind::Deadline);
+    assert_eq!(engine.emissions(&small, &[head], &late).unwrap_err().kind(), ErrorKind::Deadline);
+    assert_eq!(engine.emissions(&small, &[head], &Cancel::new()).unwrap(), expected);
 }

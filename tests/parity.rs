@@ -81,8 +81,8 @@ fn compare(bundle: &Bundle, native: &dyn Engine, onnx: &dyn Engine, batch: &Batc
     let mut largest: f32 = 0.0;
     for head in heads(bundle) {
         let task = &bundle.manifest().tasks[head.task];
-        let ours = native.emissions(batch, head, &Cancel::new()).unwrap();
-        let theirs = onnx.emissions(batch, head, &Cancel::new()).unwrap();
+        let ours = native.emissions(batch, &[head], &Cancel::new()).unwrap().remove(0);
+        let theirs = onnx.emissions(batch, &[head], &Cancel::new()).unwrap().remove(0);
         assert_eq!(ours.len(), batch.sentences.len());
         for (sentence, (a, b)) in ours.iter().zip(&theirs).enumerate() {
             assert_eq!(a.len(), batch.sentences[sentence].len() * task.labels.len());
@@ -144,11 +144,38 @@ fn a_sentence_does_not_depend_on_its_neighbours() {
         let head = heads(&bundle)[rng.random_range(0..heads(&bundle).len())];
         let (order, mixed) = shuffled(&batch, &mut rng);
         for (engine, tolerance) in [(&native, 0.0), (&onnx, BETWEEN_BATCHES)] {
-            let together = engine.emissions(&mixed, head, &Cancel::new()).unwrap();
+            let together = engine.emissions(&mixed, &[head], &Cancel::new()).unwrap().remove(0);
             for (place, &sentence) in order.iter().enumerate() {
                 let alone = Batch { words: batch.words.clone(), sentences: vec![batch.sentences[sentence].clone()] };
-                let alone = engine.emissions(&alone, head, &Cancel::new()).unwrap();
+                let alone = engine.emissions(&alone, &[head], &Cancel::new()).unwrap().remove(0);
                 let found = difference(&together[place], &alone[0]);
+                assert!(found <= tolerance, "{}: seed {seed}, {head:?}: {found}", engine.report().engine);
+            }
+        }
+    }
+}
+
+/// ONNX Runtime computes several heads in one run of the graph; groups of sentences may then be others.
+#[test]
+fn a_head_does_not_depend_on_the_others() {
+    for seed in 400..406 {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let folder = random_bundle(seed, &random_sizes(&mut rng));
+        let bundle = Bundle::open(folder.path()).unwrap();
+        let lengths: Vec<usize> = (0..100).map(|_| rng.random_range(1..30)).collect();
+        let batch = random_batch(seed, &bundle, &lengths);
+        let mut heads = heads(&bundle);
+        heads.shuffle(&mut rng);
+        let other = heads.iter().position(|head| head.task != heads[0].task).unwrap();
+        let heads = [heads[0], heads[other]];
+        for (options, tolerance) in [(EngineOptions::default(), 0.0), (onnx_options(), BETWEEN_BATCHES)] {
+            let engine = engine::open(&bundle, &options).unwrap();
+            let together = engine.emissions(&batch, &heads, &Cancel::new()).unwrap();
+            assert_eq!(together.len(), 2);
+            for (head, together) in heads.into_iter().zip(&together) {
+                let alone = engine.emissions(&batch, &[head], &Cancel::new()).unwrap().remove(0);
+                assert_eq!(together.len(), alone.len());
+                let found = together.iter().zip(&alone).map(|(a, b)| difference(a, b)).fold(0.0, f32::max);
                 assert!(found <= tolerance, "{}: seed {seed}, {head:?}: {found}", engine.report().engine);
             }
         }

@@ -102,8 +102,8 @@ fn parity_with_the_native_engine(bundle: &Path) {
         let task = manifest.tasks.iter().position(|t| t.name == case.task).unwrap();
         let language = manifest.tasks[task].languages.iter().position(|l| *l == case.language);
         let batch = features::encode(&bundle, &case.language, &[&case.tokens], &Cancel::new()).unwrap();
-        let emissions = engine.emissions(&batch, Head { task, language }, &Cancel::new()).unwrap().remove(0);
-        for (found, expected) in emissions.iter().zip(case.emissions.iter().flatten()) {
+        let emissions = engine.emissions(&batch, &[Head { task, language }], &Cancel::new()).unwrap();
+        for (found, expected) in emissions[0][0].iter().zip(case.emissions.iter().flatten()) {
             assert!((found - expected).abs() < case.tolerance, "{found} {expected}");
         }
     }

@@ -106,14 +106,20 @@ fn check_threads(threads: usize) -> Result<()> {
     Err(Error::new(ErrorKind::Argument, message).remedy("ask for as many as the machine has cores"))
 }
 
-/// Refuses a batch or a head that the network of `manifest` cannot compute.
-pub(crate) fn check(manifest: &Manifest, batch: &Batch, head: Head) -> Result<()> {
+/// Refuses a batch or heads that the network of `manifest` cannot compute.
+pub(crate) fn check(manifest: &Manifest, batch: &Batch, heads: &[Head]) -> Result<()> {
     let wrong = |place: String, message: &str| Err(Error::new(ErrorKind::Argument, message).at(place));
-    let Some(task) = manifest.tasks.get(head.task) else {
-        return wrong(format!("task {}", head.task), "the bundle has no task of this number");
-    };
-    if let Some(language) = head.language.filter(|&language| language >= task.languages.len()) {
-        return wrong(format!("language {language} of task {}", task.name), "the task has no language of this number");
+    for (index, head) in heads.iter().enumerate() {
+        let Some(task) = manifest.tasks.get(head.task) else {
+            return wrong(format!("task {}", head.task), "the bundle has no task of this number");
+        };
+        if let Some(language) = head.language.filter(|&language| language >= task.languages.len()) {
+            let place = format!("language {language} of task {}", task.name);
+            return wrong(place, "the task has no language of this number");
+        }
+        if heads[..index].iter().any(|other| other.task == head.task) {
+            return wrong(format!("task {}", task.name), "is asked for twice in one call");
+        }
     }
     for (index, word) in batch.words.iter().enumerate() {
         if word.row as usize >= manifest.architecture.words {
@@ -139,7 +145,8 @@ pub trait Engine: Send + Sync {
     /// What runs where.
     fn report(&self) -> &Report;
 
-    /// Emissions of each sentence, `[length, labels]` row-major, in the batch's order; an error when `cancel` stops it
-    /// before they are complete.
-    fn emissions(&self, batch: &Batch, head: Head, cancel: &Cancel) -> Result<Vec<Vec<f32>>>;
+    /// For each of `heads`, no two of one task, the emissions of each sentence, `[length, labels]` row-major, in the
+    /// batch's order. All heads read one pass of the network; on the native engine each gets the same bits alone. An
+    /// error when `cancel` stops it before they are complete.
+    fn emissions(&self, batch: &Batch, heads: &[Head], cancel: &Cancel) -> Result<Vec<Vec<Vec<f32>>>>;
 }

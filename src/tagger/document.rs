@@ -2,6 +2,7 @@
 
 use super::{DecodeOptions, MAX_TOKEN_BYTES, Tagger, Tagging, language::Detector, token_too_long};
 use crate::cancel::Cancel;
+use crate::engine::Head;
 use crate::text::offsets::{Converter, Unit};
 use crate::text::{self, utf8};
 use crate::{Error, ErrorKind, Result};
@@ -156,17 +157,18 @@ impl Tagger {
             }
         }
         for (language, indices) in by_language {
-            for task in tasks {
-                if self.check(task, &language, options.decode.zero_shot).is_err() {
-                    indices.iter().for_each(|&index| push(&mut documents[index], None));
-                    continue;
-                }
-                let prepared = indices.iter().filter_map(|&index| documents[index].as_ref().ok());
-                let sentences: Vec<&[String]> = prepared.flat_map(|d| &d.sentences).map(Vec::as_slice).collect();
-                let mut taggings = self.tag(&sentences, task, &language, &options.decode, cancel)?.into_iter();
+            let heads = tasks.iter().map(|task| self.head(task, &language, options.decode.zero_shot).ok());
+            let heads: Vec<Option<Head>> = heads.collect();
+            let known: Vec<Head> = heads.iter().copied().flatten().collect();
+            let prepared = indices.iter().filter_map(|&index| documents[index].as_ref().ok());
+            let sentences: Vec<&[String]> = prepared.flat_map(|d| &d.sentences).map(Vec::as_slice).collect();
+            let mut found = self.tag_heads(&sentences, &language, &known, &options.decode, cancel)?.into_iter();
+            for head in heads {
+                let mut taggings = head.and_then(|_| found.next()).map(Vec::into_iter);
                 for &index in &indices {
                     let count = documents[index].as_ref().map_or(0, |d| d.sentences.len());
-                    push(&mut documents[index], Some(taggings.by_ref().take(count).collect()));
+                    let taggings = taggings.as_mut().map(|taggings| taggings.take(count).collect());
+                    push(&mut documents[index], taggings);
                 }
             }
         }

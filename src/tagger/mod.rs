@@ -81,11 +81,22 @@ impl Tagger {
         cancel: &Cancel,
     ) -> Result<Vec<Tagging>> {
         let head = self.head(task, language, options.zero_shot)?;
-        let decoder = &self.decoders[head.task];
-        let temperature = decoder.temperature(language);
-        let mut taggings = vec![Tagging::default(); sentences.len()];
-        self.run(sentences, language, head, cancel, |index, emissions| {
-            taggings[index] = decoder.decode(&emissions, temperature, options, cancel)?;
+        Ok(self.tag_heads(sentences, language, &[head], options, cancel)?.into_iter().flatten().collect())
+    }
+
+    /// For each of `heads`, the taggings of `sentences`; one pass of the engine serves all.
+    fn tag_heads(
+        &self,
+        sentences: &[&[String]],
+        language: &str,
+        heads: &[Head],
+        options: &DecodeOptions,
+        cancel: &Cancel,
+    ) -> Result<Vec<Vec<Tagging>>> {
+        let mut taggings = vec![vec![Tagging::default(); sentences.len()]; heads.len()];
+        self.run(sentences, language, heads, cancel, |head, index, emissions| {
+            let decoder = &self.decoders[heads[head].task];
+            taggings[head][index] = decoder.decode(&emissions, decoder.temperature(language), options, cancel)?;
             Ok(())
         })?;
         Ok(taggings)
@@ -102,32 +113,37 @@ impl Tagger {
     ) -> Result<Vec<Vec<f32>>> {
         let head = self.head(task, language, true)?;
         let mut all = vec![Vec::new(); sentences.len()];
-        self.run(sentences, language, head, cancel, |index, emissions| {
+        self.run(sentences, language, &[head], cancel, |_, index, emissions| {
             all[index] = emissions;
             Ok(())
         })?;
         Ok(all)
     }
 
-    /// Runs the engine over sentences of like length together, and hands each sentence's emissions to `take`.
+    /// Runs the engine over sentences of like length together, and hands the number of a head, that of a sentence and
+    /// its emissions to `take`.
     fn run(
         &self,
         sentences: &[&[String]],
         language: &str,
-        head: Head,
+        heads: &[Head],
         cancel: &Cancel,
-        mut take: impl FnMut(usize, Vec<f32>) -> Result<()>,
+        mut take: impl FnMut(usize, usize, Vec<f32>) -> Result<()>,
     ) -> Result<()> {
         cancel.check()?;
+        if heads.is_empty() {
+            return Ok(());
+        }
         check_tokens(sentences)?;
-        let labels = self.manifest().tasks[head.task].labels.len();
         for indices in calls(sentences) {
             let chosen: Vec<&[String]> = indices.iter().map(|&index| sentences[index]).collect();
             let batch = features::encode(&self.bundle, language, &chosen, cancel)?;
-            let emissions = self.engine.emissions(&batch, head, cancel)?;
-            check_emissions(&chosen, &emissions, labels)?;
-            for (&index, emissions) in indices.iter().zip(emissions) {
-                take(index, emissions)?;
+            let found = self.engine.emissions(&batch, heads, cancel)?;
+            for (head, emissions) in found.into_iter().enumerate() {
+                check_emissions(&chosen, &emissions, self.manifest().tasks[heads[head].task].labels.len())?;
+                for (&index, emissions) in indices.iter().zip(emissions) {
+                    take(head, index, emissions)?;
+                }
             }
         }
         Ok(())

@@ -4,7 +4,8 @@
 //! Emissions are the same bit for bit whatever else is in the batch and however many threads work on it.
 //!
 //! Memory of a call, besides its result: the character features of the distinct words (4 bytes a feature), and per
-//! token 24 bytes a label (8 without a language-specific layer) for the two directions' halves of the output layers.
+//! token and head 24 bytes a label (8 without a language-specific layer) for the two directions' halves of the output
+//! layers.
 
 mod encoder;
 mod network;
@@ -50,12 +51,13 @@ impl Native {
         })
     }
 
-    /// One direction over a group of sentences, the longest first: per sentence the sums of the output layers.
-    fn half(&self, backward: bool, task: &Task, group: &[usize], scratch: &mut Buffers) -> Result<Vec<Vec<f32>>> {
-        let Task { batch, features, output, cancel } = *task;
-        let (direction, columns) = (&self.network.directions[usize::from(backward)], output.columns());
+    /// One direction over a group of sentences, the longest first: for each output layer, the sums of each sentence.
+    fn half(&self, backward: bool, task: &Task, group: &[usize], scratch: &mut Buffers) -> Result<Vec<Vec<Vec<f32>>>> {
+        let Task { batch, features, outputs, cancel } = *task;
+        let direction = &self.network.directions[usize::from(backward)];
         let lengths: Vec<usize> = group.iter().map(|&sentence| batch.sentences[sentence].len()).collect();
-        let mut halves: Vec<Vec<f32>> = lengths.iter().map(|length| vec![0.0; length * columns]).collect();
+        let zeros = |output: &&Output| lengths.iter().map(|length| vec![0.0; length * output.columns()]).collect();
+        let mut halves: Vec<Vec<Vec<f32>>> = outputs.iter().map(zeros).collect();
         let Buffers { lstm, sums } = scratch;
         direction.run(
             &lengths,
@@ -66,10 +68,13 @@ impl Native {
                 self.encoder.fill(batch, features, word as usize, row);
             },
             |places, states| {
-                sums.resize(places.len() * output.width(), 0.0);
-                output.sum(backward, states, direction.width(), sums);
-                for (place, sums) in places.iter().zip(sums.chunks_exact(output.width())) {
-                    halves[place.sequence][place.token * columns..][..columns].copy_from_slice(&sums[..columns]);
+                for (output, halves) in outputs.iter().zip(&mut halves) {
+                    let columns = output.columns();
+                    sums.resize(places.len() * output.width(), 0.0);
+                    output.sum(backward, states, direction.width(), sums);
+                    for (place, sums) in places.iter().zip(sums.chunks_exact(output.width())) {
+                        halves[place.sequence][place.token * columns..][..columns].copy_from_slice(&sums[..columns]);
+                    }
                 }
             },
         )?;
@@ -112,7 +117,7 @@ pub(crate) fn report(options: &EngineOptions, pool: &Pool) -> Report {
 struct Task<'a> {
     batch: &'a Batch,
     features: &'a Features,
-    output: &'a Output,
+    outputs: &'a [&'a Output],
     cancel: &'a Cancel,
 }
 
@@ -128,31 +133,35 @@ impl Engine for Native {
         &self.report
     }
 
-    fn emissions(&self, batch: &Batch, head: Head, cancel: &Cancel) -> Result<Vec<Vec<f32>>> {
+    fn emissions(&self, batch: &Batch, heads: &[Head], cancel: &Cancel) -> Result<Vec<Vec<Vec<f32>>>> {
         cancel.check()?;
-        check(&self.manifest, batch, head)?;
-        let output =
-            self.network.output(head).ok_or_else(|| Error::new(ErrorKind::Argument, "no such output layer"))?;
+        check(&self.manifest, batch, heads)?;
+        let outputs = heads.iter().map(|&head| self.network.output(head)).collect::<Option<Vec<&Output>>>();
+        let outputs = outputs.ok_or_else(|| Error::new(ErrorKind::Argument, "no such output layer"))?;
         let threads = self.report.threads;
         cancel.check()?;
         let features = self.encoder.encode(batch, &self.pool, threads, cancel)?;
-        let task = Task { batch, features: &features, output, cancel };
+        let task = Task { batch, features: &features, outputs: &outputs, cancel };
         // The longest first: sentences of like length run together, and the last work handed out is the least.
         let mut order: Vec<usize> = (0..batch.sentences.len()).collect();
         order.sort_by_key(|&sentence| std::cmp::Reverse(batch.sentences[sentence].len()));
         // Each group is two pieces of work, one a direction: smaller groups where threads would have none.
         let size = order.len().div_ceil(threads.div_ceil(2)).clamp(1, GROUP);
         let groups: Vec<&[usize]> = order.chunks(size).collect();
-        let joined: Vec<Joined> = groups.iter().map(|_| Joined::default()).collect();
+        let one_a_head = |_| heads.iter().map(|_| Joined::default()).collect();
+        let joined: Vec<Vec<Joined>> = groups.iter().map(one_a_head).collect();
         in_parallel(&self.pool, threads, 2 * groups.len(), Buffers::default, |piece, buffers| {
             let (group, backward) = (piece / 2, piece % 2 == 1);
-            let half = self.half(backward, &task, groups[group], buffers)?;
-            joined[group].add(half, |a, b| output.combine(a, b, cancel))
+            let halves = self.half(backward, &task, groups[group], buffers)?;
+            let mut heads = joined[group].iter().zip(&outputs).zip(halves);
+            heads.try_for_each(|((joined, output), half)| joined.add(half, |a, b| output.combine(a, b, cancel)))
         })?;
-        let mut results = vec![Vec::new(); batch.sentences.len()];
+        let mut results = vec![vec![Vec::new(); batch.sentences.len()]; heads.len()];
         for (group, joined) in groups.iter().zip(joined) {
-            for (&sentence, emissions) in group.iter().zip(joined.into_result()) {
-                results[sentence] = emissions;
+            for (results, joined) in results.iter_mut().zip(joined) {
+                for (&sentence, emissions) in group.iter().zip(joined.into_result()) {
+                    results[sentence] = emissions;
+                }
             }
         }
         Ok(results)

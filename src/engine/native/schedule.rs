@@ -32,7 +32,7 @@ pub(crate) fn in_parallel<B>(
     failure.into_inner().map_or(Ok(()), Err)
 }
 
-/// Brings together the two directions of a group; whichever comes second computes the emissions.
+/// Brings together the two directions of a group in one head; whichever comes second computes the emissions.
 #[derive(Default)]
 pub(super) struct Joined(Mutex<Vec<Vec<f32>>>);
 

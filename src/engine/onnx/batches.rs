@@ -41,9 +41,10 @@ pub struct Padded {
     pub time: usize,
 }
 
-/// The size of a sub-batch.
+/// The size of a sub-batch, and how many heads read it.
 #[derive(Debug, Clone, Copy, Default)]
 struct Size {
+    heads: usize,
     words: usize,
     width: usize,
     time: usize,
@@ -52,7 +53,8 @@ struct Size {
 
 /// An upper estimate of the bytes that ONNX Runtime holds at once for a sub-batch.
 fn bytes(a: &Architecture, size: Size) -> u64 {
-    let [words, width, time, batch] = [size.words, size.width, size.time, size.batch].map(|n| n as u64);
+    let [heads, words, width, time, batch] =
+        [size.heads, size.words, size.width, size.time, size.batch].map(|n| n as u64);
     let [word_dim, char_dim, filters, hidden] = [a.word_dim, a.char_dim, a.char_filters, a.hidden].map(|n| n as u64);
     let features = word_dim + filters * a.char_widths.len() as u64;
     // Indices, rows in both precisions and transposed, and a convolution with its rectified and masked copies.
@@ -60,17 +62,18 @@ fn bytes(a: &Architecture, size: Size) -> u64 {
     // Two precisions of the row, and the features with what the highway keeps.
     let word = 8 + 2 * word_dim + 16 * features;
     // The LSTM's input, gates in both directions, states and their transposition, and room for the output layers.
-    let token = 8 + 4 * features + 40 * hidden + 16 * hidden + 1024;
+    let token = 8 + 4 * features + 40 * hidden + 16 * hidden + 1024 * heads;
     let parts = [(words.saturating_mul(width), character), (words, word), (time.saturating_mul(batch), token)];
     parts.iter().fold(0u64, |sum, &(count, each)| sum.saturating_add(count.saturating_mul(each)))
 }
 
-/// Groups sentences, shortest first, so that each group is within the limits and holds little padding.
-pub fn split(a: &Architecture, limits: &Limits, batch: &Batch) -> Result<Vec<Vec<usize>>> {
+/// Groups sentences, shortest first, so that each group is within the limits under so many heads and holds little padding.
+pub fn split(a: &Architecture, limits: &Limits, batch: &Batch, heads: usize) -> Result<Vec<Vec<usize>>> {
     let mut order: Vec<usize> = (0..batch.sentences.len()).collect();
     order.sort_by_key(|&sentence| batch.sentences[sentence].len());
     let mut groups: Vec<Vec<usize>> = Vec::new();
-    let mut size = Size::default();
+    let none = Size { heads, ..Size::default() };
+    let mut size = none;
     // The last group in which each word occurred, counted from 1.
     let mut seen = vec![0; batch.words.len()];
     for sentence in order {
@@ -80,7 +83,7 @@ pub fn split(a: &Architecture, limits: &Limits, batch: &Batch) -> Result<Vec<Vec
             group.push(sentence);
             size = extended;
         } else {
-            size = extend(a, batch, sentence, Size::default(), |_| false);
+            size = extend(a, batch, sentence, none, |_| false);
             let needed = bytes(a, size);
             if needed > limits.sentence {
                 return Err(too_large(sentence, size, needed, limits.sentence));
@@ -100,6 +103,7 @@ fn extend(a: &Architecture, batch: &Batch, sentence: usize, size: Size, known: i
     new.dedup();
     let longest = new.iter().map(|&word| batch.words[word as usize].chars.len()).max().unwrap_or(0);
     Size {
+        heads: size.heads,
         words: size.words + new.len(),
         width: size.width.max(longest).max(widest(a)),
         time: size.time.max(tokens.len()),
@@ -180,14 +184,14 @@ mod tests {
         let a = architecture();
         let batch = batch(&[3, 1, 400, 2, 2, 9, 1, 30, 31]);
         let limits = Limits { group: 40_000, sentence: 1 << 30, sentences: 3 };
-        let groups = split(&a, &limits, &batch).unwrap();
+        let groups = split(&a, &limits, &batch, 2).unwrap();
         let mut all: Vec<usize> = groups.iter().flatten().copied().collect();
         all.sort_unstable();
         assert_eq!(all, (0..9).collect::<Vec<_>>());
         for group in &groups {
             let padded = pad(&a, &batch, group);
-            let size =
-                Size { words: padded.word_rows.len(), width: padded.width, time: padded.time, batch: group.len() };
+            let (words, width, time) = (padded.word_rows.len(), padded.width, padded.time);
+            let size = Size { heads: 2, words, width, time, batch: group.len() };
             assert!(group.len() == 1 || bytes(&a, size) <= limits.group && group.len() <= 3, "{group:?}");
         }
     }
@@ -197,7 +201,7 @@ mod tests {
         let limits = Limits { group: 1 << 10, sentence: 1 << 20, sentences: 8 };
         let mut batch = batch(&[2, 3]);
         batch.words[3].chars = vec![2; 1_000_000];
-        let error = split(&architecture(), &limits, &batch).unwrap_err();
+        let error = split(&architecture(), &limits, &batch, 1).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Limit);
         assert!(error.to_string().contains("1000000 characters"), "{error}");
     }
@@ -222,7 +226,7 @@ mod tests {
 
     #[test]
     fn estimates_do_not_overflow() {
-        let size = Size { words: usize::MAX, width: usize::MAX, time: usize::MAX, batch: usize::MAX };
+        let size = Size { heads: 1, words: usize::MAX, width: usize::MAX, time: usize::MAX, batch: usize::MAX };
         assert_eq!(bytes(&architecture(), size), u64::MAX);
     }
 }

@@ -16,12 +16,12 @@ mod providers;
 pub use library::library_from_environment;
 
 use super::{Batch, Engine, EngineOptions, Head, Report};
-use crate::bundle::manifest::Manifest;
+use crate::bundle::manifest::{Manifest, Task};
 use crate::bundle::{Bundle, graph};
 use crate::{Cancel, Error, ErrorKind, Result};
 use batches::{Limits, Padded};
 use gate::Gate;
-use ort::session::{OutputSelector, RunOptions, Session, SessionInputValue};
+use ort::session::{OutputSelector, RunOptions, Session, SessionInputValue, SessionOutputs};
 use ort::value::TensorRef;
 use std::any::Any;
 use std::borrow::Cow;
@@ -74,9 +74,9 @@ impl Engine for Onnx {
         &self.report
     }
 
-    fn emissions(&self, batch: &Batch, head: Head, cancel: &Cancel) -> Result<Vec<Vec<f32>>> {
+    fn emissions(&self, batch: &Batch, heads: &[Head], cancel: &Cancel) -> Result<Vec<Vec<Vec<f32>>>> {
         cancel.check()?;
-        super::check(&self.manifest, batch, head)?;
+        super::check(&self.manifest, batch, heads)?;
         if std::process::id() != self.process {
             let message =
                 "this process was forked from the one that opened the engine; ONNX Runtime does not survive that";
@@ -85,13 +85,15 @@ impl Engine for Onnx {
         let _turn = self.gate.pass(cancel)?;
         let mut slot = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         let session = slot.as_mut().ok_or_else(|| Error::new(ErrorKind::Engine, "the engine is closed"))?;
-        let mut results = vec![Vec::new(); batch.sentences.len()];
-        for group in batches::split(&self.manifest.architecture, &self.limits, batch)? {
+        let mut results = vec![vec![Vec::new(); batch.sentences.len()]; heads.len()];
+        for group in batches::split(&self.manifest.architecture, &self.limits, batch, heads.len())? {
             cancel.check()?;
             let padded = batches::pad(&self.manifest.architecture, batch, &group);
-            let found = guarded(|| run(session, &self.manifest, &padded, head))?;
-            for (sentence, emissions) in group.into_iter().zip(found) {
-                results[sentence] = emissions;
+            let found = guarded(|| run(session, &self.manifest, &padded, heads))?;
+            for (results, found) in results.iter_mut().zip(found) {
+                for (&sentence, emissions) in group.iter().zip(found) {
+                    results[sentence] = emissions;
+                }
             }
         }
         Ok(results)
@@ -108,16 +110,22 @@ impl Drop for Onnx {
     }
 }
 
-/// Emissions of each sentence of `padded`.
-fn run(session: &mut Session, manifest: &Manifest, padded: &Padded, head: Head) -> Result<Vec<Vec<f32>>> {
-    let task = &manifest.tasks[head.task];
-    let selectors = Selectors::new(manifest, head);
+/// For each head, the emissions of each sentence of `padded`.
+fn run(session: &mut Session, manifest: &Manifest, padded: &Padded, heads: &[Head]) -> Result<Vec<Vec<Vec<f32>>>> {
+    let selectors = Selectors::new(manifest, heads);
     let inputs = inputs(padded, &selectors).map_err(failed)?;
-    let output = graph::output_name(task);
-    let selected = OutputSelector::no_default().with(&output);
+    let tasks = heads.iter().map(|head| &manifest.tasks[head.task]);
+    let selected =
+        tasks.clone().fold(OutputSelector::no_default(), |selector, task| selector.with(graph::output_name(task)));
     let options = RunOptions::new().map_err(failed)?.with_outputs(selected);
     let outputs = session.run_with_options(inputs, &options).map_err(failed)?;
-    let value = outputs.get(&output).ok_or_else(|| Error::new(ErrorKind::Engine, "ONNX Runtime gave no emissions"))?;
+    tasks.map(|task| unpad(&outputs, padded, task)).collect()
+}
+
+/// The emissions of each sentence of `padded` in a task.
+fn unpad(outputs: &SessionOutputs, padded: &Padded, task: &Task) -> Result<Vec<Vec<f32>>> {
+    let value = outputs.get(graph::output_name(task));
+    let value = value.ok_or_else(|| Error::new(ErrorKind::Engine, "ONNX Runtime gave no emissions"))?;
     let (shape, data) = value.try_extract_tensor::<f32>().map_err(failed)?;
     let labels = task.labels.len();
     let (batch, time) = (padded.lengths.len(), padded.time);
@@ -132,11 +140,11 @@ fn run(session: &mut Session, manifest: &Manifest, padded: &Padded, head: Head) 
 struct Selectors(Vec<(String, [i64; 1], String, [f32; 1])>);
 
 impl Selectors {
-    fn new(manifest: &Manifest, head: Head) -> Self {
+    fn new(manifest: &Manifest, heads: &[Head]) -> Self {
         let specific = manifest.tasks.iter().enumerate().filter(|(_, task)| graph::has_specific(manifest, task));
         let rows = specific.map(|(index, task)| {
-            // The other tasks are not asked for; their inputs only have to be valid.
-            let language = head.language.filter(|_| index == head.task);
+            // Tasks that are not asked for have no head; their inputs only have to be valid.
+            let language = heads.iter().find(|head| head.task == index).and_then(|head| head.language);
             let gate = if language.is_some() { 1.0 } else { 0.0 };
             let row = language.unwrap_or(0) as i64;
             (graph::language_name(task), [row], graph::gate_name(task), [gate])

@@ -174,7 +174,7 @@ fn commit(mut builder: SessionBuilder, bundle: &Bundle, accelerated: bool) -> Re
     if accelerated {
         let batch = Batch { words: vec![WordType { row: 0, chars: vec![1] }], sentences: vec![vec![0]] };
         let padded = batches::pad(&bundle.manifest().architecture, &batch, &[0]);
-        run(&mut session, bundle.manifest(), &padded, Head { task: 0, language: None })?;
+        run(&mut session, bundle.manifest(), &padded, &[Head { task: 0, language: None }])?;
     }
     Ok(session)
 }
