@@ -35,7 +35,7 @@ export PATH := $(TOOLS)/bin:$(PATH)
 .PHONY: help
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## Build the release `mtl` and tag a short text in several languages (downloads crates only)
@@ -79,6 +79,13 @@ test: deps ## Run every test of every language
 .PHONY: trainer
 trainer: deps ## Build the trainer, target/train/mtl-export
 	$(CARGO) build --profile train -p mtl-export
+
+.PHONY: bench-boundary
+bench-boundary: ## Measure what C, C++ and Go cost against Rust, into docs/results/boundary.json
+	$(MAKE) --no-print-directory install PREFIX=$(CURDIR)/target/bench-prefix
+	$(CARGO) build --release --features capi,onnx --example boundary
+	$(PYTHON) benches/boundary/run.py --prefix target/bench-prefix --rust target/release/examples/boundary \
+		--output docs/results/boundary.json
 
 .PHONY: fmt
 fmt: ## Format the Rust sources
