@@ -160,7 +160,7 @@ fn a_scorer_is_no_tagger_and_has_no_graph() {
 #[test]
 fn malformed_scorers_are_refused_with_the_field() {
     type Change = fn(&mut libmtl::bundle::Contents);
-    let cases: [(&str, Change); 12] = [
+    let cases: [(&str, Change); 13] = [
         ("scorer: missing", |c| c.manifest.scorer = None),
         ("scorer: a tagger has no such field", |c| c.manifest.kind = Kind::Tagger),
         ("languages: a scorer has no such field", |c| c.manifest.languages.push("en".into())),
@@ -170,6 +170,11 @@ fn malformed_scorers_are_refused_with_the_field() {
         ("scorer.time.limit: 0", |c| common::scorer::settings(c).time.limit = 0.0),
         ("scorer.architecture.words: 1 sizes for 2 tracks", |c| {
             common::scorer::settings(c).architecture.words.truncate(1)
+        }),
+        ("scorer.architecture.chars: 75504640 responses", |c| {
+            let architecture = &mut common::scorer::settings(c).architecture;
+            (architecture.char_filters, architecture.chars[0]) = (1024, 1 << 10);
+            architecture.chars[1] = 13_723;
         }),
         ("scorer.architecture.hidden", |c| common::scorer::settings(c).architecture.hidden = 0),
         ("weights.safetensors: user.embedding: shape", |c| common::scorer::settings(c).architecture.users += 1),

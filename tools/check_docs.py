@@ -125,7 +125,10 @@ class Program:
 
     def __init__(self, path):
         self.path, self.known = path, {}
-        self.subcommands = set(re.findall(r"^  ([a-z][a-z-]*)(?:\s|$)", self.section("Commands"), re.M))
+
+    def subcommands(self, *arguments):
+        """The subcommands of the program or of a subcommand."""
+        return set(re.findall(r"^  ([a-z][a-z-]*)(?:\s|$)", self.section("Commands", *arguments), re.M))
 
     def section(self, name, *arguments):
         """A section of the help text."""
@@ -143,9 +146,13 @@ class Program:
     def complaint(self, words):
         """What is wrong with a command line, or None."""
         arguments = words[1:]
-        chosen = [word for word in arguments if not word.startswith("-")][:1] if self.subcommands else []
-        if chosen and chosen[0] not in self.subcommands:
-            return f"`{words[0]} {chosen[0]}`: no such subcommand (there are {', '.join(sorted(self.subcommands))})"
+        chosen = []
+        for word in [word for word in arguments if not word.startswith("-")]:
+            if not (known := self.subcommands(*chosen)):
+                break
+            chosen.append(word)
+            if word not in known:
+                return f"`{' '.join([words[0], *chosen])}`: no such subcommand (there are {', '.join(sorted(known))})"
         text = self.help(*chosen)
         for word in arguments:
             option = word.split("=")[0]

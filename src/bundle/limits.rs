@@ -37,6 +37,8 @@ pub(super) const HIDDEN: usize = 2048;
 
 pub(super) const TRACKS: usize = 64;
 pub(super) const LSTM_LAYERS: usize = 4;
+/// Characters of all tracks times convolution widths times filters: 256 MiB.
+pub(super) const CHAR_TABLE: u64 = 1 << 26;
 
 /// What to do about a malformed bundle.
 pub(super) const AGAIN: &str = "fetch the bundle again, or export it again with mtl-export";

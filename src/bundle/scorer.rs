@@ -305,7 +305,12 @@ impl ScorerArchitecture {
         if (1..self.encoders.len()).any(|i| self.encoders[..i].contains(&self.encoders[i])) {
             return Err(malformed("one of them is there twice").at("encoders"));
         }
-        super::check::widths(&self.char_widths)
+        super::check::widths(&self.char_widths)?;
+        // What the native engine tabulates of each character: far more than the file holds of it.
+        let filters = self.char_widths.iter().sum::<usize>() as u64 * self.char_filters.next_multiple_of(8) as u64;
+        let table =
+            self.chars.iter().fold(0u64, |sum, &chars| sum.saturating_add(filters.saturating_mul(chars as u64)));
+        at_most("responses of filters to characters", table, limits::CHAR_TABLE).map_err(|e| e.at("chars"))
     }
 }
 

@@ -38,3 +38,16 @@ fn the_old_name_of_a_part_of_speech_is_read_as_the_new_one() {
     assert_eq!(accuracy("CONJ"), accuracy("CCONJ"));
     assert!(accuracy("CONJ") > accuracy("NOUN"));
 }
+
+#[test]
+fn the_exercises_of_the_demo_are_scored_and_said_to_be_synthetic() {
+    let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/models/en_es.demo.slam");
+    let output = run(&["score", "--zoo", ZOO, "-m", "mtl-slam-demo", demo], b"");
+    assert!(output.stderr.contains("SYNTHETIC"), "{}", output.stderr);
+    let words = text_of(Path::new(demo)).lines().filter(|line| !line.is_empty() && !line.starts_with('#')).count();
+    let probabilities: Vec<f32> =
+        output.good().lines().map(|line| line.split(' ').nth(1).unwrap().parse().unwrap()).collect();
+    assert!(probabilities.len() == words && probabilities.iter().all(|p| (0.0..1.0).contains(p)));
+    let spread = |f: fn(f32, f32) -> f32| probabilities.iter().copied().reduce(f).unwrap();
+    assert!(spread(f32::max) - spread(f32::min) > 0.3, "the words are all alike");
+}
