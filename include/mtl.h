@@ -461,6 +461,7 @@ mtl_status mtl_options_new(mtl_options **out_options, mtl_error **out_error);
 // | `mtl_align` | `case` | `false`; `true`: `Yes` is not `yes` |
 // | | `punctuation` | `false`; `true`: `well-known` is not `wellknown`, and marks are words |
 // | | `accents` | `false`; `true`: `sí` is not `si` |
+// | `mtl_score` | `calibrated` | `false`: as the model was trained, where 0.5 parts right from wrong best; `true`: probabilities as often as mistakes come, without the weight that training gives to them |
 // | `mtl_tag`, `mtl_align` | `unit` | `bytes`, `utf16`, `codepoints`: what offsets count |
 // | | `invalid_utf8` | `error`: of the document; `replace`: read as U+FFFD |
 //

@@ -1,6 +1,7 @@
 //! The one error type. Every message says what was wrong, where, and what to do next.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// What kind of thing went wrong; programs branch on this, people read the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,13 +30,13 @@ pub enum ErrorKind {
 }
 
 /// An error: its kind, where it happened, what was wrong, and the remedy.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Error {
     kind: ErrorKind,
     place: String,
     message: String,
     remedy: String,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 /// The library's result type.
@@ -64,7 +65,7 @@ impl Error {
     /// Keeps the error that caused this one.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
+        self.source = Some(Arc::from(source.into()));
         self
     }
 

@@ -163,6 +163,12 @@ func AlignWith(key, value string) AlignOption {
 	return alignOption{key, value}
 }
 
+// WithCalibration makes probabilities as large as mistakes are frequent. Without it they are as the model was trained, which
+// gives mistakes more weight: 0.5 parts right from wrong best.
+func WithCalibration() ScoreOption {
+	return ScoreWith("calibrated", "true")
+}
+
 // ScoreWith sets an option of mtl_score by its name, for a libmtl that is newer than this package.
 func ScoreWith(key, value string) ScoreOption {
 	return scoreOption{key, value}

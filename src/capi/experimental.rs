@@ -23,7 +23,7 @@ pub extern "C" fn mtl_x_model_crf(
     out_error: *mut *mut mtl_error,
 ) -> mtl_status {
     call_on(model, "model", out_error, |model| {
-        let crf = model.tagger.transitions(model.task_name(task)?)?;
+        let crf = model.tagger()?.transitions(model.task_name(task)?)?;
         let view = mtl_crf {
             struct_size: 0,
             labels: crf.labels as u32,
@@ -72,10 +72,10 @@ pub extern "C" fn mtl_x_model_emissions(
             owned.push(tokens.into_iter().enumerate().map(read).collect::<crate::Result<Vec<String>>>()?);
         }
         let sentences: Vec<&[String]> = owned.iter().map(Vec::as_slice).collect();
-        let labels = model.tagger.task(task)?.labels.len();
+        let labels = model.tagger()?.task(task)?.labels.len();
         let count = owned.iter().map(|sentence| sentence.len() * labels).sum();
         let out = buffer(out_emissions, emissions_room, count, "out_emissions")?;
-        let found = model.tagger.emissions(&sentences, task, language, cancel)?;
+        let found = model.tagger()?.emissions(&sentences, task, language, cancel)?;
         out.iter_mut().zip(found.iter().flatten()).for_each(|(out, emission)| *out = *emission);
         Ok(())
     })

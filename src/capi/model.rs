@@ -9,9 +9,10 @@ use super::options::{Options, Scope, mtl_options};
 use super::result::Labels;
 use super::status::mtl_status;
 use crate::ErrorKind;
-use crate::bundle::manifest::Task;
-use crate::cancel::Cancel;
-use crate::scorer::Exercise;
+use crate::bundle::Bundle;
+use crate::bundle::manifest::{Kind, Manifest, Task};
+use crate::engine::{EngineOptions, Report};
+use crate::scorer::Scorer;
 use crate::tagger::Tagger;
 use crate::text::scheme::{self, Scheme};
 use std::ffi::c_char;
@@ -20,9 +21,9 @@ use std::sync::Arc;
 /// An opened model: immutable, to be used from many threads at once.
 pub type mtl_model = Object<Model>;
 
-/// A tagger with what C asks of it.
+/// A tagger or a scorer with what C asks of it.
 pub struct Model {
-    pub(super) tagger: Tagger,
+    network: Network,
     /// The span labels of each task, sorted; none for plain labels.
     span_labels: Vec<Vec<String>>,
     /// The numbers of both kinds of labels, by task.
@@ -31,31 +32,75 @@ pub struct Model {
     report: String,
 }
 
-impl Model {
-    fn open(bundle: &super::bundle::Opened, options: &crate::engine::EngineOptions) -> Outcome<Self> {
-        let tagger = Tagger::open(Arc::clone(&bundle.bundle), options)?;
-        let json = |text: serde_json::Result<String>| text.map_err(|e| library(ErrorKind::Engine, e.to_string(), ""));
-        let manifest = json(serde_json::to_string(tagger.manifest()))?;
-        let report = json(serde_json::to_string(tagger.report()))?;
-        for attempt in tagger.report().providers.iter().filter(|attempt| !attempt.used) {
-            log(MTL_LOG_WARN, || format!("provider {} is not used: {}", attempt.provider, attempt.reason));
+enum Network {
+    Tagger(Tagger),
+    Scorer(Box<Scorer>),
+}
+
+impl Network {
+    fn open(bundle: &Arc<Bundle>, options: &EngineOptions) -> crate::Result<Self> {
+        let bundle = Arc::clone(bundle);
+        match bundle.manifest().kind {
+            Kind::Tagger => Tagger::open(bundle, options).map(Self::Tagger),
+            Kind::Scorer => Ok(Self::Scorer(Box::new(Scorer::open(bundle, options)?))),
         }
-        log(MTL_LOG_INFO, || format!("opened {} {}: {report}", tagger.manifest().id, tagger.manifest().version));
-        let tasks = &tagger.manifest().tasks;
-        let span_labels: Vec<Vec<String>> = tasks.iter().map(span_labels).collect();
-        let labels = tasks.iter().zip(&span_labels).map(|(task, spans)| Labels::new(&task.labels, spans)).collect();
-        Ok(Self { tagger, span_labels, labels, manifest, report })
     }
 
-    /// P(mistake) of each word of each exercise.
-    pub(super) fn score(
-        &self,
-        _: &[crate::Result<Exercise>],
-        _: &Options,
-        _: &Cancel,
-    ) -> Outcome<Vec<crate::Result<Vec<f32>>>> {
-        let message = format!("{} is a tagger, and scores no exercises", self.tagger.manifest().id);
-        Err(argument(message, "open a bundle of kind scorer"))
+    fn manifest(&self) -> &Manifest {
+        match self {
+            Self::Tagger(tagger) => tagger.manifest(),
+            Self::Scorer(scorer) => scorer.manifest(),
+        }
+    }
+
+    fn report(&self) -> &Report {
+        match self {
+            Self::Tagger(tagger) => tagger.report(),
+            Self::Scorer(scorer) => scorer.report(),
+        }
+    }
+}
+
+impl Model {
+    fn open(bundle: &super::bundle::Opened, options: &EngineOptions) -> Outcome<Self> {
+        let network = Network::open(&bundle.bundle, options)?;
+        let json = |text: serde_json::Result<String>| text.map_err(|e| library(ErrorKind::Engine, e.to_string(), ""));
+        let manifest = json(serde_json::to_string(network.manifest()))?;
+        let report = json(serde_json::to_string(network.report()))?;
+        for attempt in network.report().providers.iter().filter(|attempt| !attempt.used) {
+            log(MTL_LOG_WARN, || format!("provider {} is not used: {}", attempt.provider, attempt.reason));
+        }
+        log(MTL_LOG_INFO, || format!("opened {} {}: {report}", network.manifest().id, network.manifest().version));
+        let tasks = &network.manifest().tasks;
+        let span_labels: Vec<Vec<String>> = tasks.iter().map(span_labels).collect();
+        let labels = tasks.iter().zip(&span_labels).map(|(task, spans)| Labels::new(&task.labels, spans)).collect();
+        Ok(Self { network, span_labels, labels, manifest, report })
+    }
+
+    pub(super) fn manifest(&self) -> &Manifest {
+        self.network.manifest()
+    }
+
+    /// The model as a tagger, or an error that says what it is.
+    pub(super) fn tagger(&self) -> Outcome<&Tagger> {
+        match &self.network {
+            Network::Tagger(tagger) => Ok(tagger),
+            Network::Scorer(_) => {
+                let message = format!("{} is a scorer, and tags no text", self.manifest().id);
+                Err(argument(message, "pass it to mtl_score, or open a bundle of kind tagger"))
+            }
+        }
+    }
+
+    /// The model as a scorer, or an error that says what it is.
+    pub(super) fn scorer(&self) -> Outcome<&Scorer> {
+        match &self.network {
+            Network::Scorer(scorer) => Ok(scorer),
+            Network::Tagger(_) => {
+                let message = format!("{} is a tagger, and scores no exercises", self.manifest().id);
+                Err(argument(message, "pass it to mtl_tag, or open a bundle of kind scorer"))
+            }
+        }
     }
 
     /// The name of the task of this number.
@@ -67,7 +112,7 @@ impl Model {
     }
 
     fn task(&self, index: u32) -> Option<&Task> {
-        self.tagger.manifest().tasks.get(index as usize)
+        self.manifest().tasks.get(index as usize)
     }
 }
 
@@ -158,21 +203,19 @@ pub extern "C" fn mtl_model_report(model: *const mtl_model, out_length: *mut usi
 /// How many languages the model has; 0 for NULL. Since 1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn mtl_model_language_count(model: *const mtl_model) -> u32 {
-    get(0, || Some(optional(model)?.peek().tagger.manifest().languages.len() as u32))
+    get(0, || Some(optional(model)?.peek().manifest().languages.len() as u32))
 }
 
 /// The ISO 639-1 code of a language, not ended by a NUL; NULL where there is none of this number. Since 1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn mtl_model_language(model: *const mtl_model, index: u32, out_length: *mut usize) -> *const c_char {
-    get(std::ptr::null(), || {
-        Some(view(optional(model)?.peek().tagger.manifest().languages.get(index as usize)?, out_length))
-    })
+    get(std::ptr::null(), || Some(view(optional(model)?.peek().manifest().languages.get(index as usize)?, out_length)))
 }
 
 /// How many tasks the model has; 0 for NULL. Since 1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn mtl_model_task_count(model: *const mtl_model) -> u32 {
-    get(0, || Some(optional(model)?.peek().tagger.manifest().tasks.len() as u32))
+    get(0, || Some(optional(model)?.peek().manifest().tasks.len() as u32))
 }
 
 /// The name of a task, such as `ner`, not ended by a NUL; NULL where there is none of this number. Since 1.0.
@@ -192,7 +235,7 @@ pub extern "C" fn mtl_model_task_find(
 ) -> mtl_status {
     call(out_error, || {
         let (model, out) = (value(model, "model")?, out(out_task, "out_task")?);
-        out.write(model.tagger.task_index(super::boundary::text(name, name_length, "name")?)? as u32);
+        out.write(model.tagger()?.task_index(super::boundary::text(name, name_length, "name")?)? as u32);
         Ok(())
     })
 }
@@ -202,7 +245,7 @@ pub extern "C" fn mtl_model_task_find(
 pub extern "C" fn mtl_model_task_knows(model: *const mtl_model, task: u32, language: u32) -> i32 {
     get(0, || {
         let model = optional(model)?.peek();
-        let language = model.tagger.manifest().languages.get(language as usize)?;
+        let language = model.manifest().languages.get(language as usize)?;
         Some(i32::from(model.task(task)?.languages.contains(language)))
     })
 }

@@ -4,6 +4,7 @@ use super::boundary::{Object, Outcome, argument, boxed, call, call_on_mut, free,
 use super::error::mtl_error;
 use super::status::mtl_status;
 use crate::engine::{EngineOptions, ProviderRequest};
+use crate::scorer::ScoreOptions;
 use crate::scorer::align::AlignOptions;
 use crate::scorer::pairs::PairOptions;
 use crate::tagger::{DocumentOptions, MAX_NBEST};
@@ -20,6 +21,7 @@ pub struct Options {
     pub(super) engine: EngineOptions,
     pub(super) documents: DocumentOptions,
     pub(super) align: AlignOptions,
+    pub(super) score: ScoreOptions,
     /// Each key that was set, with the calls that it is for.
     set: Vec<(&'static str, &'static [Scope])>,
 }
@@ -67,6 +69,7 @@ const KEYS: &[(&str, &[Scope], Setter)] = &[
     ("zero_shot", &[Scope::Tag], |o, v| put(&mut o.documents.decode.zero_shot, flag(v))),
     ("case", &[Scope::Align], |o, v| put(&mut o.align.case, flag(v))),
     ("punctuation", &[Scope::Align], |o, v| put(&mut o.align.punctuation, flag(v))),
+    ("calibrated", &[Scope::Score], |o, v| put(&mut o.score.calibrated, flag(v))),
     ("accents", &[Scope::Align], |o, v| put(&mut o.align.accents, flag(v))),
 ];
 
@@ -173,6 +176,7 @@ pub extern "C" fn mtl_options_new(out_options: *mut *mut mtl_options, out_error:
 /// | `mtl_align` | `case` | `false`; `true`: `Yes` is not `yes` |
 /// | | `punctuation` | `false`; `true`: `well-known` is not `wellknown`, and marks are words |
 /// | | `accents` | `false`; `true`: `sí` is not `si` |
+/// | `mtl_score` | `calibrated` | `false`: as the model was trained, where 0.5 parts right from wrong best; `true`: probabilities as often as mistakes come, without the weight that training gives to them |
 /// | `mtl_tag`, `mtl_align` | `unit` | `bytes`, `utf16`, `codepoints`: what offsets count |
 /// | | `invalid_utf8` | `error`: of the document; `replace`: read as U+FFFD |
 ///

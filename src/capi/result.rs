@@ -73,7 +73,7 @@ impl Columns {
         annotations: Vec<crate::Result<Annotation>>,
         scores: bool,
     ) -> Outcome<Self> {
-        let manifest = model.tagger.manifest();
+        let manifest = model.manifest();
         let mut columns = Self { sentences: vec![0], tokens: vec![0], scores, ..Self::default() };
         columns.tasks.resize_with(manifest.tasks.len(), || None);
         for &task in tasks {

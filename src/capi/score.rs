@@ -12,6 +12,7 @@ use super::result::{MTL_NONE, fill, pointer};
 use super::status::mtl_status;
 use crate::ErrorKind;
 use crate::cancel::Cancel;
+use crate::scorer::Exercise;
 use std::collections::HashMap;
 
 /// What `mtl_score` found. Views of it are valid until it is freed.
@@ -84,7 +85,14 @@ pub extern "C" fn mtl_score(
         let options = given.unwrap_or(&default);
         let never = Cancel::new();
         let cancel = optional_value(cancel)?.unwrap_or(&never);
-        out.write(boxed(Columns::new(model.score(exercises, options, cancel)?)?));
+        let good: Vec<Exercise> = exercises.iter().filter_map(|exercise| exercise.as_ref().ok()).cloned().collect();
+        let mut scores = model.scorer()?.score(&good, &options.score, cancel)?.into_iter();
+        // An exercise that is at fault already keeps its error.
+        let each = exercises.iter().map(|exercise| match exercise {
+            Ok(_) => scores.next().unwrap_or_else(|| Ok(Vec::new())),
+            Err(error) => Err(error.clone()),
+        });
+        out.write(boxed(Columns::new(each.collect())?));
         Ok(())
     })
 }

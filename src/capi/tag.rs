@@ -32,9 +32,10 @@ pub extern "C" fn mtl_tag(
         let never = Cancel::new();
         let cancel = optional_value(cancel)?.unwrap_or(&never);
 
+        let tagger = model.tagger()?;
         let tokens = batch.tokens();
-        let annotations = model.tagger.annotate(&batch.documents(&tokens), options, cancel)?;
-        let asked = model.tagger.tasks_asked(options).into_iter().map(|name| model.tagger.task_index(name));
+        let annotations = tagger.annotate(&batch.documents(&tokens), options, cancel)?;
+        let asked = tagger.tasks_asked(options).into_iter().map(|name| tagger.task_index(name));
         let tasks = asked.collect::<crate::Result<Vec<usize>>>()?;
         out.write(boxed(Columns::new(model, &tasks, annotations, options.decode.scores)?));
         Ok(())
