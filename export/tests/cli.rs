@@ -144,3 +144,52 @@ fn refusals_name_the_fault_and_the_remedy() {
     refused(folder, &["train", "tiny.toml", "--data", ".", "--only", "ner/nl"], &["ner/nl", "ner/en, upos/da"]);
     refused(folder, &["evaluate", "tiny.toml", "--data", ".", "--seed", "9"], &["seed-9", "train first"]);
 }
+
+/// A labelled `.slam` file of two learners with ten exercises each; "hard" is a mistake whoever reads it.
+fn exercises() -> String {
+    let mut text = String::new();
+    // Days fall: the file is not in the order of time.
+    for number in (0..10).rev() {
+        for user in ["one", "two"] {
+            text += &format!("# user:{user}  countries:  days:{number}.000  client:  session:  format:  time:null\n");
+            for (word, label) in [("easy", 0), ("hard", 1)] {
+                text += &format!("AAAA{user}x{number:02}{label:02}  {word}  NOUN  fPOS=NOUN  ROOT  0  {label}\n");
+            }
+            text += "\n";
+        }
+    }
+    text
+}
+
+#[test]
+fn exercises_are_split_by_time_and_the_baseline_scores_the_last_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("xx.slam"), exercises()).unwrap();
+    let output =
+        mtl_export(folder, &["scorer", "split", "xx.slam", "--output", "parts", "--dev", "0.2", "--test", "0.3"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let read = |name: &str| std::fs::read_to_string(folder.join("parts").join(name)).unwrap();
+    let days = |name: &str| {
+        let text = read(name);
+        let day = |line: &str| line.split("days:").nth(1)?.split('.').next()?.parse::<u32>().ok();
+        text.lines().filter_map(day).collect::<Vec<_>>()
+    };
+    assert_eq!(days("xx.slam.train"), [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]);
+    assert_eq!(days("xx.slam.dev"), [5, 6, 5, 6]);
+    assert_eq!(days("xx.slam.test"), [7, 8, 9, 7, 8, 9]);
+    assert!(read("xx.slam.train").lines().any(|line| line.ends_with("ROOT  0  1")));
+    assert!(read("xx.slam.test").lines().all(|line| !line.ends_with("ROOT  0  1")), "test has its labels elsewhere");
+    assert_eq!(read("xx.slam.test.key").lines().count(), 12);
+
+    let (train, test) = ("parts/xx.slam.train", "parts/xx.slam.test");
+    let arguments = ["scorer", "baseline", "--train", train, "--test", test, "--seed", "4", "--predictions", "p"];
+    let output = mtl_export(folder, &arguments);
+    let scores = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(scores.starts_with("{\"exercises\":6,\"words\":12,\"mistakes\":6,\"auc\":1.0,"), "{output:?}");
+    assert_eq!(std::fs::read_to_string(folder.join("p")).unwrap().lines().count(), 12);
+
+    std::fs::remove_file(folder.join("parts/xx.slam.test.key")).unwrap();
+    refused(folder, &arguments, &["xx.slam.test: exercise of line 1", "no label", "xx.slam.test.key"]);
+    refused(folder, &["scorer", "split", "xx.slam", "--output", "x", "--test", "1"], &["shares"]);
+}

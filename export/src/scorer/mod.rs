@@ -1,11 +1,13 @@
 //! The word-error scorer of Hu 2020: simulated learners, training, export.
 
+mod baseline;
 mod config;
 mod data;
 mod export;
 mod model;
 mod simulate;
 mod slam;
+mod split;
 mod train;
 mod words;
 
@@ -55,6 +57,10 @@ pub enum Command {
         #[arg(long)]
         commit: Option<String>,
     },
+    /// Split labelled exercises by time: FILE.train, and FILE.dev and FILE.test with their keys
+    Split(split::Options),
+    /// Train and score the shared task's logistic regression; prints one JSON object a seed
+    Baseline(baseline::Options),
 }
 
 /// Simulates learners (SYNTHETIC data) and writes them into `folder`.
@@ -75,6 +81,8 @@ pub fn run(command: Command) -> Result<()> {
             }
             crate::summary::write::<Scores>(&output.join(&config.name))
         }
+        Command::Split(options) => split::split(&options),
+        Command::Baseline(options) => baseline::baseline(&options)?.iter().try_for_each(crate::print_json),
         Command::Evaluate { run, set } => crate::print_json(&open(&run)?.scores(set)?),
         Command::Export { run, output, commit } => {
             let mut trained = open(&run)?;

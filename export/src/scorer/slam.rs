@@ -20,36 +20,42 @@ says anything about people, courses or languages. The format is that of the shar
 modelling (Settles et al. 2018).
 ";
 
-/// The exercises in `path`, whose labels stand in it or in the file of the same name with `.key`.
-pub fn read(path: &Path, track: &str) -> Result<Vec<Labelled>> {
+/// The exercises in `path`, whose labels stand in it or in the file of the same name with `.key`; all words are labelled.
+pub fn records(path: &Path, track: &str) -> Result<Vec<Record>> {
     let open = |path: &Path| File::open(path).map(BufReader::new).map_err(|e| Error::io(path.display(), e));
-    let records: Vec<Record> =
+    let mut records: Vec<Record> =
         slam::read(open(path)?, track).collect::<Result<_>>().map_err(|e| e.at(path.display()))?;
-    let key = key(path);
+    let key = with_suffix(path, "key");
     let labels: HashMap<String, bool> = match key.exists() {
         true => slam::keys(open(&key)?).map_err(|e| e.at(key.display()))?.into_iter().collect(),
         false => HashMap::new(),
     };
-    let labelled = |record: Record| {
-        let label = |token: &Token| {
-            let label = token.mistake.or_else(|| labels.get(&token.id).copied());
-            label.ok_or_else(|| {
-                fail(format!("{} has no label, in the file or in {}", token.id, key.display())).at(format!(
-                    "{}: exercise of line {}",
-                    path.display(),
-                    record.line
-                ))
-            })
-        };
-        let mistakes = record.tokens.iter().map(label).collect::<Result<_>>()?;
-        Ok(Labelled { exercise: record.exercise, mistakes })
-    };
-    records.into_iter().map(labelled).collect()
+    for record in &mut records {
+        for token in &mut record.tokens {
+            token.mistake = token.mistake.or_else(|| labels.get(&token.id).copied());
+            if token.mistake.is_none() {
+                let error = fail(format!("{} has no label, in the file or in {}", token.id, key.display()));
+                return Err(error.at(format!("{}: exercise of line {}", path.display(), record.line)));
+            }
+        }
+    }
+    Ok(records)
 }
 
-fn key(path: &Path) -> PathBuf {
+/// The same, as the network reads them.
+pub fn read(path: &Path, track: &str) -> Result<Vec<Labelled>> {
+    let labelled = |record: Record| Labelled {
+        mistakes: record.tokens.iter().map(|token| token.mistake == Some(true)).collect(),
+        exercise: record.exercise,
+    };
+    Ok(records(path, track)?.into_iter().map(labelled).collect())
+}
+
+/// `path` with a dot and `suffix` behind its name.
+pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_os_string();
-    name.push(".key");
+    name.push(".");
+    name.push(suffix);
     name.into()
 }
 
@@ -65,7 +71,7 @@ pub fn write_simulation(folder: &Path, options: &Options) -> Result<()> {
             let (text, labels) = render(track, set, number, labelled).map_err(|e| e.at(path.display()))?;
             write(&path, &text)?;
             if !labelled {
-                write(&key(&path), &labels)?;
+                write(&with_suffix(&path, "key"), &labels)?;
             }
         }
     }
