@@ -1,11 +1,16 @@
 //! Random damage: whatever happens to a bundle's bytes, it is refused, and nothing panics.
 
 use crate::Victim;
+use crate::common::scorer;
 use crate::common::ustar::{Ustar, seal};
+use libmtl::Cancel;
 use libmtl::bundle::{Bundle, OpenOptions};
+use libmtl::engine::EngineOptions;
+use libmtl::scorer::{ScoreOptions, Scorer};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::fs;
+use std::sync::Arc;
 
 const ROUNDS: usize = 10_000;
 
@@ -91,6 +96,39 @@ fn forged_damage_does_not_panic() {
         victim.manifest(|b| b.clone_from(&manifest));
     }
     println!("{accepted} of {} forgeries were harmless", ROUNDS / 4);
+}
+
+/// The same for a scorer, which is then run.
+#[test]
+fn forged_damage_to_a_scorer_does_not_panic() {
+    let seed = 25_112_026;
+    println!("seed {seed}");
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let victim = Victim::scorer();
+    let mut files = files(&victim);
+    files.retain(|(name, _)| name != "bundle.sha256");
+    let manifest = victim.read("bundle.json");
+    let exercises = scorer::exercises(1, 4);
+    let mut accepted = 0;
+    for round in 0..ROUNDS / 4 {
+        let (name, good) = &files[rng.random_range(0..files.len())];
+        let mut bytes = good.clone();
+        mutate(&mut bytes, &mut rng);
+        match name.as_str() {
+            "bundle.json" => victim.manifest(|b| *b = bytes),
+            _ => victim.forge(name, |b| *b = bytes),
+        }
+        if let Ok(bundle) = Bundle::open_with(victim.path(), OpenOptions { trusted: round % 2 == 0 }) {
+            accepted += 1;
+            let _ = bundle.golden_exercises();
+            if let Ok(scorer) = Scorer::open(Arc::new(bundle), &EngineOptions::default()) {
+                let _ = scorer.score(&exercises, &ScoreOptions::default(), &Cancel::new());
+            }
+        }
+        fs::write(victim.file(name), good).unwrap();
+        victim.manifest(|b| b.clone_from(&manifest));
+    }
+    assert!(accepted > 100, "{accepted} forgeries were harmless: the scorer was hardly run");
 }
 
 /// Five thousand damaged archives, none accepted; trusted ones at least do not panic.

@@ -1,6 +1,6 @@
 //! A good bundle in a folder of its own, and the means to harm it.
 
-use crate::common::{Sizes, random_contents};
+use crate::common::{Sizes, random_contents, scorer};
 use libmtl::bundle::{layout, write};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -26,17 +26,28 @@ fn good() -> &'static [(String, Vec<u8>)] {
     })
 }
 
+/// Thousands of small files: in memory where there is such a place.
+fn folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }
 
 impl Victim {
     pub fn new() -> Self {
-        // Thousands of small files: in memory where there is such a place.
-        let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let dir = folder();
         for (name, bytes) in good() {
             std::fs::write(dir.path().join(name), bytes).unwrap();
         }
+        Self { dir }
+    }
+
+    /// A bundle of the kind `scorer`.
+    pub fn scorer() -> Self {
+        let dir = folder();
+        write(dir.path(), &scorer::random_contents(7, |_| ())).unwrap();
         Self { dir }
     }
 
