@@ -24,6 +24,7 @@ import tempfile
 import make_cases
 from installed import BUNDLE, C_TESTS, ROOT, STRICT, Checks, difference, install
 
+SCORER = ROOT / "models/mtl-slam-demo"
 STANDARDS = {"c": ("c99", "c11", "c17"), "c++": ("c++17", "c++20")}
 
 
@@ -154,7 +155,11 @@ def use_examples(checks, built, folder):
         late = checks.run([batch, BUNDLE, ROOT / "models/demo.txt", 0, 0])
         good = late.returncode == 1 and late.stdout.startswith("MTL_ERROR_DEADLINE: ")
         checks.note(f"batch after its deadline ({name})", None if good else late.stdout)
-        refused = checks.run([folder / f"score-{language}", BUNDLE, "es_en", "ada", "la casa"])
+        score = folder / f"score-{language}"
+        predicted = checks.works(f"score ({name})", [score, SCORER, "en_es", "ada", "the boy", "the toy"]) or ""
+        good = re.fullmatch(r"the\t0\.\d{3}\tright\nboy\t0\.\d{3}\twrong\n", predicted)
+        checks.note(f"score says what it should ({name})", None if good else predicted)
+        refused = checks.run([score, BUNDLE, "en_es", "ada", "the boy"])
         checks.note(f"score by a tagger ({name})", None if refused.returncode == 1 and "is a tagger" in refused.stdout
                     else refused.stdout)
         wrong = checks.run([tag, ROOT / "no such bundle", text])

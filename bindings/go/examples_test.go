@@ -60,7 +60,14 @@ func TestExampleBatch(t *testing.T) {
 }
 
 func TestExampleScore(t *testing.T) {
-	output, err := exec.Command(built(t, "score"), bundle("mtl-mobile"), "es_en", "ada", "la casa", "la caza").CombinedOutput()
+	program := built(t, "score")
+	output, err := exec.Command(program, bundle("mtl-slam-demo"), "en_es", "ada", "the boy", "the toy").Output()
+	lines := strings.Split(string(output), "\n")
+	if err != nil || len(lines) != 3 || !strings.HasPrefix(lines[0], "the\t0.") || !strings.HasSuffix(lines[0], "\tright") ||
+		!strings.HasPrefix(lines[1], "boy\t0.") || !strings.HasSuffix(lines[1], "\twrong") {
+		t.Errorf("%v\n%s", err, output)
+	}
+	output, err = exec.Command(program, bundle("mtl-mobile"), "en_es", "ada", "the boy").CombinedOutput()
 	if err == nil || !strings.Contains(string(output), "is a tagger") {
 		t.Errorf("%v\n%s", err, output)
 	}

@@ -204,8 +204,15 @@ void exercises_are_for_scorers() {
   CHECK(exercises.count() == 1);
   auto scores = mtl::score(open_model(), exercises);
   CHECK(!scores && scores.error().message().find("scorer") != std::string_view::npos);
+  auto bundle = mtl::Bundle::open(std::string(path) + "/../mtl-slam-demo").value();
+  auto model = mtl::Model::open(bundle).value();
+  exercises.set("track", "en_es").value();
+  auto found = mtl::score(model, exercises).value();
+  auto probabilities = found.probabilities().value();
+  CHECK(probabilities.count == 1 && probabilities.status[0] == MTL_OK && probabilities.probability.size() == 2);
+  CHECK(probabilities.probability[0] > 0 && probabilities.probability[0] < 1 && !found.error(0));
   exercises.clear().value();
-  CHECK(exercises.count() == 0);
+  CHECK(exercises.count() == 0 && mtl::score(model, exercises).value().probabilities().value().count == 0);
 }
 
 void the_log_is_heard() {
