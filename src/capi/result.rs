@@ -5,7 +5,7 @@ use super::error::mtl_error;
 use super::model::Model;
 use super::status::mtl_status;
 use crate::tagger::{Annotation, Tagging};
-use crate::{Error, ErrorKind};
+use crate::{Cancel, Error, ErrorKind};
 use std::collections::HashMap;
 
 /// In a column of labels or languages: there is none.
@@ -72,6 +72,7 @@ impl Columns {
         tasks: &[usize],
         annotations: Vec<crate::Result<Annotation>>,
         scores: bool,
+        cancel: &Cancel,
     ) -> Outcome<Self> {
         let manifest = model.manifest();
         let mut columns = Self { sentences: vec![0], tokens: vec![0], scores, ..Self::default() };
@@ -81,13 +82,14 @@ impl Columns {
             columns.tasks[task] = Some(TaskColumns { paths, ..TaskColumns::default() });
         }
         for (document, annotation) in annotations.into_iter().enumerate() {
+            cancel.check()?;
             let annotation = annotation.and_then(narrow);
             columns.status.push(annotation.as_ref().map_or_else(|e| mtl_status::from(e.kind()) as i32, |_| 0));
             match annotation {
                 Ok(annotation) => {
                     let language = manifest.languages.iter().position(|l| *l == annotation.language);
                     columns.language.push(language.map_or(MTL_NONE, |index| index as u32));
-                    columns.add(document as u32, &annotation, tasks, &model.labels)?;
+                    columns.add(document as u32, &annotation, tasks, &model.labels, cancel)?;
                 }
                 Err(error) => {
                     columns.language.push(MTL_NONE);
@@ -99,7 +101,14 @@ impl Columns {
         Ok(columns)
     }
 
-    fn add(&mut self, document: u32, annotation: &Annotation, tasks: &[usize], labels: &[Labels]) -> Outcome<()> {
+    fn add(
+        &mut self,
+        document: u32,
+        annotation: &Annotation,
+        tasks: &[usize],
+        labels: &[Labels],
+        cancel: &Cancel,
+    ) -> Outcome<()> {
         let base = self.start.len();
         if base + annotation.tokens.len() >= MTL_NONE as usize {
             return Err(library(ErrorKind::Limit, "more than 4,294,967,294 tokens in a batch", "tag fewer at once"));
@@ -119,6 +128,7 @@ impl Columns {
                 Some(taggings) => {
                     let sentences = annotation.sentences.iter().zip(taggings).enumerate();
                     for (number, (range, tagging)) in sentences {
+                        cancel.check()?;
                         let place = Place { document, base: base + range.start, first: range.start };
                         columns.add(&place, annotation, tagging, labels);
                         columns.paths.add((first_sentence + number) as u32, tagging, labels);

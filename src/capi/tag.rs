@@ -37,7 +37,7 @@ pub extern "C" fn mtl_tag(
         let annotations = tagger.annotate(&batch.documents(&tokens), options, cancel)?;
         let asked = tagger.tasks_asked(options).into_iter().map(|name| tagger.task_index(name));
         let tasks = asked.collect::<crate::Result<Vec<usize>>>()?;
-        out.write(boxed(Columns::new(model, &tasks, annotations, options.decode.scores)?));
+        out.write(boxed(Columns::new(model, &tasks, annotations, options.decode.scores, cancel)?));
         Ok(())
     })
 }

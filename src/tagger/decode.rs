@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// The most paths that can be asked for.
 pub const MAX_NBEST: usize = 100;
 
-/// Cells (tokens x labels x paths) that an n-best search may use: about a gigabyte.
+/// Cells (tokens x labels x paths) that an n-best search may use: 128 MB.
 const MAX_NBEST_CELLS: usize = 1 << 25;
 
 /// What to compute beside the best tags.
@@ -111,7 +111,7 @@ impl Decoder {
         cancel: &Cancel,
     ) -> Result<Tagging> {
         let (path, _) = crf::viterbi(emissions, &self.transitions, cancel)?;
-        let mut tagging = Tagging { labels: self.names(&path), ..Tagging::default() };
+        let mut tagging = Tagging { labels: self.names(&path, cancel)?, ..Tagging::default() };
         cancel.check()?;
         if self.scheme != Scheme::Plain {
             let spans = scheme::spans_lenient(&tagging.labels).into_iter();
@@ -168,15 +168,18 @@ impl Decoder {
         }
         let paths = crf::nbest(emissions, &self.transitions, count, cancel)?;
         let alternative = |(path, score): (Vec<u16>, f32)| {
-            cancel.check()?;
             let probability = (f64::from(score) / f64::from(temperature) - marginals.log_z).exp().min(1.0);
-            Ok(Alternative { labels: self.names(&path), probability })
+            Ok(Alternative { labels: self.names(&path, cancel)?, probability })
         };
         paths.into_iter().map(alternative).collect()
     }
 
-    fn names(&self, path: &[u16]) -> Vec<String> {
-        path.iter().map(|&label| self.labels[usize::from(label)].clone()).collect()
+    fn names(&self, path: &[u16], cancel: &Cancel) -> Result<Vec<String>> {
+        let name = |(step, &label): (usize, &u16)| {
+            cancel.check_at(step)?;
+            Ok(self.labels[usize::from(label)].clone())
+        };
+        path.iter().enumerate().map(name).collect()
     }
 }
 

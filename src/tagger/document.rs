@@ -92,8 +92,9 @@ impl Tagger {
         let detector = options.language.is_none().then(|| Detector::new(&self.manifest().languages));
         let mut prepared = Vec::with_capacity(documents.len());
         for document in documents {
+            prepared.push(self.prepare(*document, options, detector.as_ref(), cancel));
+            // Where that was stopped, the error is not the document's.
             cancel.check()?;
-            prepared.push(self.prepare(*document, options, detector.as_ref()));
         }
         self.tag_prepared(&mut prepared, &tasks, options, cancel)?;
         Ok(prepared.into_iter().map(|document| document.map(|d| d.annotation)).collect())
@@ -125,19 +126,28 @@ impl Tagger {
         found.or_else(default).unwrap_or_default()
     }
 
-    fn prepare(&self, document: Document, options: &DocumentOptions, detector: Option<&Detector>) -> Result<Prepared> {
+    fn prepare(
+        &self,
+        document: Document,
+        options: &DocumentOptions,
+        detector: Option<&Detector>,
+        cancel: &Cancel,
+    ) -> Result<Prepared> {
         match document {
             Document::Text(bytes) => {
                 let repaired = read(bytes, options)?;
                 let language = self.language_of(&repaired.text, options, detector);
-                prepare_text(&repaired, language, options.unit)
+                prepare_text(&repaired, language, options.unit, cancel)
             }
             Document::Tokens(tokens) => {
-                let named = |(index, token)| read(token, options).map_err(|e| e.at(format!("token {index}")));
+                let named = |(index, token)| {
+                    cancel.check_at(index)?;
+                    read(token, options).map_err(|e| e.at(format!("token {index}")))
+                };
                 let tokens = tokens.iter().copied().enumerate().map(named).collect::<Result<Vec<_>>>()?;
                 let text = tokens.iter().map(|token| &*token.text).collect::<Vec<_>>().join(" ");
                 let language = self.language_of(&text, options, detector);
-                prepare_tokens(&tokens, language, options.unit)
+                prepare_tokens(&tokens, language, options.unit, cancel)
             }
         }
     }
@@ -189,10 +199,11 @@ fn push(document: &mut Result<Prepared>, taggings: Option<Vec<Tagging>>) {
     }
 }
 
-fn prepare_text(repaired: &utf8::Repaired, language: String, unit: Unit) -> Result<Prepared> {
+fn prepare_text(repaired: &utf8::Repaired, language: String, unit: Unit, cancel: &Cancel) -> Result<Prepared> {
     let mut prepared = Prepared { annotation: Annotation { language, ..Annotation::default() }, sentences: Vec::new() };
     let mut converter = Converter::new(&repaired.text, unit);
-    for sentence in text::sentences_of(&repaired.text, 0, &prepared.annotation.language) {
+    for sentence in text::sentences_until(&repaired.text, 0, &prepared.annotation.language, cancel)? {
+        cancel.check()?;
         let first = prepared.annotation.tokens.len();
         for offsets in &sentence.offsets {
             let place = match unit {
@@ -210,10 +221,12 @@ fn prepare_text(repaired: &utf8::Repaired, language: String, unit: Unit) -> Resu
     Ok(prepared)
 }
 
-fn prepare_tokens(tokens: &[utf8::Repaired], language: String, unit: Unit) -> Result<Prepared> {
+fn prepare_tokens(tokens: &[utf8::Repaired], language: String, unit: Unit, cancel: &Cancel) -> Result<Prepared> {
     let mut annotation = Annotation { language, ..Annotation::default() };
+    let mut words = Vec::with_capacity(tokens.len());
     let mut end = 0;
     for (index, token) in tokens.iter().enumerate() {
+        cancel.check_at(index)?;
         if token.text.is_empty() {
             let error = Error::new(ErrorKind::Input, "an empty token").at(format!("token {index}"));
             return Err(error.remedy("leave it out"));
@@ -227,8 +240,8 @@ fn prepare_tokens(tokens: &[utf8::Repaired], language: String, unit: Unit) -> Re
         };
         annotation.tokens.push(end..end + length);
         end += length;
+        words.push(token.text.to_string());
     }
-    let words: Vec<String> = tokens.iter().map(|token| token.text.to_string()).collect();
     let sentences = if words.is_empty() { Vec::new() } else { vec![words] };
     annotation.sentences = sentences.iter().map(|words| 0..words.len()).collect();
     Ok(Prepared { annotation, sentences })

@@ -8,6 +8,7 @@ pub mod sentences;
 pub mod tokens;
 pub mod utf8;
 
+use crate::{Cancel, Result};
 use std::ops::Range;
 
 /// One sentence on its way through the library.
@@ -36,19 +37,19 @@ fn base_language(language: &str) -> &str {
 /// assert_eq!(sentences[1].offsets[0], 13..15);
 /// ```
 pub fn sentences_of(text: &str, base: usize, language: &str) -> Vec<Sentence> {
-    sentences::split(text, language)
-        .into_iter()
-        .map(|range| {
-            let sentence = &text[range.clone()];
-            let words = tokens::tokenise(sentence, language);
-            Sentence {
-                tokens: words.iter().map(|word| sentence[word.clone()].to_owned()).collect(),
-                offsets: words
-                    .iter()
-                    .map(|word| base + range.start + word.start..base + range.start + word.end)
-                    .collect(),
-                ..Sentence::default()
-            }
+    sentences_until(text, base, language, &Cancel::new()).unwrap_or_default()
+}
+
+/// As [`sentences_of`]; the only error is that of `cancel`.
+pub(crate) fn sentences_until(text: &str, base: usize, language: &str, cancel: &Cancel) -> Result<Vec<Sentence>> {
+    let cut = |range: Range<usize>| {
+        let sentence = &text[range.clone()];
+        let words = tokens::tokenise_until(sentence, language, cancel)?;
+        Ok(Sentence {
+            tokens: words.iter().map(|word| sentence[word.clone()].to_owned()).collect(),
+            offsets: words.iter().map(|word| base + range.start + word.start..base + range.start + word.end).collect(),
+            ..Sentence::default()
         })
-        .collect()
+    };
+    sentences::split_until(text, language, cancel)?.into_iter().map(cut).collect()
 }

@@ -2,6 +2,7 @@
 
 use super::abbreviations::Abbreviations;
 use super::base_language;
+use crate::{Cancel, Result};
 use std::ops::Range;
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -14,6 +15,11 @@ const NEAR: usize = 24;
 /// An empty line and U+2029 always end a sentence; a single line break does so only where a blank would, or before an
 /// item of a list. Takes time linear in the length of `text`.
 pub fn split(text: &str, language: &str) -> Vec<Range<usize>> {
+    split_until(text, language, &Cancel::new()).unwrap_or_default()
+}
+
+/// As [`split`]; the only error is that of `cancel`.
+pub(crate) fn split_until(text: &str, language: &str, cancel: &Cancel) -> Result<Vec<Range<usize>>> {
     let language = base_language(language);
     let splitter = Splitter {
         text,
@@ -23,6 +29,7 @@ pub fn split(text: &str, language: &str) -> Vec<Range<usize>> {
     };
     let mut sentences: Vec<Range<usize>> = Vec::new();
     for (start, piece) in text.split_sentence_bound_indices() {
+        cancel.check()?;
         for range in candidates(start, piece) {
             match sentences.last_mut() {
                 Some(last) if !splitter.parts(last, &range) => last.end = range.end,
@@ -30,7 +37,7 @@ pub fn split(text: &str, language: &str) -> Vec<Range<usize>> {
             }
         }
     }
-    sentences
+    Ok(sentences)
 }
 
 /// A sentence of UAX #29, cut further where it goes on too far (before a number or the dash of a dialogue), and before

@@ -131,6 +131,13 @@ struct Hypothesis {
     rank: u32,
 }
 
+impl Hypothesis {
+    /// The way back; both numbers are small.
+    fn step(&self) -> Step {
+        Step { from: self.from as u16, rank: self.rank as u16 }
+    }
+}
+
 impl Ord for Hypothesis {
     fn cmp(&self, other: &Self) -> Ordering {
         let key = |h: &Self| (Reverse(h.from), Reverse(h.rank));
@@ -152,10 +159,10 @@ impl PartialEq for Hypothesis {
 
 impl Eq for Hypothesis {}
 
-/// The `n` best paths, best first, with their scores; fewer when fewer exist. Equal paths stand in the order that
-/// [`viterbi`] prefers. Forbidden paths are not listed, unless there is no other: then one is.
+/// The `n` best paths (at most 65,535), best first, with their scores; fewer when fewer exist. Equal paths stand in the
+/// order that [`viterbi`] prefers. Forbidden paths are not listed, unless there is no other: then one is.
 ///
-/// Works in `length * labels * n` times 24 bytes. The only error is that of `cancel`.
+/// Works in `length * labels * n` times 4 bytes. The only error is that of `cancel`.
 pub fn nbest(emissions: &[f32], transitions: &Transitions, n: usize, cancel: &Cancel) -> Result<Vec<(Vec<u16>, f32)>> {
     let length = transitions.length(emissions);
     if n == 0 {
@@ -164,65 +171,67 @@ pub fn nbest(emissions: &[f32], transitions: &Transitions, n: usize, cancel: &Ca
     if length == 0 {
         return Ok(vec![(Vec::new(), 0.0)]);
     }
-    let n = n.min(u32::MAX as usize);
     let table = Table::new(transitions);
-    let lattice = Lattice::new(emissions, &table, n, cancel)?;
-    let mut heap = BinaryHeap::new();
+    let (lattice, layer) = Lattice::new(emissions, &table, n.min(usize::from(u16::MAX)), cancel)?;
     let mut finals = Vec::new();
-    merge(lattice.layer(length - 1), table.labels, n, &mut heap, &mut finals, |from| table.end[from]);
+    merge(&layer, table.labels, n, &mut BinaryHeap::new(), &mut finals, |from| table.end[from]);
     let listed = finals.iter().enumerate().take_while(|(i, path)| *i == 0 || path.score >= FORBIDDEN / 2.0);
-    let traced = |path: &Hypothesis| Ok((lattice.trace(table.labels, *path, cancel)?, reported(path.score)));
+    let traced = |path: &Hypothesis| Ok((lattice.trace(table.labels, path.step(), cancel)?, reported(path.score)));
     listed.map(|(_, path)| traced(path)).collect()
 }
 
-/// For each token and label the best paths up to there, best first; equally many for each label of a token.
+/// Which label the token before has, and which of the paths up to there is continued.
+#[derive(Clone, Copy)]
+struct Step {
+    from: u16,
+    rank: u16,
+}
+
+/// For each token and label the best paths up to there, best first; equally many for each label of a token. Only the way
+/// back is kept.
 struct Lattice {
-    paths: Vec<Hypothesis>,
+    steps: Vec<Step>,
     /// Where each token's paths end.
     ends: Vec<usize>,
 }
 
 impl Lattice {
-    fn new(emissions: &[f32], table: &Table, n: usize, cancel: &Cancel) -> Result<Self> {
-        let mut lattice = Self { paths: Vec::new(), ends: Vec::with_capacity(emissions.len() / table.labels) };
+    /// The lattice, and the paths up to the last token with their scores.
+    fn new(emissions: &[f32], table: &Table, n: usize, cancel: &Cancel) -> Result<(Self, Vec<Hypothesis>)> {
+        let mut lattice = Self { steps: Vec::new(), ends: Vec::with_capacity(emissions.len() / table.labels) };
         // Room for the most there can be: growing would copy. Where there is none, fewer may do.
-        let _ = lattice.paths.try_reserve(emissions.len().saturating_mul(n));
-        let (mut heap, mut layer) = (BinaryHeap::new(), Vec::new());
+        let _ = lattice.steps.try_reserve(emissions.len().saturating_mul(n));
+        let (mut heap, mut layer, mut before) = (BinaryHeap::new(), Vec::new(), Vec::new());
         for (t, emissions) in emissions.chunks_exact(table.labels).enumerate() {
             // A token may have a hundred paths for each label: each is looked at.
             cancel.check()?;
+            std::mem::swap(&mut before, &mut layer);
             layer.clear();
             for (to, &emission) in emissions.iter().enumerate() {
                 let begin = layer.len();
-                match t.checked_sub(1) {
-                    None => layer.push(Hypothesis { score: table.start[to], from: 0, rank: 0 }),
-                    Some(before) => {
-                        let step = |from| table.pairs[from * table.width + to];
-                        merge(lattice.layer(before), table.labels, n, &mut heap, &mut layer, step);
-                    }
+                if t == 0 {
+                    layer.push(Hypothesis { score: table.start[to], from: 0, rank: 0 });
+                } else {
+                    let step = |from| table.pairs[from * table.width + to];
+                    merge(&before, table.labels, n, &mut heap, &mut layer, step);
                 }
                 layer[begin..].iter_mut().for_each(|path| path.score += bounded(emission));
             }
-            lattice.paths.extend_from_slice(&layer);
-            lattice.ends.push(lattice.paths.len());
+            lattice.steps.extend(layer.iter().map(Hypothesis::step));
+            lattice.ends.push(lattice.steps.len());
         }
-        Ok(lattice)
-    }
-
-    /// The paths up to token `t`, label by label.
-    fn layer(&self, t: usize) -> &[Hypothesis] {
-        let begin = if t > 0 { self.ends[t - 1] } else { 0 };
-        &self.paths[begin..self.ends[t]]
+        Ok((lattice, layer))
     }
 
     /// The labels of a path, from its last step backwards.
-    fn trace(&self, labels: usize, mut path: Hypothesis, cancel: &Cancel) -> Result<Vec<u16>> {
+    fn trace(&self, labels: usize, mut step: Step, cancel: &Cancel) -> Result<Vec<u16>> {
         let mut trace = vec![0; self.ends.len()];
         for (t, label) in trace.iter_mut().enumerate().rev() {
             cancel.check_at(t)?;
-            *label = path.from as u16;
-            let layer = self.layer(t);
-            path = layer[path.from * (layer.len() / labels) + path.rank as usize];
+            *label = step.from;
+            let begin = if t > 0 { self.ends[t - 1] } else { 0 };
+            let layer = &self.steps[begin..self.ends[t]];
+            step = layer[usize::from(step.from) * (layer.len() / labels) + usize::from(step.rank)];
         }
         Ok(trace)
     }

@@ -11,6 +11,7 @@ mod special;
 
 use super::abbreviations::Abbreviations;
 use super::base_language;
+use crate::{Cancel, Result};
 use std::ops::Range;
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -19,6 +20,11 @@ use unicode_segmentation::UnicodeSegmentation;
 ///
 /// Takes time linear in the length of `sentence`.
 pub fn tokenise(sentence: &str, language: &str) -> Vec<Range<usize>> {
+    tokenise_until(sentence, language, &Cancel::new()).unwrap_or_default()
+}
+
+/// As [`tokenise`]; the only error is that of `cancel`.
+pub(crate) fn tokenise_until(sentence: &str, language: &str, cancel: &Cancel) -> Result<Vec<Range<usize>>> {
     let language = base_language(language);
     let mut cutter = Cutter {
         text: sentence,
@@ -30,7 +36,8 @@ pub fn tokenise(sentence: &str, language: &str) -> Vec<Range<usize>> {
         tokens: Vec::new(),
     };
     let mut at = 0;
-    for (start, atom) in sentence.split_word_bound_indices() {
+    for (step, (start, atom)) in sentence.split_word_bound_indices().enumerate() {
+        cancel.check_at(step)?;
         let end = start + atom.len();
         let mut rest = start.max(at).min(end)..end;
         while let Some(piece) = first_piece(sentence, rest.clone(), language) {
@@ -38,7 +45,7 @@ pub fn tokenise(sentence: &str, language: &str) -> Vec<Range<usize>> {
             rest.start = at.min(rest.end);
         }
     }
-    cutter.tokens
+    Ok(cutter.tokens)
 }
 
 /// The first part of an atom: UAX #29 may leave white space beside a combining mark in it, and keeps the colon of
