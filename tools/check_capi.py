@@ -5,10 +5,9 @@ would, in C and C++.
 * the headers alone and twice, under every standard, by gcc and (where there is one) clang; mtl.hpp without exceptions;
 * the tests of tests/c and tests/cpp and the cases of tests/cases; the README's program; the examples, built by pkg-config
   and by CMake;
-* the C tests under AddressSanitizer and UndefinedBehaviorSanitizer, which are first shown to report provoked faults.
+* what it must survive while it runs (check_runtime.py): sanitizers, Valgrind, panics, an early end.
 
-With --valgrind it runs the C tests under Valgrind too. ThreadSanitizer is not here: it takes the library's own locks for
-races unless the library and Rust's standard library are instrumented, which needs a nightly compiler. The last line is
+The last line is
 `total: N passed, N failed`. `--seconds` is how long the test of endurance takes.
 """
 
@@ -21,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 
+import check_runtime
 import make_cases
 from installed import BUNDLE, C_TESTS, ROOT, STRICT, Checks, difference, install
 
@@ -123,8 +123,7 @@ def expect_lines(index, document, unit):
 
 def check_tests(checks, archive, seconds):
     """The tests of C and C++, and the cases, against the shared library."""
-    sources = sorted(path for path in (ROOT / "tests/c").glob("*.c") if path.name != "fault.c")
-    flags, work = checks.flags(), checks.work
+    sources, flags, work = check_runtime.sources(), checks.flags(), checks.work
     if checks.works("C tests", ["cc", *C_TESTS, *sources, *flags, "-lm", "-lpthread", "-o", work / "c"]) is not None:
         checks.tests("tests/c", [work / "c", BUNDLE, archive, seconds])
     cpp = ["c++", "-std=c++17", "-g", *STRICT]
@@ -135,7 +134,7 @@ def check_tests(checks, archive, seconds):
         every = [case for path in sorted(make_cases.CASES.glob("*.jsonl")) for case in make_cases.load(path)]
         lines = [line for case in every for unit in make_cases.UNITS for line in case_lines(case, unit)]
         checks.tests("tests/cases", [work / "cases", BUNDLE], input="\n".join(lines) + "\n")
-    every_noun = {path.stem for path in sources} - {"main", "null", "fork", "experimental"}
+    every_noun = set(check_runtime.nouns("null", "fork", "memory", "latency", "experimental"))
     generator = (ROOT / "bindings/c/examples/header.rs").read_text()
     nouns = set(re.findall(r'"(\w+)"', re.search(r"const NOUNS.*?\];", generator, re.S)[0]))
     checks.note("nouns", difference("nouns of the header against files of tests/c", nouns, every_noun))
@@ -201,31 +200,9 @@ def check_readme(checks):
         checks.note("the README's program finds names", None if said else "it printed nothing")
 
 
-FAULTS = {"address": "AddressSanitizer: heap-use-after-free", "leak": "LeakSanitizer: detected memory leaks",
-          "undefined": "runtime error: signed integer overflow"}
-
-
-def check_sanitized(checks, archive, seconds):
-    """The C tests under sanitizers, linked with libmtl.a; provoked faults must be reported first."""
-    build = ["cc", *C_TESTS, "-fsanitize=address,undefined", "-fno-sanitize-recover=all", f"-I{checks.prefix}/include"]
-    libraries = [checks.prefix / "lib/libmtl.a", "-lgcc_s", "-lm", "-lpthread", "-ldl"]
-    fault, tests = checks.work / "fault-sanitized", checks.work / "c-sanitized"
-    if checks.works("fault.c, sanitized", [*build, ROOT / "tests/c/fault.c", *libraries, "-o", fault]) is None:
-        return
-    for kind, report in FAULTS.items():
-        done = checks.run([fault, kind])
-        seen = done.returncode != 0 and report in done.stdout
-        checks.note(f"a provoked fault ({kind})", None if seen else f"{report!r} was not reported\n{done.stdout}")
-    checks.works("no fault", [fault])
-    sources = [path for path in sorted((ROOT / "tests/c").glob("*.c")) if path.name != "fault.c"]
-    if checks.works("C tests, sanitized", [*build, *sources, *libraries, "-o", tests]) is not None:
-        checks.tests("tests/c, sanitized", [tests, BUNDLE, archive, seconds])
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=2)
-    parser.add_argument("--valgrind", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mtl-capi-") as folder:
         work = pathlib.Path(folder)
@@ -236,10 +213,7 @@ def main():
         check_tests(checks, archive, arguments.seconds)
         check_examples(checks)
         check_readme(checks)
-        check_sanitized(checks, archive, arguments.seconds)
-        if arguments.valgrind:
-            checks.tests("tests/c with Valgrind", ["valgrind", "--quiet", "--leak-check=full", "--error-exitcode=9",
-                                                   work / "c", BUNDLE, archive, arguments.seconds])
+        check_runtime.check(checks, archive, arguments.seconds)
     print(f"total: {checks.passed} passed, {checks.failed} failed")
     return 1 if checks.failed else 0
 

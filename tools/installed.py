@@ -42,7 +42,7 @@ class Checks:
         return None if done.returncode else done.stdout
 
     def tests(self, name, command, **options):
-        """Runs a program that counts its tests itself."""
+        """Runs a program that counts its tests itself. Returns its output."""
         done = self.run(command, **options)
         print(f"{name}:\n{done.stdout}", end="", flush=True)
         found = COUNTED.findall(done.stdout)
@@ -50,6 +50,7 @@ class Checks:
         self.failed += sum(int(failed) for _, failed in found)
         if not found or bool(done.returncode) != any(int(failed) for _, failed in found):
             self.note(name, f"ended with status {done.returncode}")
+        return done.stdout
 
     def flags(self, *options):
         """What pkg-config says of the installed copy."""

@@ -24,7 +24,7 @@ class TreeTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(prefix="mtl-abi-test-")
         self.addCleanup(folder.cleanup)
         self.root = pathlib.Path(folder.name)
-        for name in COPIED + [str(path.relative_to(ROOT)) for path in (ROOT / "tests/c").glob("*.c")]:
+        for name in COPIED + [str(path.relative_to(ROOT)) for path in (ROOT / "tests/c").glob("**/*.c")]:
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, self.root / name)
 
@@ -55,6 +55,9 @@ class NamesTest(TreeTest):
         self.provoke(check, "not expected: mtl_tag@@MTL_1.0", "abi/symbols.txt", "mtl_tag@@MTL_1.0\n", "", listed)
         self.provoke(check, "missing: mtl_tag", "include/mtl.h", "mtl_status mtl_tag(", "mtl_status mtl_label(", listed)
         self.provoke(check, "missing: mtl_tag", "include/mtl.hpp", "mtl_tag(", "mtl_label(", listed)
+        null, panic = "tests/c/null.c", "tests/c/programs/panic.c"
+        self.provoke(check, f"{null} does not use\n  missing: mtl_env_trim", null, "mtl_env_trim", "mtl_trim", listed)
+        self.provoke(check, f"{panic} does not use\n  missing: mtl_env_trim", panic, "mtl_env_trim", "mtl_trim", listed)
         self.provoke(check, "missing: mtl_build_info", "tests/c/version.c", "mtl_build_info", "mtl_info", listed)
         self.assertIn("missing: mtl_tag@@MTL_1.0", self.complain(check, listed - {"mtl_tag@@MTL_1.0"}))
         self.assertIn("missing: mtl_tag@@MTL_1.0", self.complain(check, listed - {"mtl_tag@@MTL_1.0"} | {"mtl_tag"}))

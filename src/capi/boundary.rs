@@ -1,10 +1,10 @@
 //! The panic boundary, and what pointers from C become.
 
 use super::error::mtl_error;
+use super::panic::caught;
 use super::status::mtl_status;
 use crate::{Error, ErrorKind};
 use std::ffi::c_char;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Why a call failed.
@@ -60,6 +60,10 @@ impl<T> Object<T> {
         Ok(())
     }
 
+    fn poison(&self) {
+        self.poisoned.store(true, Ordering::Relaxed);
+    }
+
     /// The value, without a look at whether it may be used: for what only reads plain data.
     pub fn peek(&self) -> &T {
         &self.value
@@ -68,10 +72,39 @@ impl<T> Object<T> {
 
 /// Runs `body` inside the panic boundary; a failure is written to `out_error` unless that is NULL.
 pub fn call(out_error: *mut *mut mtl_error, body: impl FnOnce() -> Outcome<()>) -> mtl_status {
-    let outcome = match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(outcome) => outcome,
-        Err(payload) => Err(panicked(&*payload)),
-    };
+    report(out_error, caught(body).flatten())
+}
+
+/// As [`call`], on an object that a panic poisons.
+pub fn call_on<T>(
+    object: *const Object<T>,
+    name: &str,
+    out_error: *mut *mut mtl_error,
+    body: impl FnOnce(&T) -> Outcome<()>,
+) -> mtl_status {
+    let outcome = shared(object, name).and_then(|object| {
+        object.usable()?;
+        caught(|| body(&object.value)).inspect_err(|_| object.poison())?
+    });
+    report(out_error, outcome)
+}
+
+/// As [`call_on`], on an object that the caller lends exclusively.
+pub fn call_on_mut<T>(
+    object: *mut Object<T>,
+    name: &str,
+    out_error: *mut *mut mtl_error,
+    body: impl FnOnce(&mut T) -> Outcome<()>,
+) -> mtl_status {
+    let outcome = exclusive(object, name).and_then(|object| {
+        object.usable()?;
+        caught(|| body(&mut object.value)).inspect_err(|_| object.poison())?
+    });
+    report(out_error, outcome)
+}
+
+/// The status of an outcome; a failure is written to `out_error` unless that is NULL.
+fn report(out_error: *mut *mut mtl_error, outcome: Outcome<()>) -> mtl_status {
     let Err(failure) = outcome else { return mtl_status::MTL_OK };
     let error = mtl_error::new(failure);
     let status = error.status;
@@ -82,51 +115,9 @@ pub fn call(out_error: *mut *mut mtl_error, body: impl FnOnce() -> Outcome<()>) 
     status
 }
 
-/// As [`call`], on an object that a panic poisons.
-pub fn call_on<T>(
-    object: *const Object<T>,
-    name: &str,
-    out_error: *mut *mut mtl_error,
-    body: impl FnOnce(&T) -> Outcome<()>,
-) -> mtl_status {
-    call(out_error, || {
-        let object = shared(object, name)?;
-        object.usable()?;
-        catch_unwind(AssertUnwindSafe(|| body(&object.value))).unwrap_or_else(|payload| {
-            object.poisoned.store(true, Ordering::Relaxed);
-            Err(panicked(&*payload))
-        })
-    })
-}
-
-/// As [`call_on`], on an object that the caller lends exclusively.
-pub fn call_on_mut<T>(
-    object: *mut Object<T>,
-    name: &str,
-    out_error: *mut *mut mtl_error,
-    body: impl FnOnce(&mut T) -> Outcome<()>,
-) -> mtl_status {
-    call(out_error, || {
-        let object = exclusive(object, name)?;
-        object.usable()?;
-        let value = &mut object.value;
-        catch_unwind(AssertUnwindSafe(|| body(value))).unwrap_or_else(|payload| {
-            object.poisoned.store(true, Ordering::Relaxed);
-            Err(panicked(&*payload))
-        })
-    })
-}
-
 /// Runs an infallible accessor; a panic gives `default`.
 pub fn get<R>(default: R, body: impl FnOnce() -> Option<R>) -> R {
-    catch_unwind(AssertUnwindSafe(body)).ok().flatten().unwrap_or(default)
-}
-
-fn panicked(payload: &(dyn std::any::Any + Send)) -> Failure {
-    let text = payload.downcast_ref::<String>().map(String::as_str);
-    let text = text.or(payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
-    let message = format!("libmtl panicked: {text}");
-    Failure::Here(mtl_status::MTL_ERROR_PANIC, message, "please report it with this message")
+    caught(body).ok().flatten().unwrap_or(default)
 }
 
 /// The object behind a shared pointer; NULL is an error that names the argument.
@@ -210,7 +201,7 @@ pub fn free<T>(pointer: *mut Object<T>) {
         // SAFETY: the pointer came from `Box::into_raw` in this library, and the caller gives it up (law 3).
         let object = unsafe { Box::from_raw(pointer) };
         // A panic in a destructor must not cross the boundary either.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(object)));
+        let _ = caught(|| drop(object));
     }
 }
 
@@ -282,16 +273,15 @@ mod tests {
 
     #[test]
     fn a_panic_poisons_its_object_and_no_other() {
-        std::panic::set_hook(Box::new(|_| {}));
         let (object, other) = (boxed(1), boxed(2));
         let (status, message) = failing(|e| call_on(object, "object", e, |_| panic!("number {}", 7)));
         assert_eq!(status, mtl_status::MTL_ERROR_PANIC);
-        assert!(message.contains("number 7"), "{message}");
+        assert!(message.starts_with("libmtl panicked at src/capi/boundary.rs:"), "{message}");
+        assert!(message.contains(": number 7; "), "{message}");
         assert_eq!(failing(|e| call_on(object, "object", e, |_| Ok(()))).0, mtl_status::MTL_ERROR_POISONED);
         assert_eq!(failing(|e| call_on_mut(object, "object", e, |_| Ok(()))).0, mtl_status::MTL_ERROR_POISONED);
         assert_eq!(call_on(other, "other", null_mut(), |_| Ok(())), mtl_status::MTL_OK);
         assert_eq!(get(5, || panic!("in an accessor")), 5);
-        let _ = std::panic::take_hook();
         free(object);
         free(other);
     }

@@ -4,6 +4,7 @@ use super::boundary::call;
 use super::error::mtl_error;
 use super::status::mtl_status;
 use std::ffi::{c_char, c_void};
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{PoisonError, RwLock, TryLockError};
 
 /// A log message's level: something that was asked for is not to be had, and something else is used instead.
@@ -27,12 +28,38 @@ unsafe impl Send for Listener {}
 // SAFETY: as above.
 unsafe impl Sync for Listener {}
 
-static LISTENER: RwLock<Option<Listener>> = RwLock::new(None);
+/// The listener of a process. A lock that another thread held at a fork() never opens in the child: it gets its own.
+struct Ears {
+    process: u32,
+    listener: RwLock<Option<Listener>>,
+}
+
+/// This process's, made when it is first asked for; never freed, as other threads may be reading it.
+fn ears() -> &'static Ears {
+    static EARS: AtomicPtr<Ears> = AtomicPtr::new(std::ptr::null_mut());
+    let found = EARS.load(Ordering::Acquire);
+    // SAFETY: null, or a box that was leaked below.
+    if let Some(ears) = unsafe { found.as_ref() }.filter(|ears| ears.process == std::process::id()) {
+        return ears;
+    }
+    let fresh = Box::into_raw(Box::new(Ears { process: std::process::id(), listener: RwLock::new(None) }));
+    match EARS.compare_exchange(found, fresh, Ordering::AcqRel, Ordering::Acquire) {
+        // SAFETY: a box that is leaked here.
+        Ok(_) => unsafe { &*fresh },
+        Err(theirs) => {
+            // SAFETY: nobody else has seen the new box; another thread was quicker and has leaked its own.
+            unsafe {
+                drop(Box::from_raw(fresh));
+                &*theirs
+            }
+        }
+    }
+}
 
 /// Tells the host something; never a user's text. Costs the formatting only where somebody listens.
 pub(super) fn log(level: u32, message: impl FnOnce() -> String) {
-    // A lock that another thread held at a fork() never opens in the child: better no message than a hang.
-    let listener = match LISTENER.try_read() {
+    // A listener may call the library: to wait for somebody who waits for that listener would never end.
+    let listener = match ears().listener.try_read() {
         Ok(listener) => listener,
         Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
         Err(TryLockError::WouldBlock) => return,
@@ -46,8 +73,8 @@ pub(super) fn log(level: u32, message: impl FnOnce() -> String) {
 
 /// Sends messages of at most `level` (`MTL_LOG_WARN`, `MTL_LOG_INFO`) to `function`, in place of the one before; NULL
 /// silences the library, as it is at the start. Messages never hold a user's text; one that comes while the listener is
-/// being changed is lost. When the call returns, the function
-/// set before runs no more and is not called again. `MTL_ERROR_ARGUMENT` for another level. Since 1.0.
+/// being changed is lost. When the call returns, the function set before runs no more and is not called again. A child of
+/// `fork()` is silent at first. `MTL_ERROR_ARGUMENT` for another level. Since 1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn mtl_log_set(
     function: mtl_log_fn,
@@ -61,7 +88,7 @@ pub extern "C" fn mtl_log_set(
             return Err(super::boundary::argument(format!("{level} is no log level"), remedy));
         }
         let listener = function.map(|function| Listener { function, user, level });
-        *LISTENER.write().unwrap_or_else(PoisonError::into_inner) = listener;
+        *ears().listener.write().unwrap_or_else(PoisonError::into_inner) = listener;
         Ok(())
     })
 }

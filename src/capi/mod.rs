@@ -20,6 +20,7 @@ pub mod kernels;
 pub mod log;
 pub mod model;
 pub mod options;
+mod panic;
 pub mod result;
 pub mod score;
 pub mod slot;

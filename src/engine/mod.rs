@@ -9,6 +9,8 @@ mod pool;
 
 pub use options::{EngineKind, EngineOptions, Provider, ProviderRequest};
 pub use pool::Pool;
+#[cfg(feature = "capi")]
+pub(crate) use pool::THREAD_NAME;
 
 use crate::bundle::Bundle;
 use crate::bundle::manifest::{Kind, Manifest};

@@ -7,6 +7,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
+/// What each of a pool's threads is called.
+pub(crate) const THREAD_NAME: &str = "mtl";
+
 /// Threads that help the calls of every engine they are given to (see [`EngineOptions::pool`]).
 ///
 /// A call's own thread always does its part, and waits for no help that has not begun: any number of calls may share
@@ -63,7 +66,7 @@ impl Pool {
         let mut pool = Self { shared: Arc::default(), workers: Vec::new() };
         for _ in 0..threads {
             let shared = Arc::clone(&pool.shared);
-            let worker = Builder::new().name("mtl".into()).spawn(move || shared.serve()).map_err(|e| {
+            let worker = Builder::new().name(THREAD_NAME.into()).spawn(move || shared.serve()).map_err(|e| {
                 let message = format!("no thread {} of {threads}: {e}", pool.workers.len() + 1);
                 Error::new(ErrorKind::Io, message).remedy("ask for fewer threads").caused_by(e)
             })?;

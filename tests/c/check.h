@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the command line gave: a bundle's folder, an archive of it (NULL if none), seconds for the tests of endurance. */
+/* What the command line gave: a bundle's folder, an archive of it (NULL if none), seconds for the tests of endurance (0: as
+   short as they can be, and nothing is measured). */
 extern const char *bundle_path, *archive_path;
 extern double seconds;
 
@@ -50,11 +51,23 @@ mtl_options *options_of(const char *options);    /* "key=value key=value" */
 float eighth(void);                              /* the next of a fixed sequence of eighths between -4 and 4 */
 uint16_t half_of(float value);                   /* such a number in half precision, exactly */
 double now(void);                                /* seconds of a monotonic clock */
+long resident(void);                             /* KiB of resident memory, after all that can be was given back; 0: unknown */
+
+/* Growth by so much is too much: 5 KiB a time in a hundred times. */
+#define GROWTH_KIB 512
+
+/* Whether memory and time are measured: sanitizers keep what was freed, and take their time. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MEASURES 0
+#else
+#define MEASURES (seconds > 0)
+#endif
 
 /* One function a file: its tests. */
 void test_version(void), test_status(void), test_error(void), test_log(void), test_options(void), test_cancel(void),
     test_env(void), test_bundle(void), test_model(void), test_batch(void), test_tag(void), test_result(void),
     test_slot(void), test_kernels(void), test_align(void), test_bilstm_crf(void),
-    test_exercises(void), test_score(void), test_experimental(void), test_null(void), test_fork(void);
+    test_exercises(void), test_score(void), test_experimental(void), test_null(void), test_fork(void), test_memory(void),
+    test_latency(void);
 
 #endif

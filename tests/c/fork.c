@@ -1,6 +1,8 @@
 /* After fork(), a child that uses its parent's objects gets an error, and does not hang. */
 #include "check.h"
 
+#include <pthread.h>
+#include <semaphore.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -102,4 +104,52 @@ static void a_child_gets_an_error_and_no_hang(void) {
   mtl_env_free(o.env);
 }
 
-void test_fork(void) { RUN(a_child_gets_an_error_and_no_hang); }
+struct busy {
+  sem_t listening, done;
+};
+
+static void listen_long(void *user, uint32_t level, const char *message, size_t length) {
+  struct busy *busy = user;
+  (void)level, (void)message, (void)length;
+  sem_post(&busy->listening);
+  sem_wait(&busy->done);
+}
+
+static void *open_and_release(void *user) {
+  mtl_model_release(open_model());
+  return user;
+}
+
+static void ignore(void *user, uint32_t level, const char *message, size_t length) {
+  (void)level, (void)message, (void)length;
+  ++*(int *)user;
+}
+
+static int a_listener_of_its_own(void *user) {
+  int heard = 0;
+  mtl_log_set(NULL, NULL, 0, NULL);
+  mtl_model_release(open_model());
+  mtl_log_set(ignore, &heard, MTL_LOG_INFO, NULL);
+  mtl_model_release(open_model());
+  return user == NULL && heard == 1;
+}
+
+static void a_thread_that_listens_at_the_fork_does_not_stop_the_child(void) {
+  struct busy busy;
+  pthread_t thread;
+  CHECK(sem_init(&busy.listening, 0, 0) == 0 && sem_init(&busy.done, 0, 0) == 0);
+  WORKS(mtl_log_set(listen_long, &busy, MTL_LOG_INFO, E));
+  CHECK(pthread_create(&thread, NULL, open_and_release, NULL) == 0);
+  sem_wait(&busy.listening);
+  CHECK(in_child(a_listener_of_its_own, NULL));
+  sem_post(&busy.done);
+  pthread_join(thread, NULL);
+  WORKS(mtl_log_set(NULL, NULL, 0, E));
+  sem_destroy(&busy.listening);
+  sem_destroy(&busy.done);
+}
+
+void test_fork(void) {
+  RUN(a_child_gets_an_error_and_no_hang);
+  RUN(a_thread_that_listens_at_the_fork_does_not_stop_the_child);
+}

@@ -96,6 +96,7 @@ static const struct {
     {"kernels", test_kernels}, {"log", test_log},       {"null", test_null},     {"fork", test_fork},
     {"align", test_align},     {"bilstm_crf", test_bilstm_crf},
     {"exercises", test_exercises}, {"score", test_score}, {"experimental", test_experimental},
+    {"memory", test_memory},   {"latency", test_latency},
 };
 
 int main(int argc, char **argv) {

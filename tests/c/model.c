@@ -85,34 +85,9 @@ static void threads_retain_and_release(void) {
   mtl_model_release(model);
 }
 
-/* Resident memory in pages, or 0 where the system does not say. */
-static long resident(void) {
-  long size = 0, pages = 0;
-  FILE *file = fopen("/proc/self/statm", "r");
-  if (file == NULL) return 0;
-  if (fscanf(file, "%ld %ld", &size, &pages) != 2) pages = 0;
-  fclose(file);
-  return pages;
-}
-
-static void opening_again_and_again_does_not_grow(void) {
-  long before = 0;
-  for (int i = 0; i < 30; i++) {
-    const mtl_model *model = open_model();
-    mtl_result_free(tagged(model, "Maria Jensen moved to Toronto.", "scores=true nbest=2"));
-    mtl_model_release(model);
-    if (i == 9) before = resident();
-  }
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they keep what was freed */
-  CHECK(resident() - before < 256); /* 1 MB, less than half of the smallest model */
-#endif
-  (void)before;
-}
-
 void test_model(void) {
   RUN(labels_and_languages_are_numbered);
   RUN(manifest_and_report_are_json);
   RUN(an_engine_that_is_not_there_is_an_error);
   RUN(threads_retain_and_release);
-  RUN(opening_again_and_again_does_not_grow);
 }
