@@ -49,19 +49,23 @@ fn gradients_agree_with_finite_differences() {
         let norm = direction.iter().map(|v| v * v).sum::<f32>().sqrt();
         let direction = Tensor::from_slice(&direction).view(&shape[..]) / f64::from(norm);
         let expected = (run.model.parameters[&name].grad() * &direction).sum(Kind::Double).double_value(&[]);
-        let epsilon = 1e-2;
         let mut shifted = |amount: f64| {
             tch::no_grad(|| {
                 let _ = run.model.parameters.get_mut(&name).unwrap().g_add_(&(&direction * amount));
             });
             loss(&run, task, &batch)
         };
-        let (above, below) = (shifted(epsilon), shifted(-2.0 * epsilon));
-        shifted(epsilon);
-        let found = (above - below) / (2.0 * epsilon);
-        // ReLU and max have kinks, and sums are in f32: a hundredth of the gradient or 2e-3, whichever is larger.
+        let mut difference = |epsilon: f64| {
+            let (above, below) = (shifted(epsilon), shifted(-2.0 * epsilon));
+            shifted(epsilon);
+            (above - below) / (2.0 * epsilon)
+        };
+        // Sums are in f32: a fiftieth of the gradient or 2e-3, whichever is larger. ReLU and max have kinks: a step that
+        // crosses one says nothing, and a smaller one may not.
         let tolerance = 2e-3f64.max(0.02 * expected.abs());
-        assert!((found - expected).abs() < tolerance, "{name}: {found} by differences, {expected} by backward");
+        let found = [1e-2, 3e-3, 1e-3].map(&mut difference);
+        let agrees = found.iter().any(|found| (found - expected).abs() < tolerance);
+        assert!(agrees, "{name}: {found:?} by differences, {expected} by backward");
     }
 }
 
