@@ -2,6 +2,7 @@
 
 use super::error::mtl_error;
 use super::panic::caught;
+use super::process;
 use super::status::mtl_status;
 use crate::{Error, ErrorKind};
 use std::ffi::c_char;
@@ -40,12 +41,12 @@ pub struct Object<T> {
 impl<T> Object<T> {
     /// An object of this process.
     pub fn new(value: T) -> Self {
-        Self { poisoned: AtomicBool::new(false), process: std::process::id(), value }
+        Self { poisoned: AtomicBool::new(false), process: process::id(), value }
     }
 
     /// Whether this process made it.
     pub fn is_ours(&self) -> bool {
-        self.process == std::process::id()
+        self.process == process::id()
     }
 
     fn usable(&self) -> Outcome<()> {

@@ -21,6 +21,7 @@ pub mod log;
 pub mod model;
 pub mod options;
 mod panic;
+mod process;
 pub mod result;
 pub mod score;
 pub mod slot;
