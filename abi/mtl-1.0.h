@@ -432,8 +432,8 @@ void mtl_error_free(mtl_error *error);
 
 // Sends messages of at most `level` (`MTL_LOG_WARN`, `MTL_LOG_INFO`) to `function`, in place of the one before; NULL
 // silences the library, as it is at the start. Messages never hold a user's text; one that comes while the listener is
-// being changed is lost. When the call returns, the function
-// set before runs no more and is not called again. `MTL_ERROR_ARGUMENT` for another level. Since 1.0.
+// being changed is lost. When the call returns, the function set before runs no more and is not called again. A child of
+// `fork()` is silent at first. `MTL_ERROR_ARGUMENT` for another level. Since 1.0.
 mtl_status mtl_log_set(mtl_log_fn function,
                        void *user,
                        uint32_t level,
