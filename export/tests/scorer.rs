@@ -82,6 +82,15 @@ fn simulate_train_evaluate_export_and_score() {
     assert!(manifest.metrics.iter().all(|m| m.language == "en_es" && m.seeds == 2 && m.set.contains("SYNTHETIC")));
 }
 
+#[test]
+fn a_baseline_trains_one_track_alone() {
+    let project = project(&EXPERIMENT.replace("[1, 2]", "[1]").replace("batch = 8", "batch = 8\ntarget = \"fr_en\""));
+    let folder = project.path();
+    done(folder, &["scorer", "train", "tiny.toml", "--data", "data", "--only", "en_es"]);
+    let result = std::fs::read_to_string(folder.join("runs/tiny.only-en_es/seed-1/result.json")).unwrap();
+    assert!(result.contains("en_es") && !result.contains("fr_en"), "{result}");
+}
+
 /// The other architecture: everything that the defaults are not.
 #[test]
 fn the_papers_variant_has_parity_too() {
@@ -125,6 +134,7 @@ fn refusals_name_the_fault_and_the_remedy() {
     for (from, to, words) in [
         ("hidden = 7", "hiden = 7", &["hiden", "unknown field"][..]),
         ("hidden = 7", "hidden = 0", &["[model]", "at least 1"]),
+        ("batch = 8", "target = \"xx\"", &["[training] target", "no track \"xx\"", "en_es, fr_en"]),
         ("batch = 8", "alpha = 1.0", &["alpha", "between 0 and 1"]),
         ("name = \"fr_en\"", "name = \"en_es\"", &["en_es stands twice"]),
         ("fr_en.slam.dev", "fr_en.slam.test.key", &["fr_en.slam.test.key", "line 1"]),

@@ -7,8 +7,9 @@ use std::ops::Range;
 use unicode_normalization::{UnicodeNormalization, char::canonical_combining_class};
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
-/// The longest sentence that is aligned, in bytes. Time grows with the product of the lengths of the two.
-pub const MAX_SENTENCE_BYTES: usize = 16 << 10;
+/// The longest sentence that is aligned, in bytes. Time and memory grow with the product of the lengths of the two: at this
+/// length some tenths of a second at most.
+pub const MAX_SENTENCE_BYTES: usize = 4 << 10;
 
 /// A sentence to compare. Cut both alike: `don't` is one word of a text, and may be two tokens.
 #[derive(Debug, Clone, Copy)]

@@ -4,7 +4,8 @@ use crate::Result;
 use crate::config::{Export, Optimizer, OptimizerKind};
 use crate::error::fail;
 use libmtl::bundle::manifest::{Combine, Context, Encoder, Transform};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::path::{Path, PathBuf};
 
 /// One experiment: what is trained, on what, and how.
@@ -25,7 +26,7 @@ pub struct Config {
     #[serde(default)]
     pub features: Features,
     /// Optimiser and its schedule.
-    #[serde(default = "adam")]
+    #[serde(default = "adam", deserialize_with = "over_adam")]
     pub optimizer: Optimizer,
     /// Length of training, selection.
     #[serde(default)]
@@ -54,6 +55,14 @@ fn one() -> i32 {
 /// Adam at 1e-3, constant (seeds B.6 has the code's decay: 0.95 each 10,000 steps).
 fn adam() -> Optimizer {
     Optimizer { kind: OptimizerKind::Adam, learning_rate: 1e-3, decay: 1.0, ..Optimizer::default() }
+}
+
+/// What is not given is Adam's here, not the taggers' SGD's.
+fn over_adam<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Optimizer, D::Error> {
+    let given = toml::Table::deserialize(deserializer)?;
+    let mut all = toml::Table::try_from(adam()).map_err(D::Error::custom)?;
+    all.extend(given);
+    all.try_into().map_err(D::Error::custom)
 }
 
 /// Network sizes; the defaults train in minutes on two cores. `configs/slam-paper.toml` has the published ones.
@@ -151,11 +160,13 @@ pub struct Training {
     pub patience: u64,
     /// The weight of mistakes in the loss; that of right words is 1 - alpha.
     pub alpha: f64,
+    /// The track whose dev score selects the model; without one, the mean over tracks does.
+    pub target: Option<String>,
 }
 
 impl Default for Training {
     fn default() -> Self {
-        Self { batch: 64, steps: 3_000, evaluate_every: 250, patience: 5, alpha: 0.7 }
+        Self { batch: 64, steps: 3_000, evaluate_every: 250, patience: 5, alpha: 0.7, target: None }
     }
 }
 
@@ -198,6 +209,23 @@ impl Config {
         Ok(config)
     }
 
+    /// The single-task baseline of `track`: that track alone, which sees the same batches.
+    pub fn only(&self, track: &str) -> Result<Self> {
+        let mut config = self.clone();
+        config.tracks.retain(|t| t.name == track);
+        if config.tracks.is_empty() {
+            return Err(self.unknown_track(track));
+        }
+        config.training.target = None;
+        config.name = format!("{}.only-{track}", self.name);
+        Ok(config)
+    }
+
+    fn unknown_track(&self, track: &str) -> libmtl::Error {
+        let known: Vec<&str> = self.tracks.iter().map(|t| t.name.as_str()).collect();
+        fail(format!("no track {track:?}")).remedy(format!("its tracks are {}", known.join(", ")))
+    }
+
     /// The file that a path of the configuration names.
     pub fn resolve(&self, path: &str) -> Result<PathBuf> {
         crate::config::resolve(path, &self.folder, self.data.as_deref())
@@ -229,6 +257,33 @@ impl Config {
         if !(t.alpha > 0.0 && t.alpha < 1.0) {
             return Err(fail(format!("[training] alpha = {}; give a weight between 0 and 1", t.alpha)));
         }
-        Ok(())
+        match t.target.as_ref().filter(|target| self.tracks.iter().all(|track| track.name != **target)) {
+            Some(target) => Err(self.unknown_track(target).at("[training] target")),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_optimizer_does_not_say_is_adams() {
+        let read = |optimizer: &str| {
+            let text = format!("name = \"x\"\nseeds = [1]\ntrack = []\n[optimizer]\n{optimizer}");
+            toml::from_str::<Config>(&text).map(|config| config.optimizer)
+        };
+        let optimizer = read("clip = 1.0").unwrap();
+        assert_eq!((optimizer.kind, optimizer.learning_rate, optimizer.clip), (OptimizerKind::Adam, 1e-3, 1.0));
+        assert!(read("rate = 1.0").unwrap_err().to_string().contains("unknown field `rate`"));
+    }
+
+    #[test]
+    fn the_experiments_of_the_tree_are_sound() {
+        for name in ["mtl-slam-demo", "slam-low-resource", "slam-paper"] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("configs/{name}.toml"));
+            assert_eq!(Config::read(&path, None).unwrap().name, name);
+        }
     }
 }

@@ -34,6 +34,9 @@ pub enum Command {
         /// Train these seeds instead of the file's
         #[arg(long)]
         seed: Vec<u64>,
+        /// Train the single-task baseline of this track instead
+        #[arg(long)]
+        only: Option<String>,
         /// Folder for the runs
         #[arg(long, default_value = "runs")]
         output: PathBuf,
@@ -71,8 +74,11 @@ pub fn simulate(folder: &std::path::Path, options: &Options) -> Result<()> {
 /// Runs a command.
 pub fn run(command: Command) -> Result<()> {
     match command {
-        Command::Train { config, data, seed, output } => {
-            let config = Config::read(&config, data.as_deref())?;
+        Command::Train { config, data, seed, only, output } => {
+            let mut config = Config::read(&config, data.as_deref())?;
+            if let Some(track) = only {
+                config = config.only(&track)?;
+            }
             let seeds = if seed.is_empty() { config.seeds.clone() } else { seed };
             for seed in seeds {
                 let folder = crate::run_folder(&output, &config.name, seed);

@@ -159,7 +159,10 @@ impl Run {
         clock: &mut Clock,
     ) -> Result<()> {
         let dev: BTreeMap<String, f64> = self.scores(Set::Dev)?.into_iter().map(|(t, s)| (t, s.auc)).collect();
-        let score = dev.values().sum::<f64>() / dev.len().max(1) as f64;
+        let score = match self.config.training.target.as_ref().and_then(|target| dev.get(target)) {
+            Some(score) => *score,
+            None => dev.values().sum::<f64>() / dev.len().max(1) as f64,
+        };
         let losses = self.config.tracks.iter().zip(&progress.loss);
         let loss = losses.filter_map(|(t, loss)| Some((t.name.clone(), (*loss)?))).collect();
         let tokens_per_second = clock.restart();
