@@ -130,10 +130,12 @@ def check_tests(checks, archive, seconds):
     main, cases = ROOT / "tests/cpp/main.cpp", ROOT / "tests/cpp/cases.cpp"
     if checks.works("C++ tests", [*cpp, main, *flags, "-lpthread", "-o", work / "cpp"]) is not None:
         checks.tests("tests/cpp", [work / "cpp", BUNDLE])
-    if checks.works("C++ cases", [*cpp, "-fno-exceptions", cases, *flags, "-o", work / "cases"]) is not None:
-        every = [case for path in sorted(make_cases.CASES.glob("*.jsonl")) for case in make_cases.load(path)]
-        lines = [line for case in every for unit in make_cases.UNITS for line in case_lines(case, unit)]
-        checks.tests("tests/cases", [work / "cases", BUNDLE], input="\n".join(lines) + "\n")
+    every = [case for path in sorted(make_cases.CASES.glob("*.jsonl")) for case in make_cases.load(path)]
+    lines = "".join(line + "\n" for case in every for unit in make_cases.UNITS for line in case_lines(case, unit))
+    runners = {"C": ["cc", *C_TESTS, ROOT / "tests/c/programs/cases.c"], "C++": [*cpp, "-fno-exceptions", cases]}
+    for language, build in runners.items():
+        if checks.works(f"{language} cases", [*build, *flags, "-o", work / "cases"]) is not None:
+            checks.tests(f"tests/cases in {language}", [work / "cases", BUNDLE], input=lines)
     every_noun = set(check_runtime.nouns("null", "fork", "memory", "latency", "experimental"))
     generator = (ROOT / "bindings/c/examples/header.rs").read_text()
     nouns = set(re.findall(r'"(\w+)"', re.search(r"const NOUNS.*?\];", generator, re.S)[0]))

@@ -1,6 +1,6 @@
 // Runs the cases of tests/cases through mtl.hpp, without exceptions: cases BUNDLE < LINES.
 //
-// The lines are those of tools/check_capi.py, which reads the JSON: `case NAME`, `bundle DIGEST`, `option KEY VALUE`,
+// The lines are those of tools/check_capi.py, which reads the JSON for C and C++: `case NAME`, `bundle DIGEST`, `option KEY VALUE`,
 // `text HEX`, `tokens HEX...` (`-` is an empty one), the same with `answer-` before them and `align` where answers are
 // aligned, and `expect ...` as `actual` below writes it; `end` closes a case.
 #include <mtl.hpp>
