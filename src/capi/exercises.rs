@@ -14,7 +14,36 @@ use std::ffi::c_char;
 use std::ops::Range;
 
 /// Exercises on their way into `mtl_score`, with copies of their words.
-pub type mtl_exercises = Object<Vec<crate::Result<Exercise>>>;
+pub type mtl_exercises = Object<Exercises>;
+
+/// What was added, so that the good ones can be scored where they lie.
+#[derive(Default)]
+pub struct Exercises {
+    pub(super) good: Vec<Exercise>,
+    /// What is wrong with the others, by their places among all, which rise.
+    pub(super) faults: Vec<(usize, Error)>,
+}
+
+impl Exercises {
+    pub(super) fn count(&self) -> usize {
+        self.good.len() + self.faults.len()
+    }
+
+    fn add(&mut self, exercise: crate::Result<Exercise>) {
+        match exercise {
+            Ok(exercise) => self.good.push(exercise),
+            Err(error) => self.faults.push((self.count(), error)),
+        }
+    }
+
+    /// The exercise that was added last.
+    fn last(&mut self) -> Outcome<&mut Exercise> {
+        if self.faults.last().is_some_and(|(place, _)| place + 1 == self.count()) {
+            return Err(argument("the exercise added last is at fault", "mtl_score says what is wrong with it"));
+        }
+        self.good.last_mut().ok_or_else(|| argument("there is no exercise yet", "add one first"))
+    }
+}
 
 /// Strings one behind the other, as columnar formats keep them: string `i` is `data[offsets[i] .. offsets[i + 1]]`, so
 /// that N strings have N + 1 offsets. UTF-8.
@@ -165,7 +194,7 @@ pub extern "C" fn mtl_exercises_new(
     out_error: *mut *mut mtl_error,
 ) -> mtl_status {
     call(out_error, || {
-        out(out_exercises, "out_exercises")?.write(boxed(Vec::new()));
+        out(out_exercises, "out_exercises")?.write(boxed(Exercises::default()));
         Ok(())
     })
 }
@@ -187,7 +216,7 @@ pub extern "C" fn mtl_exercises_add(
         };
         let words = words.iter().zip(lengths).enumerate().map(read).collect::<Outcome<Vec<&[u8]>>>()?;
         let words = words_of(words.into_iter()).map_err(Failure::Library)?;
-        exercises.push(Ok(Exercise { words, ..Exercise::default() }));
+        exercises.add(Ok(Exercise { words, ..Exercise::default() }));
         Ok(())
     })
 }
@@ -217,13 +246,7 @@ pub extern "C" fn mtl_exercises_set(
 ) -> mtl_status {
     call_on_mut(exercises, "exercises", out_error, |exercises| {
         let (key, value) = (text(key, key_length, "key")?, text(value, value_length, "value")?);
-        match exercises.last_mut() {
-            Some(Ok(exercise)) => set(exercise, key, value),
-            Some(Err(_)) => {
-                Err(argument("the exercise added last is at fault", "mtl_score says what is wrong with it"))
-            }
-            None => Err(argument("there is no exercise yet", "add one first")),
-        }
+        set(exercises.last()?, key, value)
     })
 }
 
@@ -236,7 +259,7 @@ pub extern "C" fn mtl_exercises_add_columns(
     out_error: *mut *mut mtl_error,
 ) -> mtl_status {
     call_on_mut(exercises, "exercises", out_error, |exercises| {
-        exercises.extend(from_columns(shared(columns, "columns")?)?);
+        from_columns(shared(columns, "columns")?)?.into_iter().for_each(|exercise| exercises.add(exercise));
         Ok(())
     })
 }
@@ -244,14 +267,14 @@ pub extern "C" fn mtl_exercises_add_columns(
 /// How many exercises there are; 0 for NULL. Since 1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn mtl_exercises_count(exercises: *const mtl_exercises) -> usize {
-    get(0, || Some(optional(exercises)?.peek().len()))
+    get(0, || Some(optional(exercises)?.peek().count()))
 }
 
 /// Takes all exercises out. Since 1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn mtl_exercises_clear(exercises: *mut mtl_exercises, out_error: *mut *mut mtl_error) -> mtl_status {
     call_on_mut(exercises, "exercises", out_error, |exercises| {
-        exercises.clear();
+        *exercises = Exercises::default();
         Ok(())
     })
 }

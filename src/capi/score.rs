@@ -12,7 +12,6 @@ use super::result::{MTL_NONE, fill, pointer};
 use super::status::mtl_status;
 use crate::ErrorKind;
 use crate::cancel::Cancel;
-use crate::scorer::Exercise;
 use std::collections::HashMap;
 
 /// What `mtl_score` found. Views of it are valid until it is freed.
@@ -85,12 +84,12 @@ pub extern "C" fn mtl_score(
         let options = given.unwrap_or(&default);
         let never = Cancel::new();
         let cancel = optional_value(cancel)?.unwrap_or(&never);
-        let good: Vec<Exercise> = exercises.iter().filter_map(|exercise| exercise.as_ref().ok()).cloned().collect();
-        let mut scores = model.scorer()?.score(&good, &options.score, cancel)?.into_iter();
+        let mut scores = model.scorer()?.score(&exercises.good, &options.score, cancel)?.into_iter();
+        let mut faults = exercises.faults.iter().peekable();
         // An exercise that is at fault already keeps its error.
-        let each = exercises.iter().map(|exercise| match exercise {
-            Ok(_) => scores.next().unwrap_or_else(|| Ok(Vec::new())),
-            Err(error) => Err(error.clone()),
+        let each = (0..exercises.count()).filter_map(|place| match faults.next_if(|(fault, _)| *fault == place) {
+            Some((_, error)) => Some(Err(error.clone())),
+            None => scores.next(),
         });
         out.write(boxed(Columns::new(each.collect())?));
         Ok(())

@@ -139,14 +139,20 @@ bool passes(const mtl::Model& model, const Case& c) {
     }
   same &= c.documents.put(*batch) && c.answers.put(*answers);
   if (!set) return same;
-  auto alignment = mtl::align(*batch, *answers, c.align ? &*options : nullptr);
-  auto tagged = mtl::tag(model, *batch, c.align ? nullptr : &*options);
-  for (auto& expected : c.expected)
-    if (auto found = c.align ? actual(alignment, expected) : actual(model, tagged, expected); found != expected) {
-      std::cout << c.name << ":\n  expected " << expected << "\n  found    " << found << '\n';
-      same = false;
-    }
-  return same;
+  auto compare = [&](auto actual_of) {
+    for (auto& expected : c.expected)
+      if (auto found = actual_of(expected); found != expected) {
+        std::cout << c.name << ":\n  expected " << expected << "\n  found    " << found << '\n';
+        same = false;
+      }
+    return same;
+  };
+  if (c.align) {
+    auto alignment = mtl::align(*batch, *answers, &*options);
+    return compare([&](auto& expected) { return actual(alignment, expected); });
+  }
+  auto tagged = mtl::tag(model, *batch, &*options);
+  return compare([&](auto& expected) { return actual(model, tagged, expected); });
 }
 
 }  // namespace
