@@ -24,7 +24,7 @@ import check_runtime
 import make_cases
 from installed import BUNDLE, C_TESTS, ROOT, STRICT, Checks, difference, install
 
-SCORER = ROOT / "models/mtl-slam-demo"
+SCORER = ROOT / "models/sla-demo"
 HEADERS = {"mtl.h": ("c", "c++"), "mtl_experimental.h": ("c", "c++"), "mtl.hpp": ("c++",)}
 STANDARDS = {"c": ("c99", "c11", "c17"), "c++": ("c++17", "c++20")}
 

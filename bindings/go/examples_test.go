@@ -61,7 +61,7 @@ func TestExampleBatch(t *testing.T) {
 
 func TestExampleScore(t *testing.T) {
 	program := built(t, "score")
-	output, err := exec.Command(program, bundle("mtl-slam-demo"), "en_es", "ada", "the boy", "the toy").Output()
+	output, err := exec.Command(program, bundle("sla-demo"), "en_es", "ada", "the boy", "the toy").Output()
 	lines := strings.Split(string(output), "\n")
 	if err != nil || len(lines) != 3 || !strings.HasPrefix(lines[0], "the\t0.") || !strings.HasSuffix(lines[0], "\tright") ||
 		!strings.HasPrefix(lines[1], "boy\t0.") || !strings.HasSuffix(lines[1], "\twrong") {

@@ -35,7 +35,7 @@ func TestATaggerScoresNothing(t *testing.T) {
 
 func scorer(t *testing.T) *mtl.Model {
 	t.Helper()
-	model, err := mtl.Open(context.Background(), bundle("mtl-slam-demo"))
+	model, err := mtl.Open(context.Background(), bundle("sla-demo"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ static const mtl_model *open_scorer(void) {
   char path[4096];
   mtl_bundle *bundle = NULL;
   const mtl_model *model = NULL;
-  snprintf(path, sizeof path, "%s/../mtl-slam-demo", bundle_path);
+  snprintf(path, sizeof path, "%s/../sla-demo", bundle_path);
   WORKS(mtl_bundle_open(path, strlen(path), NULL, &bundle, E));
   WORKS(mtl_model_open(bundle, NULL, NULL, &model, E));
   mtl_bundle_free(bundle);

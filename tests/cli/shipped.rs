@@ -42,7 +42,7 @@ fn the_old_name_of_a_part_of_speech_is_read_as_the_new_one() {
 #[test]
 fn the_exercises_of_the_demo_are_scored_and_said_to_be_synthetic() {
     let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/models/en_es.demo.slam");
-    let output = run(&["score", "--zoo", ZOO, "-m", "mtl-slam-demo", demo], b"");
+    let output = run(&["score", "--zoo", ZOO, "-m", "sla-demo", demo], b"");
     assert!(output.stderr.contains("SYNTHETIC"), "{}", output.stderr);
     let words = text_of(Path::new(demo)).lines().filter(|line| !line.is_empty() && !line.starts_with('#')).count();
     let probabilities: Vec<f32> =

@@ -204,7 +204,7 @@ void exercises_are_for_scorers() {
   CHECK(exercises.count() == 1);
   auto scores = mtl::score(open_model(), exercises);
   CHECK(!scores && scores.error().message().find("scorer") != std::string_view::npos);
-  auto bundle = mtl::Bundle::open(std::string(path) + "/../mtl-slam-demo").value();
+  auto bundle = mtl::Bundle::open(std::string(path) + "/../sla-demo").value();
   auto model = mtl::Model::open(bundle).value();
   exercises.set("track", "en_es").value();
   auto found = mtl::score(model, exercises).value();

@@ -173,7 +173,7 @@ static void score(void) {
   mtl_scores *scores = NULL;
   mtl_probabilities probabilities = {.struct_size = sizeof probabilities};
   mtl_exercise_columns columns = {.struct_size = sizeof columns};
-  snprintf(scorer, sizeof scorer, "%s/../mtl-slam-demo", path);
+  snprintf(scorer, sizeof scorer, "%s/../sla-demo", path);
   MAKES(mtl_bundle_open(scorer, strlen(scorer), NULL, &bundle, &error));
   MAKES(mtl_model_open(bundle, NULL, NULL, &model, &error));
   MAKES(mtl_exercises_new(&exercises, &error));
