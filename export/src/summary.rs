@@ -4,17 +4,28 @@ use crate::Result;
 use crate::checkpoint::write_json;
 use crate::export::{mean_and_deviation, results};
 use crate::train::RunResult;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Mean and sample standard deviation of one score.
-#[derive(Debug, Serialize)]
-struct Spread {
-    mean: f64,
-    sd: f64,
-    values: Vec<f64>,
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// The mean.
+    pub mean: f64,
+    /// The sample standard deviation; 0 of one value.
+    pub sd: f64,
+    /// One a seed.
+    pub values: Vec<f64>,
+}
+
+impl Spread {
+    /// Of one value a seed.
+    pub fn of(values: Vec<f64>) -> Self {
+        let (mean, sd) = mean_and_deviation(&values);
+        Self { mean, sd, values }
+    }
 }
 
 /// All seeds of an experiment.
@@ -59,10 +70,6 @@ fn spreads<S: Columns>(results: &[RunResult<S>], set: fn(&RunResult<S>) -> &BTre
             values.entry(task.clone()).or_default().entry(name).or_default().push(value);
         }
     }
-    let spread = |values: Vec<f64>| {
-        let (mean, sd) = mean_and_deviation(&values);
-        Spread { mean, sd, values }
-    };
-    let of_task = |columns: BTreeMap<_, _>| columns.into_iter().map(|(name, all)| (name, spread(all))).collect();
+    let of_task = |columns: BTreeMap<_, _>| columns.into_iter().map(|(name, all)| (name, Spread::of(all))).collect();
     values.into_iter().map(|(task, columns)| (task, of_task(columns))).collect()
 }

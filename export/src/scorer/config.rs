@@ -184,6 +184,12 @@ pub struct Track {
     pub test: Option<String>,
     /// Trains on so many exercises, drawn by seed; all without it.
     pub limit: Option<usize>,
+    /// Learners whom train and dev leave out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<String>,
+    /// The learners whom test scores; all without it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
 }
 
 /// Where the data come from.

@@ -6,6 +6,7 @@ use crate::error::fail;
 use crate::random;
 use libmtl::bundle::manifest::{Scaling, Transform};
 use libmtl::scorer::Exercise;
+use libmtl::scorer::slam::Record;
 use libmtl::tagger::features::{UNKNOWN_CHAR, UNKNOWN_WORD};
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -27,21 +28,33 @@ pub struct Labelled {
     pub mistakes: Vec<bool>,
 }
 
-/// A track's exercises.
-pub struct TrackData {
-    /// Training.
-    pub train: Vec<Labelled>,
-    /// Selection.
-    pub dev: Vec<Labelled>,
-    /// Held out.
-    pub test: Vec<Labelled>,
+impl From<Record> for Labelled {
+    fn from(record: Record) -> Self {
+        let mistakes = record.tokens.iter().map(|token| token.mistake == Some(true)).collect();
+        Self { exercise: record.exercise, mistakes }
+    }
 }
 
-impl TrackData {
+/// A track's exercises, as the network needs them or as the file has them.
+pub struct TrackData<T = Labelled> {
+    /// Training.
+    pub train: Vec<T>,
+    /// Selection.
+    pub dev: Vec<T>,
+    /// Held out.
+    pub test: Vec<T>,
+}
+
+impl<T: From<Record>> TrackData<T> {
     /// Reads the files of `track`.
     pub fn read(config: &Config, track: &Track, seed: u64) -> Result<Self> {
-        let read = |path: &String| super::slam::read(&config.resolve(path)?, &track.name);
-        let mut train = read(&track.train)?;
+        let read = |path: &String, keep: &dyn Fn(&String) -> bool| -> Result<Vec<T>> {
+            let records = super::slam::records(&config.resolve(path)?, &track.name)?;
+            Ok(records.into_iter().filter(|record| keep(&record.exercise.user)).map(T::from).collect())
+        };
+        let known = |user: &String| !track.without.contains(user);
+        let scored = |user: &String| track.only.is_empty() || track.only.contains(user);
+        let mut train = read(&track.train, &known)?;
         if let Some(limit) = track.limit {
             train.shuffle(&mut random::stream(seed, &format!("limit {}", track.name), 0));
             train.truncate(limit);
@@ -49,8 +62,8 @@ impl TrackData {
         if train.is_empty() {
             return Err(fail("no exercise to train on").at(&track.train));
         }
-        let test = track.test.as_ref().map_or(Ok(Vec::new()), read)?;
-        Ok(Self { train, dev: read(&track.dev)?, test })
+        let test = track.test.as_ref().map_or(Ok(Vec::new()), |path| read(path, &scored))?;
+        Ok(Self { train, dev: read(&track.dev, &known)?, test })
     }
 }
 

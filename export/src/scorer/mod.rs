@@ -4,7 +4,10 @@ mod baseline;
 mod config;
 mod data;
 mod export;
+mod logistic;
 mod model;
+mod official;
+mod protocol;
 mod simulate;
 mod slam;
 mod split;
@@ -62,8 +65,10 @@ pub enum Command {
     },
     /// Split labelled exercises by time: FILE.train, and FILE.dev and FILE.test with their keys
     Split(split::Options),
-    /// Train and score the shared task's logistic regression; prints one JSON object a seed
+    /// Train and score a system of the shared task; prints one JSON object a seed
     Baseline(baseline::Options),
+    /// Train and score every system, side by side, by a protocol of the paper
+    Protocol(protocol::Options),
 }
 
 /// Simulates learners (SYNTHETIC data) and writes them into `folder`.
@@ -89,6 +94,7 @@ pub fn run(command: Command) -> Result<()> {
         }
         Command::Split(options) => split::split(&options),
         Command::Baseline(options) => baseline::baseline(&options)?.iter().try_for_each(crate::print_json),
+        Command::Protocol(options) => protocol::protocol(&options),
         Command::Evaluate { run, set } => crate::print_json(&open(&run)?.scores(set)?),
         Command::Export { run, output, commit } => {
             let mut trained = open(&run)?;

@@ -1,6 +1,5 @@
 //! Labelled exercises from and to `.slam` files.
 
-use super::data::Labelled;
 use super::simulate::{Options, Track, simulate};
 use crate::Result;
 use crate::error::fail;
@@ -40,15 +39,6 @@ pub fn records(path: &Path, track: &str) -> Result<Vec<Record>> {
         }
     }
     Ok(records)
-}
-
-/// The same, as the network reads them.
-pub fn read(path: &Path, track: &str) -> Result<Vec<Labelled>> {
-    let labelled = |record: Record| Labelled {
-        mistakes: record.tokens.iter().map(|token| token.mistake == Some(true)).collect(),
-        exercise: record.exercise,
-    };
-    Ok(records(path, track)?.into_iter().map(labelled).collect())
 }
 
 /// `path` with a dot and `suffix` behind its name.
@@ -106,6 +96,7 @@ fn render(track: &Track, set: usize, number: usize, labelled: bool) -> Result<(S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scorer::data::Labelled;
 
     #[test]
     fn what_is_simulated_is_read_back() {
@@ -116,12 +107,13 @@ mod tests {
         for track in simulate(&options).unwrap() {
             for (set, name) in ["train", "dev", "test"].into_iter().enumerate() {
                 let path = folder.path().join(format!("{}.slam.{name}", track.name));
-                assert!(read(&path, &track.name).unwrap() == track.sets[set], "{}", path.display());
+                let found = records(&path, &track.name).unwrap().into_iter().map(Labelled::from);
+                assert!(found.eq(track.sets[set].iter().cloned()), "{}", path.display());
             }
         }
         assert!(std::fs::read_to_string(folder.path().join("README.md")).unwrap().contains("SYNTHETIC"));
         std::fs::remove_file(folder.path().join("fr_en.slam.dev.key")).unwrap();
-        let error = read(&folder.path().join("fr_en.slam.dev"), "fr_en").unwrap_err().to_string();
+        let error = records(&folder.path().join("fr_en.slam.dev"), "fr_en").unwrap_err().to_string();
         assert!(error.contains("has no label") && error.contains("fr_en.slam.dev.key"), "{error}");
     }
 }
