@@ -101,8 +101,7 @@ mod tests {
     #[test]
     fn what_is_simulated_is_read_back() {
         let folder = tempfile::tempdir().unwrap();
-        let tracks = ["en_es", "fr_en"].map(String::from).to_vec();
-        let options = Options { tracks, users: 6, shared: 2, exercises: 20, words: 50, days: 10.0, seed: 3 };
+        let options = Options::small();
         write_simulation(folder.path(), &options).unwrap();
         for track in simulate(&options).unwrap() {
             for (set, name) in ["train", "dev", "test"].into_iter().enumerate() {

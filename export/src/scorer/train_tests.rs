@@ -9,9 +9,7 @@ use tch::{Kind, Tensor};
 
 /// Two tracks of simulated learners in `folder`, and an experiment over them.
 fn config(folder: &Path) -> Config {
-    let tracks = ["en_es", "fr_en"].map(String::from).to_vec();
-    let options = Options { tracks, users: 8, shared: 2, exercises: 20, words: 40, days: 20.0, seed: 1 };
-    crate::scorer::simulate(folder, &options).unwrap();
+    crate::scorer::simulate(folder, &Options::small()).unwrap();
     let track = |name: &str| {
         format!("[[track]]\nname = \"{name}\"\ntrain = \"{name}.slam.train\"\ndev = \"{name}.slam.dev\"\n")
     };
