@@ -3,7 +3,7 @@
 mod common;
 
 use common::scorer::{exercises, random_scorer};
-use libmtl::bundle::manifest::{Combine, Context, Encoder, Kind};
+use libmtl::bundle::manifest::{Combine, Context, Encoder, Kind, Summary};
 use libmtl::bundle::{Bundle, GoldenExercise, layout, write};
 use libmtl::engine::{EngineKind, EngineOptions};
 use libmtl::scorer::slam::MAX_WORDS;
@@ -28,15 +28,19 @@ fn bits(probabilities: &Result<Vec<f32>>) -> Vec<u32> {
 /// Every architecture: results do not depend on neighbours, threads, or the order of a call, to the last bit.
 #[test]
 fn an_exercise_is_scored_alike_in_any_company() {
-    for (context, combine, encoders) in [
-        (Context::Shared, Combine::Product, vec![Encoder::Word, Encoder::CharLstm, Encoder::CharCnn]),
-        (Context::Own, Combine::Concat, vec![Encoder::CharCnn, Encoder::Word]),
-        (Context::Own, Combine::Product, vec![Encoder::CharLstm]),
+    for (context, combine, encoders, char_convolutions, char_summary) in [
+        (Context::Shared, Combine::Product, vec![Encoder::Word, Encoder::CharLstm, Encoder::CharCnn], 1, Summary::Mean),
+        (Context::Shared, Combine::Product, vec![Encoder::Word, Encoder::CharLstm, Encoder::CharCnn], 2, Summary::Last),
+        (Context::Own, Combine::Concat, vec![Encoder::CharCnn, Encoder::Word], 2, Summary::Mean),
+        (Context::Own, Combine::Product, vec![Encoder::CharLstm], 1, Summary::Last),
+        (Context::Own, Combine::None, vec![Encoder::CharCnn], 1, Summary::Mean),
     ] {
         let bundle = random_scorer(3, |settings| {
             settings.architecture.context = context;
-            settings.architecture.combine = combine;
+            common::scorer::combine(settings, combine);
             settings.architecture.encoders = encoders.clone();
+            settings.architecture.char_convolutions = char_convolutions;
+            settings.architecture.char_summary = char_summary;
         });
         let (one, four) = (open(bundle.path(), 1), open(bundle.path(), 4));
         let exercises = exercises(11, 150);

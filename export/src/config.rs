@@ -222,9 +222,9 @@ pub struct Optimizer {
     pub clip: f64,
     /// How the learning rate falls.
     pub schedule: Schedule,
-    /// rho of the exponential schedule.
+    /// rho of the exponential schedules.
     pub decay: f64,
-    /// T of the exponential schedule.
+    /// T of the exponential schedules.
     pub decay_steps: f64,
     /// Separate momentum buffers for each task (the paper's code), else one for all.
     pub per_task_state: bool,
@@ -263,6 +263,8 @@ pub enum OptimizerKind {
 pub enum Schedule {
     /// alpha_0 * rho^(t/T) (Lin 2018).
     Exponential,
+    /// alpha_0 * rho^floor(t/T) (the code of Hu 2020).
+    Staircase,
     /// Linear to zero at the last step.
     Linear,
 }

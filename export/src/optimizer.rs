@@ -29,6 +29,7 @@ impl Optimizer {
         let s = &self.settings;
         match s.schedule {
             Schedule::Exponential => s.learning_rate * s.decay.powf(step as f64 / s.decay_steps),
+            Schedule::Staircase => s.learning_rate * s.decay.powf((step as f64 / s.decay_steps).floor()),
             Schedule::Linear => s.learning_rate * (1.0 - step as f64 / steps.max(1) as f64),
         }
     }

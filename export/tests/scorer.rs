@@ -97,7 +97,7 @@ fn the_papers_variant_has_parity_too() {
     let experiment = EXPERIMENT
         .replace(
             "hidden = 7",
-            "hidden = 7\ncontext = \"own\"\ncombine = \"concat\"\nencoders = [\"char_cnn\", \"word\"]",
+            "hidden = 7\ncontext = \"own\"\ncombine = \"concat\"\nencoders = [\"char_cnn\", \"word\"]\nchar_convolutions = 2",
         )
         .replace("[training]", "[features]\nnumbers = \"raw\"\nignore = [\"user\", \"time\"]\n\n[training]")
         .replace("[1, 2]", "[1]");
@@ -108,6 +108,18 @@ fn the_papers_variant_has_parity_too() {
     let manifest = parity(&folder.join("bundle"));
     let scorer = manifest.scorer.unwrap();
     assert_eq!((scorer.architecture.users, scorer.time.scale), (1, 0.0), "ignored features are never known");
+}
+
+/// Removing the meta encoder, and every other setting of the characters.
+#[test]
+fn the_papers_ablation_has_parity_too() {
+    let settings = "hidden = 7\ncombine = \"none\"\nchar_summary = \"last\"\nchar_convolutions = 2";
+    let project = project(&EXPERIMENT.replace("hidden = 7", settings).replace("[1, 2]", "[1]"));
+    let folder = project.path();
+    done(folder, &["scorer", "train", "tiny.toml", "--data", "data"]);
+    done(folder, &["scorer", "export", "tiny.toml", "--data", "data", "--seed", "1", "--output", "bundle"]);
+    let architecture = parity(&folder.join("bundle")).scorer.unwrap().architecture;
+    assert_eq!((architecture.users, architecture.formats, architecture.char_convolutions), (1, 1, 2));
 }
 
 /// The golden cases are libtorch's: the native engine gives their probabilities, in fp32 as libtorch, to within 1e-5
@@ -135,6 +147,7 @@ fn refusals_name_the_fault_and_the_remedy() {
         ("hidden = 7", "hiden = 7", &["hiden", "unknown field"][..]),
         ("hidden = 7", "hidden = 0", &["[model]", "at least 1"]),
         ("batch = 8", "target = \"xx\"", &["[training] target", "no track \"xx\"", "en_es, fr_en"]),
+        ("hidden = 7", "char_convolutions = 3", &["[model] char_convolutions = 3", "1 or 2"]),
         ("batch = 8", "alpha = 1.0", &["alpha", "between 0 and 1"]),
         ("name = \"fr_en\"", "name = \"en_es\"", &["en_es stands twice"]),
         ("fr_en.slam.dev", "fr_en.slam.test.key", &["fr_en.slam.test.key", "line 1"]),

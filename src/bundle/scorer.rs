@@ -46,6 +46,12 @@ pub struct ScorerArchitecture {
     pub char_widths: Vec<usize>,
     /// Filters per width.
     pub char_filters: usize,
+    /// Convolutions of each width, on top of each other: 1 or 2.
+    #[serde(default = "one")]
+    pub char_convolutions: usize,
+    /// What the LSTM over a word's characters says of it.
+    #[serde(default)]
+    pub char_summary: Summary,
     /// The context encoders, in the order of concatenation.
     pub encoders: Vec<Encoder>,
     /// Layers of the BiLSTM over word vectors, stacked within each direction.
@@ -58,13 +64,28 @@ pub struct ScorerArchitecture {
     pub combine: Combine,
 }
 
+fn one() -> usize {
+    1
+}
+
+/// What an LSTM over characters says of a word.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Summary {
+    /// The mean of its outputs (the published code).
+    #[default]
+    Mean,
+    /// Its output at the last character (the paper).
+    Last,
+}
+
 /// Context encoders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Encoder {
     /// BiLSTM over word vectors.
     Word,
-    /// BiLSTM over the mean output of an LSTM over a word's characters.
+    /// BiLSTM over what an LSTM over a word's characters says of it.
     CharLstm,
     /// BiLSTM over convolutions of a word's characters.
     CharCnn,
@@ -88,6 +109,8 @@ pub enum Combine {
     Product,
     /// Both side by side, and two layers (the paper).
     Concat,
+    /// The context alone, and one layer: there is no meta encoder (the paper's ablation).
+    None,
 }
 
 /// A number x becomes (f(x) - mean) * scale, x being held within 0..=limit; an unknown one becomes 0.
@@ -165,18 +188,14 @@ impl Scorer {
         let a = &self.architecture;
         let (e, h) = (a.embedding, a.hidden);
         let mut tensors = Tensors(Vec::new());
-        for (name, rows) in [
-            ("user", a.users),
-            ("country", a.countries),
-            ("client", a.clients),
-            ("session", a.sessions),
-            ("format", a.formats),
-        ] {
-            tensors.push(format!("{name}.embedding"), &[rows, e]);
+        if a.combine != Combine::None {
+            for (name, rows) in a.ids() {
+                tensors.push(format!("{name}.embedding"), &[rows, e]);
+            }
+            tensors.layer("meta.user", 2 * h, 2 * e + 1);
+            tensors.layer("meta.exercise", 2 * h, 3 * e + 1);
+            tensors.layer("meta.joint", 2 * h, 4 * h);
         }
-        tensors.layer("meta.user", 2 * h, 2 * e + 1);
-        tensors.layer("meta.exercise", 2 * h, 3 * e + 1);
-        tensors.layer("meta.joint", 2 * h, 4 * h);
         for (i, track) in self.tracks.iter().enumerate() {
             tensors.track(a, i, &format!("track.{track}"));
         }
@@ -226,6 +245,11 @@ impl Tensors {
                     for &width in &a.char_widths {
                         self.push(format!("{name}.char.conv.{width}.weight"), &[a.char_filters, e, width]);
                         self.push(format!("{name}.char.conv.{width}.bias"), &[a.char_filters]);
+                        if a.char_convolutions == 2 {
+                            let second = format!("{name}.char.conv.{width}.second");
+                            self.push(format!("{second}.weight"), &[a.char_filters, a.char_filters, width]);
+                            self.push(format!("{second}.bias"), &[a.char_filters]);
+                        }
                     }
                 }
             }
@@ -271,6 +295,27 @@ impl ScorerArchitecture {
         }
     }
 
+    /// The tables of ids: name and rows.
+    fn ids(&self) -> [(&'static str, usize); 5] {
+        [
+            ("user", self.users),
+            ("country", self.countries),
+            ("client", self.clients),
+            ("session", self.sessions),
+            ("format", self.formats),
+        ]
+    }
+
+    /// Characters that a word is padded to, if it has fewer: what the widest convolutions need.
+    pub fn least_characters(&self) -> usize {
+        self.char_widths.iter().map(|&width| self.span(width)).max().unwrap_or(1)
+    }
+
+    /// Characters that a response of the convolutions of `width` depends on.
+    pub fn span(&self, width: usize) -> usize {
+        self.char_convolutions * (width - 1) + 1
+    }
+
     fn check(&self, tracks: usize) -> Result<()> {
         let sizes = [
             ("embedding", self.embedding, 1, limits::WORD_DIM),
@@ -282,6 +327,7 @@ impl ScorerArchitecture {
             ("formats", self.formats, 1, limits::WORDS),
             ("char_filters", self.char_filters, 1, limits::CHAR_FILTERS),
             ("char_widths", self.char_widths.len(), 1, limits::CHAR_WIDTHS),
+            ("char_convolutions", self.char_convolutions, 1, 2),
             ("encoders", self.encoders.len(), 1, 3),
             ("word_layers", self.word_layers, 1, limits::LSTM_LAYERS),
             ("char_layers", self.char_layers, 1, limits::LSTM_LAYERS),
@@ -301,6 +347,14 @@ impl ScorerArchitecture {
             if given != tracks {
                 return Err(malformed(format!("{given} sizes for {tracks} tracks")).at(field));
             }
+        }
+        if self.combine == Combine::None
+            && let Some((name, rows)) = self.ids().into_iter().find(|(_, rows)| *rows != 1)
+        {
+            return Err(malformed(format!(
+                "{rows} rows of the table {name}, where 1 is all that is left without a meta encoder"
+            ))
+            .at("combine"));
         }
         if (1..self.encoders.len()).any(|i| self.encoders[..i].contains(&self.encoders[i])) {
             return Err(malformed("one of them is there twice").at("encoders"));

@@ -4,24 +4,31 @@ use crate::Result;
 use crate::bundle::Bundle;
 use crate::bundle::manifest::{Combine, Context, Encoder, Scorer as Settings, ScorerArchitecture as Sizes};
 use crate::kernels::charcnn::{CharCnn, Filters};
-use crate::kernels::dense::Dense;
+use crate::kernels::dense::{Affine, Dense};
 use crate::kernels::lstm::Direction;
 use half::slice::HalfFloatSliceExt;
 
 /// Every weight but the tables of rows, which stay in the bundle.
 #[derive(Debug)]
 pub(super) struct Model {
-    /// Over learner, country and days.
-    pub user: Dense,
-    /// Over client, session, format and time.
-    pub exercise: Dense,
-    /// Over both.
-    pub meta: Dense,
+    /// Who does the exercise, and how; `None` where the context alone decides.
+    pub meta: Option<Meta>,
     /// One a track.
     pub tracks: Vec<Track>,
     /// One for all tracks, or one a track.
     context: Vec<Dense>,
     pub decoder: Decoder,
+}
+
+/// The meta encoder.
+#[derive(Debug)]
+pub(super) struct Meta {
+    /// Over learner, country and days.
+    pub user: Dense,
+    /// Over client, session, format and time.
+    pub exercise: Dense,
+    /// Over both.
+    pub joint: Dense,
 }
 
 /// What a track has of its own.
@@ -42,7 +49,7 @@ pub(super) struct Track {
 /// From context and learner to a logit.
 #[derive(Debug)]
 pub(super) struct Decoder {
-    /// Over both side by side; without it, they are multiplied.
+    /// Over both side by side; without it, they are multiplied if there are two.
     pub hidden: Option<Dense>,
     pub last: Dense,
 }
@@ -50,7 +57,7 @@ pub(super) struct Decoder {
 impl Model {
     pub fn open(bundle: &Bundle, settings: &Settings) -> Result<Self> {
         let sizes = &settings.architecture;
-        let (e, h) = (sizes.embedding, sizes.hidden);
+        let h = sizes.hidden;
         let inputs = 2 * h * sizes.encoders.len();
         let context = match sizes.context {
             Context::Shared => vec![dense(bundle, "context", 2 * h, inputs)?],
@@ -60,13 +67,11 @@ impl Model {
             }
         };
         let hidden = match sizes.combine {
-            Combine::Product => None,
+            Combine::Product | Combine::None => None,
             Combine::Concat => Some(dense(bundle, "decoder.hidden", 2 * h, 4 * h)?),
         };
         Ok(Self {
-            user: dense(bundle, "meta.user", 2 * h, 2 * e + 1)?,
-            exercise: dense(bundle, "meta.exercise", 2 * h, 3 * e + 1)?,
-            meta: dense(bundle, "meta.joint", 2 * h, 4 * h)?,
+            meta: (sizes.combine != Combine::None).then(|| Meta::open(bundle, sizes)).transpose()?,
             tracks: settings.tracks.iter().map(|track| Track::open(bundle, sizes, track)).collect::<Result<_>>()?,
             context,
             decoder: Decoder { hidden, last: dense(bundle, "decoder", 1, 2 * h)? },
@@ -76,6 +81,17 @@ impl Model {
     /// The layer that joins the context encoders of a track.
     pub fn context(&self, track: usize) -> &Dense {
         &self.context[track.min(self.context.len() - 1)]
+    }
+}
+
+impl Meta {
+    fn open(bundle: &Bundle, sizes: &Sizes) -> Result<Self> {
+        let (e, h) = (sizes.embedding, sizes.hidden);
+        Ok(Self {
+            user: dense(bundle, "meta.user", 2 * h, 2 * e + 1)?,
+            exercise: dense(bundle, "meta.exercise", 2 * h, 3 * e + 1)?,
+            joint: dense(bundle, "meta.joint", 2 * h, 4 * h)?,
+        })
     }
 }
 
@@ -111,14 +127,20 @@ impl Track {
 }
 
 fn char_cnn(bundle: &Bundle, sizes: &Sizes, name: &str, chars: &[f32]) -> Result<CharCnn> {
-    let parts = sizes.char_widths.iter().map(|&width| {
-        let part = |part: &str| read(bundle, &format!("{name}.char.conv.{width}.{part}"));
-        Ok((width, part("weight")?, part("bias")?))
+    let layer = |name: String| -> Result<[Vec<f32>; 2]> {
+        Ok([read(bundle, &format!("{name}.weight"))?, read(bundle, &format!("{name}.bias"))?])
+    };
+    let layers = sizes.char_widths.iter().map(|&width| {
+        let first = format!("{name}.char.conv.{width}");
+        let second = (sizes.char_convolutions == 2).then(|| layer(format!("{first}.second"))).transpose()?;
+        Ok((width, layer(first)?, second))
     });
-    let parts = parts.collect::<Result<Vec<_>>>()?;
-    let filters: Vec<Filters> =
-        parts.iter().map(|(width, weights, bias)| Filters { width: *width, weights, bias }).collect();
-    CharCnn::new(chars, sizes.embedding, sizes.char_filters, &filters)
+    let layers = layers.collect::<Result<Vec<_>>>()?;
+    let filters = layers.iter().map(|(width, [weights, bias], second)| {
+        let second = second.as_ref().map(|[weights, bias]| Affine { weights, bias });
+        Filters { width: *width, weights, bias, second }
+    });
+    CharCnn::new(chars, sizes.embedding, sizes.char_filters, &filters.collect::<Vec<_>>())
 }
 
 /// The values of a tensor, in single precision.

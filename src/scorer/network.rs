@@ -4,9 +4,9 @@
 //! bit whatever else is in the call and however many threads work on it.
 
 use super::features::{Batch, Encoded, Word};
-use super::model::{Model, Track};
+use super::model::{Meta, Model, Track};
 use crate::bundle::Bundle;
-use crate::bundle::manifest::{Encoder, ScorerArchitecture as Sizes};
+use crate::bundle::manifest::{Encoder, ScorerArchitecture as Sizes, Summary};
 use crate::engine::Pool;
 use crate::engine::native::in_parallel;
 use crate::kernels::activation::{self, Function};
@@ -85,9 +85,8 @@ impl Network<'_> {
             }
             Encoder::CharCnn => {
                 for (word, row) in rows {
-                    self.cancel.check()?;
-                    let cnn = self.model.tracks[word.track].char_cnn.iter();
-                    cnn.for_each(|cnn| cnn.apply(&word.chars, row));
+                    let mut cnn = self.model.tracks[word.track].char_cnn.iter();
+                    cnn.try_for_each(|cnn| cnn.apply(&word.chars, row, self.cancel))?;
                 }
             }
             Encoder::CharLstm => {
@@ -100,7 +99,7 @@ impl Network<'_> {
         Ok(features)
     }
 
-    /// The mean of the character LSTM's outputs over each word of `own`, which are of the track.
+    /// The mean of the character LSTM's outputs over each word of `own`, which are of the track, or the last one.
     fn char_lstm(
         &self,
         track: &Track,
@@ -117,13 +116,16 @@ impl Network<'_> {
             let char = words[own[place.sequence]].chars[place.token] as usize;
             row.copy_from_slice(&track.chars[char * embedding..][..embedding]);
         };
+        let mean = self.sizes.char_summary == Summary::Mean;
         direction.run(&lengths, scratch, self.cancel, fill, |places, states| {
             for (place, state) in places.iter().zip(states.chunks_exact(direction.width())) {
-                let sum = &mut features[own[place.sequence] * hidden..][..hidden];
-                sum.iter_mut().zip(state).for_each(|(sum, state)| *sum += state);
+                if mean || place.token + 1 == lengths[place.sequence] {
+                    let sum = &mut features[own[place.sequence] * hidden..][..hidden];
+                    sum.iter_mut().zip(state).for_each(|(sum, state)| *sum += state);
+                }
             }
         })?;
-        for (&i, &length) in own.iter().zip(&lengths) {
+        for (&i, &length) in own.iter().zip(&lengths).filter(|_| mean) {
             features[i * hidden..][..hidden].iter_mut().for_each(|sum| *sum /= length as f32);
         }
         Ok(())
@@ -133,25 +135,32 @@ impl Network<'_> {
     fn group(&self, exercises: &[&Encoded], features: &Features, scratch: &mut Scratch) -> Result<Vec<f32>> {
         let Some(track) = exercises.first().map(|exercise| exercise.track) else { return Ok(Vec::new()) };
         let width = 2 * self.sizes.hidden;
-        let meta = self.meta(exercises)?;
         let encoded = self.context(track, exercises, features, scratch)?;
         let context =
             self.apply(self.model.context(track), width * self.sizes.encoders.len(), &encoded, Function::Sigmoid)?;
+        let joined = match &self.model.meta {
+            None => context,
+            Some(meta) => self.join(&context, &self.meta(meta, exercises)?, exercises)?,
+        };
+        self.layer(&self.model.decoder.last, width, 1, &joined)
+    }
+
+    /// `[words, 2 hidden]`: each word's context with its exercise's `meta`.
+    fn join(&self, context: &[f32], meta: &[f32], exercises: &[&Encoded]) -> Result<Vec<f32>> {
+        let width = 2 * self.sizes.hidden;
         let owner = exercises.iter().enumerate().flat_map(|(i, e)| std::iter::repeat_n(i, e.words.len()));
         let pairs = context.chunks_exact(width).zip(owner).map(|(row, i)| (row, &meta[i * width..][..width]));
-        let decoder = &self.model.decoder;
-        let joined = match &decoder.hidden {
-            None => pairs.flat_map(|(a, b)| a.iter().zip(b).map(|(a, b)| a * b)).collect(),
+        match &self.model.decoder.hidden {
+            None => Ok(pairs.flat_map(|(a, b)| a.iter().zip(b).map(|(a, b)| a * b)).collect()),
             Some(hidden) => {
                 let both: Vec<f32> = pairs.flat_map(|(a, b)| a.iter().chain(b)).copied().collect();
-                self.apply(hidden, 2 * width, &both, Function::Tanh)?
+                self.apply(hidden, 2 * width, &both, Function::Tanh)
             }
-        };
-        self.layer(&decoder.last, width, 1, &joined)
+        }
     }
 
     /// `[exercises, 2 hidden]`: who does the exercise, and how.
-    fn meta(&self, exercises: &[&Encoded]) -> Result<Vec<f32>> {
+    fn meta(&self, meta: &Meta, exercises: &[&Encoded]) -> Result<Vec<f32>> {
         let e = self.sizes.embedding;
         let encode = |tables: &[&str], rows: fn(&Encoded) -> (&[u32], f32)| -> Result<Vec<f32>> {
             let width = tables.len() * e + 1;
@@ -167,12 +176,12 @@ impl Network<'_> {
         };
         let width = 2 * self.sizes.hidden;
         let user = encode(&["user", "country"], |x| (&x.user, x.days))?;
-        let user = self.apply(&self.model.user, 2 * e + 1, &user, Function::Tanh)?;
+        let user = self.apply(&meta.user, 2 * e + 1, &user, Function::Tanh)?;
         let setting = encode(&["client", "session", "format"], |x| (&x.setting, x.time))?;
-        let setting = self.apply(&self.model.exercise, 3 * e + 1, &setting, Function::Tanh)?;
+        let setting = self.apply(&meta.exercise, 3 * e + 1, &setting, Function::Tanh)?;
         let rows = user.chunks_exact(width).zip(setting.chunks_exact(width));
         let both: Vec<f32> = rows.flat_map(|(a, b)| a.iter().chain(b)).copied().collect();
-        self.apply(&self.model.meta, 2 * width, &both, Function::Sigmoid)
+        self.apply(&meta.joint, 2 * width, &both, Function::Sigmoid)
     }
 
     /// `[words, encoders, directions, hidden]`: the context encoders' outputs.

@@ -12,6 +12,7 @@ mod golden;
 mod graph;
 mod manifest;
 mod random;
+mod scorer;
 mod victim;
 mod vocabulary;
 mod weights;
@@ -39,9 +40,14 @@ where
 
 /// Runs the attacks on a folder, and on an archive of the same files.
 fn run(attacks: &[Attack]) {
+    run_on(Victim::new, attacks);
+}
+
+/// Runs the attacks on victims of another kind.
+fn run_on(good: fn() -> Victim, attacks: &[Attack]) {
     let mut failures = Vec::new();
     for attack in attacks {
-        let victim = Victim::new();
+        let victim = good();
         (attack.change)(&victim);
         failures.extend(fault(attack, victim.path().to_str().unwrap(), Bundle::open(victim.path())));
         let archive = Ustar::of_folder(victim.path()).bytes();

@@ -23,6 +23,15 @@ pub fn settings(contents: &mut Contents) -> &mut Scorer {
     contents.manifest.scorer.as_mut().unwrap()
 }
 
+/// Sets how the decoder joins, and with `Combine::None` leaves no ids.
+pub fn combine(settings: &mut Scorer, combine: Combine) {
+    let a = &mut settings.architecture;
+    a.combine = combine;
+    if combine == Combine::None {
+        (a.users, a.countries, a.clients, a.sessions, a.formats) = (1, 1, 1, 1, 1);
+    }
+}
+
 /// The contents of such a scorer.
 pub fn random_contents(seed: u64, change: impl FnOnce(&mut Scorer)) -> Contents {
     let scaling = Scaling { transform: Transform::Log1p, limit: 100.0, mean: 1.0, scale: 0.7 };
@@ -40,6 +49,8 @@ pub fn random_contents(seed: u64, change: impl FnOnce(&mut Scorer)) -> Contents 
             chars: vec![12, 9],
             char_widths: vec![2, 3],
             char_filters: 3,
+            char_convolutions: 1,
+            char_summary: Summary::Mean,
             encoders: vec![Encoder::Word, Encoder::CharLstm, Encoder::CharCnn],
             word_layers: 2,
             char_layers: 1,

@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::config::{Export, Optimizer, OptimizerKind};
 use crate::error::fail;
-use libmtl::bundle::manifest::{Combine, Context, Encoder, Transform};
+use libmtl::bundle::manifest::{Combine, Context, Encoder, Summary, Transform};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::path::{Path, PathBuf};
@@ -83,9 +83,13 @@ pub struct Model {
     pub char_widths: Vec<usize>,
     /// Filters per width.
     pub char_filters: usize,
+    /// Convolutions of each width, on top of each other: 1 or 2.
+    pub char_convolutions: usize,
+    /// What the LSTM over a word's characters says of it.
+    pub char_summary: Summary,
     /// Whose the layer is that joins the context encoders.
     pub context: Context,
-    /// How the decoder joins context and learner.
+    /// How the decoder joins context and learner; `none` leaves out the whole meta encoder.
     pub combine: Combine,
     /// Dropout on the input of every LSTM layer and on both halves of the meta encoder.
     pub dropout: f64,
@@ -101,6 +105,8 @@ impl Default for Model {
             char_layers: 1,
             char_widths: vec![2, 3, 4],
             char_filters: 16,
+            char_convolutions: 1,
+            char_summary: Summary::Mean,
             context: Context::Shared,
             combine: Combine::Product,
             dropout: 0.2,
@@ -250,6 +256,9 @@ impl Config {
             || m.encoders.is_empty()
         {
             return Err(fail("[model]: every size must be at least 1, and one encoder is needed"));
+        }
+        if !(1..=2).contains(&m.char_convolutions) {
+            return Err(fail(format!("[model] char_convolutions = {}; give 1 or 2", m.char_convolutions)));
         }
         for (key, value) in [("[model] dropout", m.dropout), ("[features] unknown_rate", self.features.unknown_rate)] {
             if !(0.0..1.0).contains(&value) {

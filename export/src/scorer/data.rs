@@ -4,7 +4,7 @@ use super::config::{Config, Feature, Track};
 use crate::Result;
 use crate::error::fail;
 use crate::random;
-use libmtl::bundle::manifest::{Scaling, Transform};
+use libmtl::bundle::manifest::{Combine, Scaling, Transform};
 use libmtl::scorer::Exercise;
 use libmtl::scorer::slam::Record;
 use libmtl::tagger::features::{UNKNOWN_CHAR, UNKNOWN_WORD};
@@ -120,7 +120,8 @@ impl Lexicon {
     /// Of the training data alone.
     pub fn build(config: &Config, data: &[TrackData]) -> Self {
         let train = || data.iter().flat_map(|d| &d.train).map(|l| &l.exercise);
-        let ignored = |feature: Feature| config.features.ignore.contains(&feature);
+        let ignored =
+            |feature: Feature| config.features.ignore.contains(&feature) || config.model.combine == Combine::None;
         let ids = std::array::from_fn(|i| {
             let values = train().map(|exercise| ids(exercise)[i]);
             table(values.filter(|value| !value.is_empty() && !ignored(ID_FEATURES[i])), 1)
@@ -216,19 +217,19 @@ pub struct Batch {
     pub mistakes: Vec<f32>,
     /// Characters of each distinct word, `[distinct, width]`, padded with 0.
     pub chars: Vec<i64>,
-    /// Characters of the longest distinct word, or the widest convolution if that is more.
+    /// Characters of the longest distinct word, or what the convolutions need if that is more.
     pub width: usize,
     /// Characters of each distinct word.
     pub char_lengths: Vec<i64>,
 }
 
 impl Batch {
-    /// Packs `exercises`, of which there is at least one and none is empty; `widest` is the widest convolution,
-    /// `unknown` the rate at which ids and words are read as unknown.
+    /// Packs `exercises`, of which there is at least one and none is empty; `least` is how wide words are at
+    /// least, `unknown` the rate at which ids and words are read as unknown.
     pub fn new(
         exercises: &[&Encoded],
         entries: &[Word],
-        widest: usize,
+        least: usize,
         mut unknown: Option<(f64, &mut ChaCha8Rng)>,
     ) -> Self {
         let mut row = |row: u32| {
@@ -241,7 +242,7 @@ impl Batch {
         let types: BTreeSet<u32> = exercises.iter().flat_map(|e| &e.words).copied().collect();
         let position: HashMap<u32, i64> = types.iter().copied().zip(0..).collect();
         let characters = |t: &u32| &entries[*t as usize].chars;
-        let width = types.iter().map(|t| characters(t).len()).max().unwrap_or(0).max(widest);
+        let width = types.iter().map(|t| characters(t).len()).max().unwrap_or(0).max(least);
         let mut chars = vec![0; types.len() * width];
         for (cells, t) in chars.chunks_exact_mut(width).zip(&types) {
             cells.iter_mut().zip(characters(t)).for_each(|(cell, &c)| *cell = i64::from(c));

@@ -5,7 +5,7 @@
 use super::data::Batch;
 use crate::checkpoint::Parameters;
 use crate::model::{flat, init};
-use libmtl::bundle::manifest::{Combine, Context, Encoder, Scorer as Settings};
+use libmtl::bundle::manifest::{Combine, Context, Encoder, Scorer as Settings, Summary};
 use std::collections::BTreeMap;
 use tch::nn::Init;
 use tch::{Device, Kind, Tensor};
@@ -111,11 +111,12 @@ impl Model {
 
     /// One logit a word, one exercise after the other.
     fn logits(&self, track: usize, batch: &Batch, train: bool) -> Tensor {
-        let meta = self.meta(batch, train).index_select(0, &Tensor::from_slice(&batch.owner));
         let context = self.context(track, batch, train);
+        let meta = || self.meta(batch, train).index_select(0, &Tensor::from_slice(&batch.owner));
         let joined = match self.settings.architecture.combine {
-            Combine::Product => context * meta,
-            Combine::Concat => self.linear("decoder.hidden", &Tensor::cat(&[context, meta], 1)).tanh(),
+            Combine::Product => context * meta(),
+            Combine::Concat => self.linear("decoder.hidden", &Tensor::cat(&[context, meta()], 1)).tanh(),
+            Combine::None => context,
         };
         self.linear("decoder", &joined).squeeze_dim(1)
     }
@@ -195,27 +196,36 @@ impl Model {
         Tensor::embedding(self.get(&format!("{name}.char.embedding")), &ids, 0, false, false)
     }
 
-    /// The mean of an LSTM's outputs over each distinct word's own characters, `[distinct, hidden]`.
+    /// Of an LSTM over each distinct word's own characters the mean output, or the last, `[distinct, hidden]`.
     fn char_lstm(&self, name: &str, batch: &Batch, train: bool) -> Tensor {
         let x = self.characters(name, batch).dropout(self.dropout, train).transpose(0, 1);
         let outputs = self.lstm(&format!("{name}.char.lstm.fw"), &x);
         let lengths = Tensor::from_slice(&batch.char_lengths);
         let steps = Tensor::arange(batch.width as i64, (Kind::Int64, Device::Cpu)).unsqueeze(1);
-        let own = steps.less_tensor(&lengths.unsqueeze(0)).unsqueeze(2);
-        (outputs * own).sum_dim_intlist([0i64].as_slice(), false, Kind::Float) / lengths.unsqueeze(1)
+        let sum =
+            |steps: Tensor| (&outputs * steps.unsqueeze(2)).sum_dim_intlist([0i64].as_slice(), false, Kind::Float);
+        match self.settings.architecture.char_summary {
+            Summary::Mean => sum(steps.less_tensor(&lengths.unsqueeze(0))) / lengths.unsqueeze(1),
+            Summary::Last => sum(steps.eq_tensor(&(&lengths - 1).unsqueeze(0))),
+        }
     }
 
     /// Convolutions of each distinct word's characters, `[distinct, filters * widths]`. A word is as wide as itself, or
-    /// as the widest convolution: what pads it beyond, because of longer neighbours, does not count.
+    /// as the widest convolutions need: what pads it beyond, because of longer neighbours, does not count.
     fn char_cnn(&self, name: &str, batch: &Batch) -> Tensor {
         let a = &self.settings.architecture;
-        let widest = a.char_widths.iter().copied().max().unwrap_or(1) as i64;
         let x = self.characters(name, batch).transpose(1, 2);
-        let lengths = Tensor::from_slice(&batch.char_lengths).clamp_min(widest).unsqueeze(1);
+        let lengths = Tensor::from_slice(&batch.char_lengths).clamp_min(a.least_characters() as i64).unsqueeze(1);
         let maxima = a.char_widths.iter().map(|&width| {
-            let part = |part: &str| self.get(&format!("{name}.char.conv.{width}.{part}"));
-            let responses = x.conv1d(part("weight"), Some(part("bias")), 1, 0, 1, 1).relu();
-            let ends = Tensor::arange(responses.size()[2], (Kind::Int64, Device::Cpu)) + width as i64;
+            let convolve = |x: &Tensor, layer: &str| {
+                let part = |part: &str| self.get(&format!("{name}.char.conv.{width}.{layer}{part}"));
+                x.conv1d(part("weight"), Some(part("bias")), 1, 0, 1, 1).relu()
+            };
+            let mut responses = convolve(&x, "");
+            if a.char_convolutions == 2 {
+                responses = convolve(&responses, "second.");
+            }
+            let ends = Tensor::arange(responses.size()[2], (Kind::Int64, Device::Cpu)) + a.span(width) as i64;
             (responses * ends.unsqueeze(0).less_equal_tensor(&lengths).unsqueeze(1)).amax(2, false)
         });
         Tensor::cat(&maxima.collect::<Vec<_>>(), 1)

@@ -120,7 +120,7 @@ impl Run {
                 let picked: Vec<&Encoded> =
                     sampler.batch(progress.drawn[track]).iter().map(|&i| &self.train[track][i]).collect();
                 let unknown = Some((self.config.features.unknown_rate, &mut rng));
-                let batch = Batch::new(&picked, &self.lexicon.tracks[track].entries, self.widest(), unknown);
+                let batch = Batch::new(&picked, &self.lexicon.tracks[track].entries, self.least(), unknown);
                 // The sum over tracks: each one's gradient is added to what is there.
                 let loss = self.model.loss(track, &batch);
                 loss.backward();
@@ -207,7 +207,7 @@ impl Run {
         let mut out = vec![Vec::new(); exercises.len()];
         for part in order.chunks(PREDICT_BATCH) {
             let picked: Vec<&Encoded> = part.iter().map(|&i| &exercises[i]).collect();
-            let batch = Batch::new(&picked, &self.lexicon.tracks[track].entries, self.widest(), None);
+            let batch = Batch::new(&picked, &self.lexicon.tracks[track].entries, self.least(), None);
             for (&i, own) in part.iter().zip(self.model.predict(track, &batch)) {
                 out[i] = own;
             }
@@ -215,8 +215,9 @@ impl Run {
         out
     }
 
-    fn widest(&self) -> usize {
-        self.config.model.char_widths.iter().copied().max().unwrap_or(1)
+    /// Characters that a word is padded to.
+    fn least(&self) -> usize {
+        self.settings.architecture.least_characters()
     }
 }
 
@@ -237,6 +238,8 @@ fn settings(config: &Config, lexicon: &Lexicon) -> Settings {
             chars: lexicon.tracks.iter().map(|t| t.chars.len() + 2).collect(),
             char_widths: m.char_widths.clone(),
             char_filters: m.char_filters,
+            char_convolutions: m.char_convolutions,
+            char_summary: m.char_summary,
             encoders: m.encoders.clone(),
             word_layers: m.word_layers,
             char_layers: m.char_layers,

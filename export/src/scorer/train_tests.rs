@@ -2,10 +2,28 @@
 
 use super::*;
 use crate::fixture;
+use crate::scorer::config::Feature;
 use crate::scorer::simulate::Options;
-use libmtl::bundle::manifest::{Combine, Context};
+use libmtl::bundle::manifest::{Combine, Context, Encoder, Summary, Transform};
 use rand::RngExt;
 use tch::{Kind, Tensor};
+
+const EVERY_FEATURE: [Feature; 7] =
+    [Feature::User, Feature::Country, Feature::Client, Feature::Session, Feature::Format, Feature::Days, Feature::Time];
+
+/// The defaults, and between them every other setting of the network.
+const VARIANTS: [fn(&mut Config); 4] = [
+    |_| (),
+    |c| {
+        (c.model.context, c.model.combine) = (Context::Own, Combine::Concat);
+        (c.model.char_convolutions, c.model.char_summary) = (2, Summary::Last);
+    },
+    |c| c.model.combine = Combine::None,
+    |c| {
+        c.model.encoders = vec![Encoder::CharCnn];
+        c.features.ignore = EVERY_FEATURE.to_vec();
+    },
+];
 
 /// Two tracks of simulated learners in `folder`, and an experiment over them.
 fn config(folder: &Path) -> Config {
@@ -31,7 +49,7 @@ fn run(folder: &Path, name: &str, change: impl FnOnce(&mut Config)) -> Run {
 
 fn batch(run: &Run, track: usize, exercises: std::ops::Range<usize>) -> Batch {
     let picked: Vec<&Encoded> = run.train[track][exercises].iter().collect();
-    Batch::new(&picked, &run.lexicon.tracks[track].entries, run.widest(), None)
+    Batch::new(&picked, &run.lexicon.tracks[track].entries, run.least(), None)
 }
 
 /// Central differences along a random direction of each parameter.
@@ -42,10 +60,10 @@ fn gradients_agree_with_finite_differences() {
     let seed = rand::random::<u64>();
     println!("seed {seed}");
     let mut rng = random::stream(seed, "test", 0);
-    for (context, combine) in [(Context::Shared, Combine::Product), (Context::Own, Combine::Concat)] {
+    for variant in VARIANTS {
         let mut run = run(folder.path(), "run", |c| {
             c.model.dropout = 0.0;
-            (c.model.context, c.model.combine) = (context, combine);
+            variant(c);
         });
         let batch = batch(&run, 0, 0..6);
         run.model.loss(0, &batch).backward();
@@ -84,15 +102,44 @@ fn gradients_agree_with_finite_differences() {
 fn an_exercise_is_predicted_alike_alone_and_in_a_batch() {
     let _turn = fixture::turn();
     let folder = tempfile::tempdir().unwrap();
-    let run = run(folder.path(), "run", |_| ());
-    for track in 0..2 {
-        let all = run.model.predict(track, &batch(&run, track, 0..30));
-        for (index, together) in all.iter().enumerate() {
-            let alone = run.model.predict(track, &batch(&run, track, index..index + 1)).remove(0);
-            let difference = alone.iter().zip(together).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(alone.len() == together.len() && difference < 1e-6, "track {track}, {index}: {difference}");
+    for variant in VARIANTS {
+        let run = run(folder.path(), "run", variant);
+        for track in 0..2 {
+            let all = run.model.predict(track, &batch(&run, track, 0..30));
+            for (index, together) in all.iter().enumerate() {
+                let alone = run.model.predict(track, &batch(&run, track, index..index + 1)).remove(0);
+                let difference = alone.iter().zip(together).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(alone.len() == together.len() && difference < 1e-6, "track {track}, {index}: {difference}");
+            }
         }
     }
+}
+
+/// Of meta encoder and decoder: sum of the matrices and biases of seeds B.4, at the sizes of the published tables.
+#[test]
+fn the_published_sizes_have_the_published_number_of_parameters() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/slam-paper.toml");
+    let config = Config::read(&path, None).unwrap();
+    // The published tables have no unknown row: one entry less here makes as many rows.
+    let table = |rows: u32| (1..rows).map(|row| (row.to_string(), row)).collect();
+    let scaling = libmtl::bundle::manifest::Scaling { transform: Transform::Raw, limit: 1.0, mean: 0.0, scale: 1.0 };
+    let lexicon = Lexicon {
+        ids: [6447, 126, 3, 3, 3].map(table),
+        scaling: [scaling; 2],
+        tracks: config.tracks.iter().map(|_| Default::default()).collect(),
+    };
+    let tensors = settings(&config, &lexicon).tensors();
+    let size = |(_, shape): &(String, Vec<usize>)| shape.iter().product::<usize>();
+    let shared: usize = tensors.iter().filter(|(name, _)| !name.starts_with("track.")).map(size).sum();
+    assert_eq!(shared, 1_664_401);
+    let convolution = tensors.iter().find(|(name, _)| name == "track.fr_en.char.conv.5.second.weight").unwrap();
+    assert_eq!(convolution.1, [256, 256, 5]);
+    let optimizer = Optimizer::new(&config.optimizer);
+    let rates = [0, 9_999, 10_000, 25_000].map(|step| optimizer.learning_rate(step, config.training.steps));
+    assert!(
+        rates.iter().zip([1e-3, 1e-3, 0.95e-3, 0.95 * 0.95 * 1e-3]).all(|(a, b)| (a - b).abs() < 1e-12),
+        "{rates:?}"
+    );
 }
 
 #[test]
@@ -117,7 +164,7 @@ fn unknown_rows_are_trained() {
     let run = run(folder.path(), "run", |_| ());
     let picked: Vec<&Encoded> = run.train[0][..40].iter().collect();
     let mut rng = random::stream(1, "test", 0);
-    let batch = Batch::new(&picked, &run.lexicon.tracks[0].entries, run.widest(), Some((0.3, &mut rng)));
+    let batch = Batch::new(&picked, &run.lexicon.tracks[0].entries, run.least(), Some((0.3, &mut rng)));
     run.model.loss(0, &batch).backward();
     for table in ["user", "country", "client", "session", "format", "track.en_es.word"] {
         let gradient = run.model.parameters[&format!("{table}.embedding")].grad().get(0);

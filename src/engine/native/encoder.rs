@@ -46,7 +46,7 @@ impl Encoder {
             parts.push((width, part("weight")?, part("bias")?));
         }
         let filters: Vec<Filters> =
-            parts.iter().map(|(width, weights, bias)| Filters { width: *width, weights, bias }).collect();
+            parts.iter().map(|(width, weights, bias)| Filters { width: *width, weights, bias, second: None }).collect();
         let embedding = read(bundle, "char.embedding")?;
         let convolutions = CharCnn::new(&embedding, sizes.char_dim, sizes.char_filters, &filters)?;
         let function = match sizes.highway_activation {
@@ -89,8 +89,7 @@ impl Encoder {
         cancel: &Cancel,
     ) -> Result<()> {
         for (word, features) in words.iter().zip(features.chunks_exact_mut(self.convolutions.width())) {
-            cancel.check()?;
-            self.convolutions.apply(&word.chars, features);
+            self.convolutions.apply(&word.chars, features, cancel)?;
         }
         for layer in &self.highway {
             cancel.check()?;

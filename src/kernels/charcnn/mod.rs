@@ -1,4 +1,4 @@
-//! Convolutions over a word's characters, ReLU, max over time.
+//! Convolutions over a word's characters, ReLU, max over time; or two convolutions on top of each other (Hu 2020).
 //!
 //! A filter's response to a window is a sum over its positions of one term per (position, character). The terms are
 //! computed once for every character, so that a window costs `width` additions per filter instead of
@@ -7,12 +7,15 @@
 mod generic;
 
 use super::activation::relu;
-use super::dense::Matrix;
+use super::dense::{Affine, Dense, Matrix};
 use super::simd::dispatch;
-use crate::{Error, ErrorKind, Result};
+use crate::{Cancel, Error, ErrorKind, Result};
 
 /// Filters are padded to a multiple of this.
 const LANES: usize = 8;
+
+/// Windows of a second convolution that are computed together.
+const BLOCK: usize = 32;
 
 /// Entries that the tables of all widths may have together: 256 MiB.
 const LIMIT: usize = 1 << 26;
@@ -23,7 +26,7 @@ pub struct CharCnn {
     filters: usize,
     chars: usize,
     convolutions: Vec<Convolution>,
-    /// Words are padded with character 0 to this length: the largest width.
+    /// Words are padded with character 0 to this length: what the widest convolutions need.
     least: usize,
 }
 
@@ -35,6 +38,8 @@ struct Convolution {
     terms: Vec<f32>,
     /// `[filters padded]`.
     bias: Vec<f32>,
+    /// Over as many rows of `[filters padded]` responses.
+    second: Option<Dense>,
 }
 
 /// Filters of one width as a bundle holds them.
@@ -46,6 +51,15 @@ pub struct Filters<'a> {
     pub weights: &'a [f32],
     /// `[filters]`.
     pub bias: &'a [f32],
+    /// A second convolution of the same width over the responses, `[filters, filters, width]` and `[filters]`.
+    pub second: Option<Affine<'a>>,
+}
+
+impl Filters<'_> {
+    /// Characters that a response depends on.
+    fn span(&self) -> usize {
+        if self.second.is_some() { 2 * self.width - 1 } else { self.width }
+    }
 }
 
 impl CharCnn {
@@ -64,7 +78,7 @@ impl CharCnn {
             return Err(Error::new(ErrorKind::Limit, message).remedy(remedy));
         }
         let convolutions = widths.iter().map(|w| Convolution::new(w, embedding, char_dim, filters)).collect();
-        let least = widths.iter().map(|filters| filters.width).max().unwrap_or(0);
+        let least = widths.iter().map(Filters::span).max().unwrap_or(0);
         Ok(Self { filters, chars, convolutions, least })
     }
 
@@ -78,16 +92,32 @@ impl CharCnn {
         self.chars
     }
 
-    /// Writes the features of the word spelt `chars`, in the order of the widths.
+    /// Writes the features of the word spelt `chars`, in the order of the widths. The only error is that of `cancel`.
     ///
     /// Panics where a character is not below [`CharCnn::chars`].
-    pub fn apply(&self, chars: &[u32], features: &mut [f32]) {
+    pub fn apply(&self, chars: &[u32], features: &mut [f32], cancel: &Cancel) -> Result<()> {
+        cancel.check()?;
+        let length = self.least.max(chars.len());
         for (convolution, features) in self.convolutions.iter().zip(features.chunks_exact_mut(self.filters.max(1))) {
-            let (table, length) = (self.chars, self.least.max(chars.len()));
-            dispatch(generic::Responses { convolution, table, length, chars, features: &mut *features });
+            let word = Word { table: self.chars, length, chars };
+            match &convolution.second {
+                None => dispatch(generic::Largest { convolution, word, features: &mut *features }),
+                Some(second) => convolution.apply_second(second, word, features, cancel)?,
+            }
             features.iter_mut().for_each(|value| *value = relu(*value));
         }
+        Ok(())
     }
+}
+
+/// A word to convolve.
+#[derive(Debug, Clone, Copy)]
+struct Word<'a> {
+    /// Number of characters in the table.
+    table: usize,
+    /// The word's length, padding included.
+    length: usize,
+    chars: &'a [u32],
 }
 
 impl Convolution {
@@ -108,7 +138,39 @@ impl Convolution {
             }
         }
         let bias = (0..padded).map(|filter| given.bias.get(filter).copied().unwrap_or(0.0)).collect();
-        Self { width, terms, bias }
+        let second = given.second.map(|Affine { weights, bias }| {
+            assert!(weights.len() == filters * filters * width && bias.len() == filters);
+            // An input of the window is (position, filter padded).
+            let weight = |output: usize, input: usize| match input % padded {
+                filter if filter < filters => weights[(output * filters + filter) * width + input / padded],
+                _ => 0.0,
+            };
+            Dense::new(filters, width * padded, weight, |output| bias[output])
+        });
+        Self { width, terms, bias, second }
+    }
+
+    /// Writes the largest response of each filter of the second convolution, block by block.
+    fn apply_second(&self, second: &Dense, word: Word, features: &mut [f32], cancel: &Cancel) -> Result<()> {
+        let padded = self.bias.len();
+        let windows = word.length - 2 * (self.width - 1);
+        let mut rows = vec![0.0; (windows.min(BLOCK) + self.width - 1) * padded];
+        let mut outputs = vec![0.0; windows.min(BLOCK) * second.width()];
+        features.fill(f32::NEG_INFINITY);
+        for start in (0..windows).step_by(BLOCK) {
+            cancel.check()?;
+            let count = (windows - start).min(BLOCK);
+            let rows = &mut rows[..(count + self.width - 1) * padded];
+            dispatch(generic::Each { convolution: self, word, start, rows: &mut *rows });
+            rows.iter_mut().for_each(|value| *value = relu(*value));
+            let outputs = &mut outputs[..count * second.width()];
+            second.apply(rows, padded, outputs);
+            for row in outputs.chunks_exact(second.width()) {
+                let largest = |(best, &value): (&mut f32, &f32)| *best = if value > *best { value } else { *best };
+                features.iter_mut().zip(row).for_each(largest);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -130,14 +192,17 @@ mod tests {
             let mut embedding = draw(chars * dim);
             embedding[..dim].fill(0.0);
             let weights = WIDTHS.map(|width| (draw(filters * dim * width), draw(filters)));
-            let given: Vec<Filters> =
-                WIDTHS.iter().zip(&weights).map(|(&width, (weights, bias))| Filters { width, weights, bias }).collect();
+            let given: Vec<Filters> = WIDTHS
+                .iter()
+                .zip(&weights)
+                .map(|(&width, (weights, bias))| Filters { width, weights, bias, second: None })
+                .collect();
             let cnn = CharCnn::new(&embedding, dim, filters, &given).unwrap();
             assert_eq!(cnn.width(), 33);
             for length in [0, 1, 2, 3, 4, 5, 30] {
                 let word: Vec<u32> = (0..length).map(|i| 1 + (i * i + 3) % (chars as u32 - 1)).collect();
                 let mut features = vec![0.0; cnn.width()];
-                cnn.apply(&word, &mut features);
+                cnn.apply(&word, &mut features, &Cancel::new()).unwrap();
                 let value = |position: usize, d: usize| {
                     word.get(position).map_or(0.0, |&c| f64::from(embedding[c as usize * dim + d]))
                 };
@@ -161,11 +226,56 @@ mod tests {
         });
     }
 
+    /// relu(second(relu(first(x)))) in double precision, over words that end in a block, fill it, and go beyond.
+    #[test]
+    fn two_convolutions_are_right() {
+        on_each_set(|| {
+            let mut rng = ChaCha8Rng::seed_from_u64(6);
+            let (chars, dim, filters, width) = (9, 4, 10, 3);
+            let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() - 0.5).collect() };
+            let mut embedding = draw(chars * dim);
+            embedding[..dim].fill(0.0);
+            let (weights, bias) = (draw(filters * dim * width), draw(filters));
+            let (above, bias_above) = (draw(filters * filters * width), draw(filters));
+            let second = Some(Affine { weights: &above, bias: &bias_above });
+            let given = [
+                Filters { width, weights: &weights, bias: &bias, second },
+                Filters { width: 2, weights: &weights[..filters * dim * 2], bias: &bias, second: None },
+            ];
+            let cnn = CharCnn::new(&embedding, dim, filters, &given).unwrap();
+            for length in [0, 1, 4, 5, 6, BLOCK + 4, BLOCK + 5, 3 * BLOCK] {
+                let word: Vec<u32> = (0..length).map(|i| 1 + (i * i + 3) as u32 % (chars as u32 - 1)).collect();
+                let mut features = vec![0.0; cnn.width()];
+                cnn.apply(&word, &mut features, &Cancel::new()).unwrap();
+                let first = |p: usize, f: usize| -> f64 {
+                    let term = |(d, j): (usize, usize)| {
+                        let character = word.get(p + j).map_or(0, |&c| c as usize);
+                        f64::from(weights[(f * dim + d) * width + j]) * f64::from(embedding[character * dim + d])
+                    };
+                    let sum: f64 = (0..width).flat_map(|j| (0..dim).map(move |d| (d, j))).map(term).sum();
+                    (sum + f64::from(bias[f])).max(0.0)
+                };
+                for (f, &feature) in features[..filters].iter().enumerate() {
+                    let response = |p: usize| -> f64 {
+                        let term = |(g, j)| f64::from(above[(f * filters + g) * width + j]) * first(p + j, g);
+                        let sum: f64 = (0..width).flat_map(|j| (0..filters).map(move |g| (g, j))).map(term).sum();
+                        sum + f64::from(bias_above[f])
+                    };
+                    let expected = (0..=length.max(5) - 5).map(response).fold(0.0, f64::max);
+                    assert!((f64::from(feature) - expected).abs() < 1e-5, "{length}: {feature}, not {expected}");
+                }
+            }
+            let cancel = Cancel::new();
+            cancel.cancel();
+            assert!(cnn.apply(&[1], &mut vec![0.0; cnn.width()], &cancel).is_err());
+        });
+    }
+
     #[test]
     fn tables_beyond_the_limit_are_refused() {
         let (weights, bias) = (vec![0.0; 4096], vec![0.0; 4096]);
-        let error = CharCnn::new(&vec![0.0; 20_000], 1, 4096, &[Filters { width: 1, weights: &weights, bias: &bias }])
-            .unwrap_err();
+        let given = Filters { width: 1, weights: &weights, bias: &bias, second: None };
+        let error = CharCnn::new(&vec![0.0; 20_000], 1, 4096, &[given]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Limit);
     }
 }

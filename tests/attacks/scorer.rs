@@ -1,0 +1,56 @@
+//! Attacks on what a scorer's manifest says of its network.
+
+use crate::{Attack, Victim, attack, run_on};
+use libmtl::ErrorKind::{Bundle, Limit};
+
+/// Sets a field that has a default, or one that is there.
+fn set(victim: &Victim, field: &str, value: impl Into<serde_json::Value>) {
+    victim.json(|m| m["scorer"]["architecture"][field] = value.into());
+}
+
+const ARCHITECTURE: &[Attack] = &[
+    attack(
+        "no convolution",
+        |v| set(v, "char_convolutions", 0),
+        Bundle,
+        &["scorer: architecture: char_convolutions: 0, where at least 1"],
+    ),
+    attack(
+        "a third convolution",
+        |v| set(v, "char_convolutions", 3),
+        Limit,
+        &["scorer: architecture: char_convolutions: 3", "at most 2"],
+    ),
+    attack(
+        "a second convolution that has no weights",
+        |v| set(v, "char_convolutions", 2),
+        Bundle,
+        &["weights.safetensors", "implies"],
+    ),
+    attack(
+        "an unknown summary",
+        |v| set(v, "char_summary", "median"),
+        Bundle,
+        &["bundle.json: unknown variant `median`"],
+    ),
+    attack(
+        "learners without a meta encoder",
+        |v| set(v, "combine", "none"),
+        Bundle,
+        &["scorer: architecture: combine: 6 rows of the table user"],
+    ),
+    attack(
+        "a meta encoder that nothing reads",
+        |v| {
+            set(v, "combine", "none");
+            ["users", "countries", "clients", "sessions", "formats"].iter().for_each(|ids| set(v, ids, 1));
+        },
+        Bundle,
+        &["weights.safetensors", "the architecture has no such tensor"],
+    ),
+];
+
+#[test]
+fn architectures_that_the_weights_are_not_of() {
+    run_on(Victim::scorer, ARCHITECTURE);
+}
