@@ -7,7 +7,7 @@ use crate::Result;
 use crate::checkpoint::digest;
 use crate::error::fail;
 use crate::random;
-use libmtl::bundle::manifest::Encoder;
+use libmtl::bundle::manifest::{Combine, Encoder};
 use libmtl::scorer::slam::Record;
 use rand::seq::SliceRandom;
 use std::collections::BTreeSet;
@@ -199,10 +199,10 @@ fn read(config: &Config, track: &str, seed: u64) -> Result<TrackData<Record>> {
     TrackData::read(&alone, &alone.tracks[0], seed)
 }
 
-/// The network without the meta encoder's features, or without some of its context encoders (Hu 2020, Table 5).
+/// The network without the meta encoder, or without some of its context encoders (Hu 2020, Table 5).
 fn ablations(config: &Config) -> Vec<Row> {
     let mut meta = config.clone();
-    meta.features.ignore = FEATURES.map(|(feature, _)| feature).to_vec();
+    meta.model.combine = Combine::None;
     let mut rows = vec![Row { name: "without meta".into(), config: meta }];
     let parts: [(&str, &[Encoder]); 4] = [
         ("word", &[Encoder::Word]),
