@@ -73,8 +73,15 @@ fn low_resource_trains_every_system_once_and_goes_on() {
     let arguments = ["low-resource", "--track", "en_es", "--size", "100", "--size", "20", "--size", "9999"];
     let one = [&arguments[..], &["--seed", "1"]].concat();
     let (table, said) = protocol(folder, &one);
-    for part in ["| 20 exercises", "| 100 exercises", "logistic", "single-task", "multi-task", "mean ± sd of 1 seeds"]
-    {
+    for part in [
+        "| 20 exercises",
+        "| 100 exercises",
+        "logistic",
+        "trees",
+        "single-task",
+        "multi-task",
+        "mean ± sd over seeds 1 ",
+    ] {
         assert!(table.contains(part), "{part:?} is not in: {table}");
     }
     assert!(!table.contains("9999") && said.contains("no digest to check"), "{said}");
@@ -83,11 +90,11 @@ fn low_resource_trains_every_system_once_and_goes_on() {
     assert!(result["test"]["fr_en"].is_null() && result["dev"]["fr_en"].is_object(), "the other track trains along");
     std::fs::remove_file(multi.join("best.safetensors")).unwrap();
     let again = protocol(folder, &[&arguments[..], &["--seed", "1", "--seed", "2"]].concat());
-    assert!(again.0.contains("mean ± sd of 2 seeds") && again.1.contains("[12/12]"), "{again:?}");
+    assert!(again.0.contains("over seeds 1, 2 ") && again.1.contains("[16/16]"), "{again:?}");
     assert!(!multi.join("best.safetensors").exists(), "a run that is done is not trained again");
     let rows = rows(folder, "low-resource-en_es");
     assert_eq!(rows.len(), 2);
-    for system in ["logistic", "single-task", "multi-task"] {
+    for system in ["logistic", "trees", "single-task", "multi-task"] {
         assert_eq!(rows[0]["systems"][system]["auc"]["values"].as_array().unwrap().len(), 2, "{system}");
     }
     assert_eq!(rows[0]["words"].as_array().unwrap().len(), 2);

@@ -5,6 +5,7 @@ use super::data::TrackData;
 use super::logistic;
 use super::slam::records;
 use super::train::Scores;
+use super::trees;
 use crate::Result;
 use clap::ValueEnum;
 use libmtl::Error;
@@ -18,6 +19,8 @@ use std::path::{Path, PathBuf};
 pub enum Kind {
     /// The logistic regression of the task's starter kit
     Logistic,
+    /// Gradient-boosted trees
+    Trees,
 }
 
 /// `mtl-export scorer baseline`.
@@ -64,6 +67,7 @@ impl Kind {
     pub fn predict(self, data: &TrackData<Record>, ignore: &[Feature], seed: u64) -> Result<Vec<f64>> {
         match self {
             Kind::Logistic => Ok(logistic::predict(data, ignore, seed)),
+            Kind::Trees => trees::predict(data, ignore, seed),
         }
     }
 }

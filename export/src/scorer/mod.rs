@@ -12,6 +12,7 @@ mod simulate;
 mod slam;
 mod split;
 mod train;
+mod trees;
 mod words;
 
 use crate::Result;

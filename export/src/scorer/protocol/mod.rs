@@ -55,6 +55,8 @@ pub enum Protocol {
 pub enum System {
     /// The logistic regression of the task's starter kit, on one track
     Logistic,
+    /// Gradient-boosted trees, on one track
+    Trees,
     /// The network on one track
     SingleTask,
     /// The network on all tracks
@@ -62,11 +64,12 @@ pub enum System {
 }
 
 impl System {
-    const ALL: [System; 3] = [System::Logistic, System::SingleTask, System::MultiTask];
+    const ALL: [System; 4] = [System::Logistic, System::Trees, System::SingleTask, System::MultiTask];
 
     fn name(self) -> &'static str {
         match self {
             System::Logistic => "logistic",
+            System::Trees => "trees",
             System::SingleTask => "single-task",
             System::MultiTask => "multi-task",
         }
@@ -155,6 +158,7 @@ fn run(cell: &Cell, seed: u64, folder: &Path, files: &[DataFile]) -> Result<BTre
     let config = &cell.config;
     let test = match cell.system {
         System::Logistic => baseline_scores(Kind::Logistic, config, seed)?,
+        System::Trees => baseline_scores(Kind::Trees, config, seed)?,
         System::SingleTask | System::MultiTask => {
             Run::new(config.clone(), seed, &folder)?.train(|_| INTERRUPTED.load(Ordering::Relaxed))?.test
         }

@@ -76,12 +76,9 @@ impl fmt::Display for Summary {
         let systems: Vec<System> = System::ALL.into_iter().filter(present).collect();
         let data = if self.files.iter().all(|file| file.official) { "the shared task's files" } else { "other data" };
         for score in ["auc", "f1", "log_loss"] {
-            let seeds = self.seeds.len();
-            writeln!(
-                f,
-                "\n{} {}: test {score}, mean ± sd of {seeds} seeds ({data})\n",
-                self.experiment, self.protocol
-            )?;
+            let seeds: Vec<String> = self.seeds.iter().map(u64::to_string).collect();
+            let (experiment, protocol, seeds) = (&self.experiment, &self.protocol, seeds.join(", "));
+            writeln!(f, "\n{experiment} {protocol}: test {score}, mean ± sd over seeds {seeds} ({data})\n")?;
             write!(f, "| {:<22} | {:<7} | {:>8} |", "", "track", "words")?;
             systems.iter().try_for_each(|system| write!(f, " {:>15} |", system.name()))?;
             write!(f, "\n|{:-<24}|{:-<9}|{:->9}:|", "", "", "")?;
