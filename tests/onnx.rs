@@ -3,11 +3,14 @@
 
 mod common;
 
+use common::scorer::{exercises, random_scorer};
 use common::ustar::Ustar;
 use common::{Sizes, onnx_options, random_batch, random_bundle};
 use libmtl::bundle::{Bundle, OpenOptions};
 use libmtl::engine::{self, Engine, EngineOptions, Head, Provider, ProviderRequest, WordType};
+use libmtl::scorer::{Exercise, ScoreOptions, Scorer};
 use libmtl::{Cancel, Error, ErrorKind};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 fn open(bundle: &Bundle, options: &EngineOptions) -> Box<dyn Engine> {
@@ -203,4 +206,67 @@ fn a_cancelled_call_stops_between_sub_batches_and_the_engine_lives_on() {
     assert_eq!(engine.emissions(&large, &[head], &late).unwrap_err().kind(), ErrorKind::Deadline);
     assert_eq!(engine.emissions(&small, &[head], &late).unwrap_err().kind(), ErrorKind::Deadline);
     assert_eq!(engine.emissions(&small, &[head], &Cancel::new()).unwrap(), expected);
+}
+
+fn scorer(folder: &tempfile::TempDir, options: &EngineOptions) -> Result<Scorer, Error> {
+    Scorer::open(Arc::new(Bundle::open(folder.path()).unwrap()), options)
+}
+
+#[test]
+fn a_scorer_reports_what_runs_and_which_provider_is_missing() {
+    let folder = random_scorer(20, |_| ());
+    let report = scorer(&folder, &with(&[(Provider::Cuda, false)])).unwrap().report().clone();
+    assert_eq!((report.engine.as_str(), report.threads, report.providers.len()), ("onnx", 1, 2));
+    assert!(!report.providers[0].used && report.providers[0].reason.contains("onnxruntime-gpu"), "{report:?}");
+    let counts = report.providers[1].reason.split(' ').filter_map(|word| word.parse().ok()).collect::<Vec<usize>>();
+    assert!(report.providers[1].used && counts[0] > 50 && counts[0] == counts[1], "{report:?}");
+    let error = scorer(&folder, &with(&[(Provider::Cuda, true)])).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Provider);
+}
+
+#[test]
+fn threads_share_a_scorer_and_a_fault_is_that_of_its_exercise() {
+    let folder = random_scorer(21, |_| ());
+    let mut all = exercises(3, 40);
+    all[7].words[0].clear();
+    all[9].words.clear();
+    all[11].track = "xx_yy".into();
+    let options = [EngineOptions::default(), EngineOptions { threads: 2, ..onnx_options() }];
+    let [native, onnx] = options.map(|options| scorer(&folder, &options).unwrap());
+    let score = |scorer: &Scorer, exercises: &[Exercise]| {
+        scorer.score(exercises, &ScoreOptions::default(), &Cancel::new()).unwrap()
+    };
+    let expected = score(&native, &all);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for (found, expected) in score(&onnx, &all).iter().zip(&expected) {
+                    match (found, expected) {
+                        (Ok(found), Ok(expected)) => {
+                            assert_eq!(found.len(), expected.len());
+                            found.iter().zip(expected).for_each(|(a, b)| assert!((a - b).abs() < 1e-5, "{a}, not {b}"));
+                        }
+                        (found, expected) => assert_eq!(
+                            found.as_ref().unwrap_err().to_string(),
+                            expected.as_ref().unwrap_err().to_string()
+                        ),
+                    }
+                }
+            });
+        }
+    });
+    assert!(expected[9].as_ref().unwrap().is_empty());
+}
+
+#[test]
+fn scoring_stops_between_sub_batches_and_the_scorer_lives_on() {
+    let folder = random_scorer(22, |settings| settings.architecture.hidden = 64);
+    let scorer = scorer(&folder, &onnx_options()).unwrap();
+    let many = exercises(4, 20_000);
+    let cancel = Cancel::new().with_deadline(Instant::now() + Duration::from_millis(50));
+    let begun = Instant::now();
+    let error = scorer.score(&many, &ScoreOptions::default(), &cancel).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Deadline);
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(scorer.score(&many[..3], &ScoreOptions::default(), &Cancel::new()).unwrap().iter().all(Result::is_ok));
 }

@@ -4,17 +4,20 @@
 
 mod common;
 
+use common::scorer::{combine as combine_by, exercises, random_scorer};
 use common::{Sizes, onnx_options, random_batch, random_bundle};
 use libmtl::Cancel;
-use libmtl::bundle::manifest::{Activation, Kind, Task};
+use libmtl::bundle::manifest::{Activation, Combine, Context, Encoder, Kind, Scorer as Settings, Summary, Task};
 use libmtl::bundle::{Bundle, GoldenCase};
 use libmtl::engine::{self, Batch, Engine, EngineOptions, Head};
 use libmtl::kernels::crf::{Constraints, Transitions, viterbi};
+use libmtl::scorer::{Exercise, ScoreOptions, Scorer};
 use libmtl::tagger::{DecodeOptions, Tagger};
+use libmtl::zoo;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,6 +25,8 @@ use std::sync::Arc;
 const BETWEEN_ENGINES: f32 = 1e-3;
 /// The largest difference that ONNX Runtime's choice of kernels by batch size may make.
 const BETWEEN_BATCHES: f32 = 1e-4;
+/// Both, for a probability of a small scorer.
+const OF_A_SCORER: f32 = 1e-5;
 
 fn random_sizes(rng: &mut ChaCha8Rng) -> Sizes {
     let mut char_widths = vec![1, 2, 3, 4, 5];
@@ -218,13 +223,25 @@ fn models() -> Vec<std::path::PathBuf> {
     folders
 }
 
+fn a_scorer_gives_what_the_trainer_computed(bundle: &Arc<Bundle>) {
+    let golden = bundle.golden_exercises().unwrap();
+    assert!(!golden.is_empty(), "{}: no golden cases", bundle.place());
+    for options in [EngineOptions::default(), onnx_options()] {
+        let scorer = Scorer::open(Arc::clone(bundle), &options).unwrap();
+        let check = zoo::verify_scorer(&scorer, &golden, &Cancel::new()).unwrap();
+        assert!(check.passed(), "{}: {check:?}", scorer.report().engine);
+        let largest = check.alone.difference.max(check.batched.difference);
+        println!("{}: {} cases on {}: {largest:e}", bundle.manifest().id, golden.len(), scorer.report().engine);
+    }
+}
+
 #[test]
 fn every_model_gives_what_the_trainer_computed() {
     let mut rng = ChaCha8Rng::seed_from_u64(400);
     for folder in models() {
         let bundle = Arc::new(Bundle::open(&folder).unwrap());
-        // Scorers have one engine: `mtl verify` runs their cases in tests/cli.
-        if bundle.manifest().kind != Kind::Tagger {
+        if bundle.manifest().kind == Kind::Scorer {
+            a_scorer_gives_what_the_trainer_computed(&bundle);
             continue;
         }
         let golden = bundle.golden().unwrap();
@@ -241,4 +258,62 @@ fn every_model_gives_what_the_trainer_computed() {
             println!("{model}: {} cases on {}: {largest:e}", golden.len(), tagger.report().engine);
         }
     }
+}
+
+fn score(scorer: &Scorer, exercises: &[Exercise]) -> Vec<Vec<f32>> {
+    let scored = scorer.score(exercises, &ScoreOptions::default(), &Cancel::new()).unwrap();
+    scored.into_iter().map(Result::unwrap).collect()
+}
+
+/// Every choice of encoders, in some order, with every way to join them, one to three layers, and one or two convolutions.
+fn scorer_architectures(rng: &mut ChaCha8Rng) -> Vec<impl Fn(&mut Settings) + use<>> {
+    let mut architectures = Vec::new();
+    for subset in 1..8 {
+        let all = [Encoder::Word, Encoder::CharLstm, Encoder::CharCnn];
+        let mut encoders: Vec<Encoder> = (0..3).filter(|i| subset & (1 << i) != 0).map(|i| all[i]).collect();
+        encoders.shuffle(rng);
+        for (context, combine) in [
+            (Context::Shared, Combine::Product),
+            (Context::Shared, Combine::Concat),
+            (Context::Own, Combine::Product),
+            (Context::Own, Combine::Concat),
+            (Context::Shared, Combine::None),
+        ] {
+            let (encoders, layers) = (encoders.clone(), [rng.random_range(1..4), rng.random_range(1..4)]);
+            let (convolutions, last) = (rng.random_range(1..3), rng.random::<bool>());
+            architectures.push(move |settings: &mut Settings| {
+                let a = &mut settings.architecture;
+                (a.encoders, a.context) = (encoders.clone(), context);
+                [a.word_layers, a.char_layers] = layers;
+                a.char_convolutions = convolutions;
+                a.char_summary = if last { Summary::Last } else { Summary::Mean };
+                combine_by(settings, combine);
+            });
+        }
+    }
+    architectures
+}
+
+/// The engines agree on every architecture, and an exercise scores alike in any company.
+#[test]
+fn engines_agree_on_random_scorers() {
+    let mut rng = ChaCha8Rng::seed_from_u64(500);
+    let (mut between_engines, mut between_batches): (f32, f32) = (0.0, 0.0);
+    for (seed, architecture) in scorer_architectures(&mut rng).iter().enumerate() {
+        let folder = random_scorer(seed as u64, architecture);
+        let bundle = Arc::new(Bundle::open(folder.path()).unwrap());
+        let native = Scorer::open(Arc::clone(&bundle), &EngineOptions::default()).unwrap();
+        let onnx = Scorer::open(bundle, &onnx_options()).unwrap();
+        let exercises = exercises(seed as u64, 120);
+        let together = score(&onnx, &exercises);
+        let distinct: BTreeSet<u32> = together.iter().flatten().map(|p| p.to_bits()).collect();
+        assert!(distinct.len() > 50, "{} probabilities", distinct.len());
+        for (exercise, (ours, theirs)) in exercises.iter().zip(score(&native, &exercises).iter().zip(&together)) {
+            between_engines = between_engines.max(difference(ours, theirs));
+            let alone = score(&onnx, std::slice::from_ref(exercise));
+            between_batches = between_batches.max(difference(&alone[0], theirs));
+        }
+    }
+    println!("largest difference between engines: {between_engines:e}, between batches: {between_batches:e}");
+    assert!(between_engines <= OF_A_SCORER && between_batches <= OF_A_SCORER);
 }

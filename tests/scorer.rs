@@ -3,9 +3,9 @@
 mod common;
 
 use common::scorer::{exercises, random_scorer};
-use libmtl::bundle::manifest::{Combine, Context, Encoder, Kind, Summary};
+use libmtl::bundle::manifest::{Combine, Context, Encoder, Kind, Scorer as Settings, Summary};
 use libmtl::bundle::{Bundle, GoldenExercise, layout, write};
-use libmtl::engine::{EngineKind, EngineOptions};
+use libmtl::engine::EngineOptions;
 use libmtl::scorer::slam::MAX_WORDS;
 use libmtl::scorer::{Exercise, ScoreOptions, Scorer};
 use libmtl::tagger::Tagger;
@@ -144,20 +144,34 @@ fn a_cancelled_call_ends() {
 }
 
 #[test]
-fn a_scorer_is_no_tagger_and_has_no_graph() {
+fn a_scorer_is_no_tagger() {
     let scorer = random_scorer(9, |_| ());
     let opened = Arc::new(Bundle::open(scorer.path()).unwrap());
-    assert!(!scorer.path().join(layout::GRAPH).exists() && opened.graph().is_empty());
     let error = Tagger::open(Arc::clone(&opened), &EngineOptions::default()).err().unwrap().to_string();
     assert!(error.contains("random-scorer is a scorer, not a tagger") && error.contains("mtl score"), "{error}");
     assert_eq!(opened.golden().unwrap_err().kind(), ErrorKind::Argument);
-    let onnx = EngineOptions { engine: EngineKind::Onnx, ..EngineOptions::default() };
-    let error = Scorer::open(opened, &onnx).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Engine);
-    assert!(error.to_string().contains("native"), "{error}");
     let tagger = common::random_bundle(1, &common::Sizes::default());
     let opened = Arc::new(Bundle::open(tagger.path()).unwrap());
     assert!(Scorer::open(opened, &EngineOptions::default()).unwrap_err().to_string().contains("mtl tag"));
+}
+
+/// The graph grows with the tracks: the most there may be have room, but not with every layer as well.
+#[test]
+fn as_many_tracks_as_there_may_be_have_room_in_the_graph() {
+    let many = |settings: &mut Settings| {
+        settings.tracks = (0..64).map(|i| format!("t{i:02}")).collect();
+        (settings.architecture.words, settings.architecture.chars) = (vec![2; 64], vec![3; 64]);
+        settings.architecture.word_layers = 1;
+    };
+    let bundle = random_scorer(2, many);
+    assert!(Bundle::open(bundle.path()).unwrap().graph().len() > 500 << 10);
+    let contents = common::scorer::random_contents(2, |settings| {
+        many(settings);
+        (settings.architecture.word_layers, settings.architecture.char_layers) = (4, 4);
+    });
+    let error = write(tempfile::tempdir().unwrap().path(), &contents).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Limit);
+    assert!(error.to_string().contains("model.onnx"), "{error}");
 }
 
 /// What must not be written is not read either: the writer passes the reader's checks.

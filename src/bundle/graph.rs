@@ -2,11 +2,18 @@
 //! data that points into `weights.safetensors`, and is cast to 32-bit floating point where it is used.
 
 mod proto;
+mod scorer;
+mod tagger;
 #[cfg(test)]
 pub(crate) mod testing;
 
-use super::manifest::{Activation, Manifest, Task};
+use super::manifest::Manifest;
+use crate::{Error, ErrorKind, Result};
+use prost::Message;
 pub use proto::*;
+pub use scorer::{ID_INPUTS, logits_name};
+use std::collections::HashSet;
+pub use tagger::{gate_name, has_specific, language_name, output_name};
 
 /// The operator set of the graph.
 pub const OPSET: i64 = 17;
@@ -38,66 +45,33 @@ pub enum Extent {
     Fixed(usize),
 }
 
-/// Whether `task` has language-specific layers, and so the inputs that select one.
-pub fn has_specific(manifest: &Manifest, task: &Task) -> bool {
-    manifest.architecture.specific_layers && !task.languages.is_empty()
-}
-
-/// The input that holds the row of a task's language in the stacks of its specific layers.
-pub fn language_name(task: &Task) -> String {
-    format!("language.{}", task.name)
-}
-
-/// The input that is 1 for the gate as it was trained, and 0 for the universal layer alone.
-pub fn gate_name(task: &Task) -> String {
-    format!("gate.{}", task.name)
-}
-
-/// The output that holds a task's emissions.
-pub fn output_name(task: &Task) -> String {
-    format!("emissions.{}", task.name)
-}
-
 /// The inputs that the graph of `manifest` has, in order.
 pub fn inputs(manifest: &Manifest) -> Vec<Port> {
-    use Extent::{Fixed, Named};
-    let port = |name: &str, element, dims: &[Extent]| Port { name: name.into(), element, dims: dims.into() };
-    let mut ports = vec![
-        port("word_rows", data_type::INT64, &[Named("words")]),
-        port("chars", data_type::INT64, &[Named("words"), Named("chars")]),
-        port("char_lengths", data_type::INT64, &[Named("words")]),
-        port("tokens", data_type::INT64, &[Named("time"), Named("batch")]),
-        port("lengths", data_type::INT32, &[Named("batch")]),
-    ];
-    for task in manifest.tasks.iter().filter(|task| has_specific(manifest, task)) {
-        ports.push(port(&language_name(task), data_type::INT64, &[Fixed(1)]));
-        ports.push(port(&gate_name(task), data_type::FLOAT, &[Fixed(1)]));
+    match &manifest.scorer {
+        Some(scorer) => scorer::inputs(scorer),
+        None => tagger::inputs(manifest),
     }
-    ports
 }
 
 /// The outputs that the graph of `manifest` has, in order.
 pub fn outputs(manifest: &Manifest) -> Vec<Port> {
-    let port = |task: &Task| Port {
-        name: output_name(task),
-        element: data_type::FLOAT,
-        dims: vec![Extent::Named("batch"), Extent::Named("time"), Extent::Fixed(task.labels.len())],
-    };
-    manifest.tasks.iter().map(port).collect()
+    match &manifest.scorer {
+        Some(scorer) => scorer::outputs(scorer),
+        None => tagger::outputs(manifest),
+    }
 }
 
 /// The bytes of `model.onnx` for a network with these sizes, whose weights lie at `tensors`.
 pub fn build(manifest: &Manifest, tensors: &[Region]) -> Vec<u8> {
-    prost::Message::encode_to_vec(&model(manifest, tensors))
+    model(manifest, tensors).encode_to_vec()
 }
 
 /// As [`build`], before it is encoded.
 pub(super) fn model(manifest: &Manifest, tensors: &[Region]) -> ModelProto {
-    let mut builder = Builder { manifest, tensors, graph: GraphProto::default() };
-    let words = builder.word_features();
-    let hidden = builder.encoder(&words);
-    for task in &manifest.tasks {
-        builder.head(task, &hidden);
+    let mut builder = Builder { tensors, graph: GraphProto::default() };
+    match &manifest.scorer {
+        Some(scorer) => builder.scorer(scorer),
+        None => builder.tagger(manifest),
     }
     let mut graph = builder.graph;
     graph.name = Some("libmtl".into());
@@ -112,7 +86,31 @@ pub(super) fn model(manifest: &Manifest, tensors: &[Region]) -> ModelProto {
     }
 }
 
+/// The part of `graph`, a checked one, that makes `output`, with every input; ONNX Runtime computes all of a graph,
+/// whatever is asked of it.
+pub fn part(graph: &[u8], output: &str) -> Result<Vec<u8>> {
+    let unreadable = |e| Error::new(ErrorKind::Bundle, format!("not an ONNX graph: {e}")).at(super::layout::GRAPH);
+    let mut model = ModelProto::decode(graph).map_err(unreadable)?;
+    if let Some(graph) = &mut model.graph {
+        let mut needed = HashSet::from([output.to_string()]);
+        // Nodes are in topological order: from the last one back, each is met after all that read it.
+        for node in graph.node.iter().rev() {
+            if node.output.iter().any(|made| needed.contains(made)) {
+                needed.extend(node.input.iter().cloned());
+            }
+        }
+        graph.node.retain(|node| node.output.iter().any(|made| needed.contains(made)));
+        graph.initializer.retain(|tensor| tensor.name.as_ref().is_some_and(|name| needed.contains(name)));
+        graph.output.retain(|port| port.name.as_deref() == Some(output));
+    }
+    Ok(model.encode_to_vec())
+}
+
 impl Port {
+    fn new(name: impl Into<String>, element: i32, dims: &[Extent]) -> Self {
+        Self { name: name.into(), element, dims: dims.into() }
+    }
+
     fn info(&self) -> ValueInfoProto {
         let dim = |extent: &Extent| match extent {
             Extent::Named(name) => DimensionProto { dim_param: Some((*name).into()), dim_value: None },
@@ -126,53 +124,35 @@ impl Port {
 
 /// Adds nodes; each method returns the name of the value that it made.
 struct Builder<'a> {
-    manifest: &'a Manifest,
     tensors: &'a [Region],
     graph: GraphProto,
 }
 
 impl Builder<'_> {
-    /// `[words, word_dim + characters]`: each distinct word's vector and character features.
-    fn word_features(&mut self) -> String {
-        let table = self.weight("word.embedding");
-        // The table is large: take rows first, then cast those.
-        let rows = self.node("Gather", &[&table, "word_rows"], "word/rows16", vec![int("axis", 0)]);
-        let rows = self.cast(&rows, "word/rows");
-        let mut characters = self.char_features();
-        for layer in 0..self.manifest.architecture.highway_layers {
-            characters = self.highway(layer, &characters);
-        }
-        self.node("Concat", &[&rows, &characters], "word/features", vec![int("axis", 1)])
-    }
-
-    /// `[words, filters]`: convolutions over the characters, the largest value over the places of the word.
-    fn char_features(&mut self) -> String {
-        let table = self.weight("char.embedding");
-        let rows = self.node("Gather", &[&table, "chars"], "char/rows16", vec![int("axis", 0)]);
-        let rows = self.cast(&rows, "char/rows");
-        let signal = self.node("Transpose", &[&rows], "char/signal", vec![ints("perm", &[0, 2, 1])]);
-        let column = self.constant("char/column", ints("value_ints", &[1]));
-        let lengths = self.node("Unsqueeze", &["char_lengths", &column], "char/lengths", vec![]);
-        let zero = self.constant("char/zero", int("value_int", 0));
-        let one = self.constant("char/one", int("value_int", 1));
-        let maxima: Vec<String> = self
-            .manifest
-            .architecture
-            .char_widths
+    /// `[words, filters]`: convolutions over the characters' `rows`, `[words, chars, width]`; the largest value over the
+    /// places of the word. Each width has one convolution, or two on top of each other. Nodes have names below `at`,
+    /// tensors below `tensor`.
+    fn char_cnn(&mut self, rows: &str, (widths, convolutions): (&[usize], usize), at: &str, tensor: &str) -> String {
+        let signal = self.node("Transpose", &[rows], &format!("{at}/signal"), vec![ints("perm", &[0, 2, 1])]);
+        let column = self.constant(&format!("{at}/column"), ints("value_ints", &[1]));
+        let lengths = self.node("Unsqueeze", &["char_lengths", &column], &format!("{at}/lengths"), vec![]);
+        let zero = self.constant(&format!("{at}/zero"), int("value_int", 0));
+        let one = self.constant(&format!("{at}/one"), int("value_int", 1));
+        let maxima: Vec<String> = widths
             .iter()
             .map(|&width| {
-                let base = format!("char/{width}");
-                let weight = self.float(&format!("char.conv.{width}.weight"));
-                let bias = self.float(&format!("char.conv.{width}.bias"));
-                let kernel = vec![ints("kernel_shape", &[width as i64])];
-                let windows = self.node("Conv", &[&signal, &weight, &bias], &format!("{base}/conv"), kernel);
-                let windows = self.node("Relu", &[&windows], &format!("{base}/relu"), vec![]);
+                let (base, span) = (format!("{at}/{width}"), convolutions * (width - 1) + 1);
+                let mut windows = self.convolution(&signal, width, &base, &format!("{tensor}.{width}"));
+                if convolutions == 2 {
+                    let (base, tensor) = (format!("{base}/second"), format!("{tensor}.{width}.second"));
+                    windows = self.convolution(&windows, width, &base, &tensor);
+                }
                 // A window counts when it ends within its word, so a word's features do not depend on its neighbours.
                 let shape = self.node("Shape", &[&windows], &format!("{base}/shape"), vec![]);
                 let last = self.constant(&format!("{base}/last"), int("value_int", 2));
                 let count = self.node("Gather", &[&shape, &last], &format!("{base}/count"), vec![int("axis", 0)]);
                 let starts = self.node("Range", &[&zero, &count, &one], &format!("{base}/starts"), vec![]);
-                let reach = self.constant(&format!("{base}/reach"), int("value_int", width as i64));
+                let reach = self.constant(&format!("{base}/reach"), int("value_int", span as i64));
                 let ends = self.node("Add", &[&starts, &reach], &format!("{base}/ends"), vec![]);
                 let inside = self.node("LessOrEqual", &[&ends, &lengths], &format!("{base}/inside"), vec![]);
                 let mask = self.cast(&inside, &format!("{base}/mask"));
@@ -183,66 +163,50 @@ impl Builder<'_> {
             })
             .collect();
         let maxima: Vec<&str> = maxima.iter().map(String::as_str).collect();
-        self.node("Concat", &maxima, "char/features", vec![int("axis", 1)])
+        self.node("Concat", &maxima, &format!("{at}/features"), vec![int("axis", 1)])
     }
 
-    /// z + g * (f(Wz + b) - z), with g = sigmoid(W'z + b').
-    fn highway(&mut self, layer: usize, input: &str) -> String {
-        let base = format!("highway/{layer}");
-        let candidate = self.affine(&format!("highway.{layer}.transform"), input, &format!("{base}/affine"));
-        let activation = match self.manifest.architecture.highway_activation {
-            Activation::Relu => "Relu",
-            Activation::Selu => "Selu",
-        };
-        let candidate = self.node(activation, &[&candidate], &format!("{base}/candidate"), vec![]);
-        let gate = self.affine(&format!("highway.{layer}.gate"), input, &format!("{base}/gate_affine"));
-        let gate = self.node("Sigmoid", &[&gate], &format!("{base}/gate"), vec![]);
-        self.blend(input, &candidate, &gate, &base)
+    /// relu(convolution).
+    fn convolution(&mut self, signal: &str, width: usize, at: &str, tensor: &str) -> String {
+        let [weight, bias] = ["weight", "bias"].map(|part| self.float(&format!("{tensor}.{part}")));
+        let kernel = vec![ints("kernel_shape", &[width as i64])];
+        let windows = self.node("Conv", &[signal, &weight, &bias], &format!("{at}/conv"), kernel);
+        self.node("Relu", &[&windows], &format!("{at}/relu"), vec![])
     }
 
-    /// `[batch, time, 2 * hidden]`: the states of the bidirectional LSTM.
-    fn encoder(&mut self, words: &str) -> String {
-        let steps = self.node("Gather", &[words, "tokens"], "lstm/input", vec![int("axis", 0)]);
-        let input = self.float("lstm.weight_ih");
-        let recurrent = self.float("lstm.weight_hh");
-        let bias = self.float("lstm.bias");
-        let hidden = int("hidden_size", self.manifest.architecture.hidden as i64);
-        let attributes = vec![text("direction", "bidirectional"), hidden];
-        let states = self.node("LSTM", &[&steps, &input, &recurrent, &bias, "lengths"], "lstm/states", attributes);
-        let states = self.node("Transpose", &[&states], "lstm/by_sentence", vec![ints("perm", &[2, 0, 1, 3])]);
-        let shape = self.constant("lstm/shape", ints("value_ints", &[0, 0, -1]));
-        self.node("Reshape", &[&states, &shape], "lstm/output", vec![])
+    /// An LSTM over `steps`, `[time, batch, width]`, with the weights `[input, recurrent, bias]`: `[time, directions,
+    /// batch, hidden]`.
+    fn lstm(
+        &mut self,
+        steps: &str,
+        weights: &[String; 3],
+        way: (&str, usize),
+        lengths: Option<&str>,
+        output: &str,
+    ) -> String {
+        let (direction, hidden) = way;
+        let [input, recurrent, bias] = weights.each_ref().map(String::as_str);
+        let inputs: Vec<&str> = [steps, input, recurrent, bias].into_iter().chain(lengths).collect();
+        self.node("LSTM", &inputs, output, vec![text("direction", direction), int("hidden_size", hidden as i64)])
     }
 
-    /// `emissions.{task}`.
-    fn head(&mut self, task: &Task, hidden: &str) {
-        let (name, base) = (&task.name, format!("task/{}", task.name));
-        let output = output_name(task);
-        let specific = has_specific(self.manifest, task);
-        let target = if specific { format!("{base}/universal") } else { output.clone() };
-        let weight = self.float(&format!("task.{name}.universal.weight"));
-        let bias = self.float(&format!("task.{name}.universal.bias"));
-        let universal = self.project(hidden, &weight, &bias, vec![ints("perm", &[1, 0])], &target);
-        if specific {
-            let own = self.selected(task, "specific", hidden);
-            let gate = self.selected(task, "gate", hidden);
-            let gate = self.node("Sigmoid", &[&gate], &format!("{base}/sigmoid"), vec![]);
-            let gate = self.node("Mul", &[&gate, &gate_name(task)], &format!("{base}/scaled"), vec![]);
-            let difference = self.node("Sub", &[&own, &universal], &format!("{base}/difference"), vec![]);
-            let share = self.node("Mul", &[&gate, &difference], &format!("{base}/share"), vec![]);
-            self.node("Add", &[&universal, &share], &output, vec![]);
-        }
+    /// The weights of an LSTM, in 32 bits.
+    fn lstm_weights(&mut self, tensor: &str) -> [String; 3] {
+        ["weight_ih", "weight_hh", "bias"].map(|part| self.float(&format!("{tensor}.{part}")))
     }
 
-    /// The language's row of a stack of output layers, applied.
-    fn selected(&mut self, task: &Task, part: &str, hidden: &str) -> String {
-        let (base, row) = (format!("task/{}/{part}", task.name), language_name(task));
-        let [weight, bias] = ["weight", "bias"].map(|kind| {
-            let stack = self.weight(&format!("task.{}.{part}.{kind}", task.name));
-            let own = self.node("Gather", &[&stack, &row], &format!("{base}/{kind}16"), vec![int("axis", 0)]);
-            self.cast(&own, &format!("{base}/{kind}"))
-        });
-        self.project(hidden, &weight, &bias, vec![ints("perm", &[0, 2, 1])], &base)
+    /// `[batch, time, 2 * hidden]` from the states of both directions, `[time, 2, batch, hidden]`.
+    fn by_sentence(&mut self, states: &str, at: &str) -> String {
+        let states = self.node("Transpose", &[states], &format!("{at}/by_sentence"), vec![ints("perm", &[2, 0, 1, 3])]);
+        let shape = self.constant(&format!("{at}/shape"), ints("value_ints", &[0, 0, -1]));
+        self.node("Reshape", &[&states, &shape], &format!("{at}/output"), vec![])
+    }
+
+    /// Rows of the table `tensor`. It is large: take rows first, then cast those.
+    fn rows(&mut self, tensor: &str, rows: &str, output: &str) -> String {
+        let table = self.weight(tensor);
+        let rows = self.node("Gather", &[&table, rows], &format!("{output}16"), vec![int("axis", 0)]);
+        self.cast(&rows, output)
     }
 
     /// hidden * transposed(weight) + bias.
@@ -257,13 +221,6 @@ impl Builder<'_> {
         let weight = self.float(&format!("{layer}.weight"));
         let bias = self.float(&format!("{layer}.bias"));
         self.node("Gemm", &[input, &weight, &bias], output, vec![int("transB", 1)])
-    }
-
-    /// from + gate * (to - from).
-    fn blend(&mut self, from: &str, to: &str, gate: &str, base: &str) -> String {
-        let difference = self.node("Sub", &[to, from], &format!("{base}/difference"), vec![]);
-        let share = self.node("Mul", &[gate, &difference], &format!("{base}/share"), vec![]);
-        self.node("Add", &[from, &share], &format!("{base}/output"), vec![])
     }
 
     /// An initialiser over the tensor `name`. A tensor that is missing stays undefined, and the preflight says so.
@@ -331,4 +288,28 @@ fn ints(name: &str, values: &[i64]) -> AttributeProto {
 fn text(name: &str, value: &str) -> AttributeProto {
     let kind = Some(attribute_type::STRING);
     AttributeProto { name: Some(name.into()), s: Some(value.into()), r#type: kind, ..AttributeProto::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_makes_one_output_from_every_input() {
+        let manifest = testing::manifest(true);
+        let whole = model(&manifest, &testing::regions(&manifest));
+        let part = part(&whole.encode_to_vec(), "emissions.upos").unwrap();
+        let [whole, part] = [whole.graph.unwrap(), ModelProto::decode(&part[..]).unwrap().graph.unwrap()];
+        assert_eq!(part.input, whole.input);
+        assert_eq!(part.output, whole.output[1..]);
+        let others = |node: &&NodeProto| !node.output[0].contains(".ner") && !node.output[0].contains("/ner");
+        assert!(part.node.iter().eq(whole.node.iter().filter(others)));
+        let own = |tensor: &&TensorProto| !tensor.name().contains("task.ner");
+        assert!(part.initializer.iter().eq(whole.initializer.iter().filter(own)));
+    }
+
+    #[test]
+    fn what_is_no_graph_has_no_part() {
+        assert_eq!(part(b"not protobuf", "x").unwrap_err().kind(), ErrorKind::Bundle);
+    }
 }

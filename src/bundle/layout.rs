@@ -1,6 +1,6 @@
 //! What a bundle must hold: the names of its files, the names and shapes of its tensors.
 
-use super::manifest::{Kind, Manifest};
+use super::manifest::Manifest;
 
 /// The manifest.
 pub const MANIFEST: &str = "bundle.json";
@@ -70,10 +70,9 @@ pub fn word_tables(manifest: &Manifest) -> Vec<(&str, usize, u32)> {
     }
 }
 
-/// The files that the manifest must list: all but itself, its digest and the card. A scorer has no graph.
+/// The files that the manifest must list: all but itself, its digest and the card.
 pub fn files(manifest: &Manifest) -> Vec<String> {
-    let graph = (manifest.kind == Kind::Tagger).then(|| GRAPH.to_string());
-    let fixed = [WEIGHTS, GOLDEN].map(String::from).into_iter().chain(graph);
+    let fixed = [WEIGHTS, GRAPH, GOLDEN].map(String::from).into_iter();
     let tables = tables(manifest).into_iter().map(|(name, ..)| name);
     fixed.chain(tables).chain(word_tables(manifest).into_iter().map(|(of, ..)| words(of))).collect()
 }

@@ -141,7 +141,7 @@ impl Bundle {
         self.parts.tables.get(file)
     }
 
-    /// The graph, after its preflight, in canonical encoding; empty for a scorer, which has none.
+    /// The graph, after its preflight, in canonical encoding.
     pub fn graph(&self) -> &[u8] {
         &self.parts.graph
     }
@@ -239,11 +239,8 @@ impl Parts {
         };
         let weights = Weights::open(take(layout::WEIGHTS)?, &layout::expected(manifest), trusted)
             .map_err(|e| e.at(layout::WEIGHTS))?;
-        let graph = match manifest.kind {
-            Kind::Tagger => preflight::check(&take(layout::GRAPH)?, manifest, &weights.regions())
-                .map_err(|e| e.at(layout::GRAPH))?,
-            Kind::Scorer => Vec::new(),
-        };
+        let graph =
+            preflight::check(&take(layout::GRAPH)?, manifest, &weights.regions()).map_err(|e| e.at(layout::GRAPH))?;
         let mut tables = BTreeMap::new();
         for (name, rows, reserved) in layout::tables(manifest) {
             let characters = name.starts_with(layout::CHARS);

@@ -14,9 +14,9 @@ use shapes::Probe;
 use std::collections::HashSet;
 
 /// The largest `model.onnx`, in bytes.
-pub const MAX_BYTES: usize = 512 << 10;
+pub const MAX_BYTES: usize = 1 << 20;
 /// The most nodes.
-pub const MAX_NODES: usize = 2048;
+pub const MAX_NODES: usize = 8192;
 /// The longest name, in bytes.
 pub const MAX_NAME: usize = 256;
 /// The most inputs of a node.
@@ -42,7 +42,7 @@ const OPERATORS: &[(&str, usize, usize, &[&str])] = &[
     ("Conv", 3, 3, &["kernel_shape"]),
     ("Gather", 2, 2, &["axis"]),
     ("Gemm", 3, 3, &["transB"]),
-    ("LSTM", 5, 5, &["direction", "hidden_size"]),
+    ("LSTM", 4, 5, &["direction", "hidden_size"]),
     ("LessOrEqual", 2, 2, &[]),
     ("MatMul", 2, 2, &[]),
     ("Mul", 2, 2, &[]),
@@ -54,6 +54,7 @@ const OPERATORS: &[(&str, usize, usize, &[&str])] = &[
     ("Shape", 1, 1, &[]),
     ("Sigmoid", 1, 1, &[]),
     ("Sub", 2, 2, &[]),
+    ("Tanh", 1, 1, &[]),
     ("Transpose", 1, 1, &["perm"]),
     ("Unsqueeze", 2, 2, &[]),
 ];
@@ -89,9 +90,12 @@ pub fn check(bytes: &[u8], manifest: &Manifest, tensors: &[Region]) -> Result<Ve
 fn budget(graph: &GraphProto, manifest: &Manifest, tensors: &[Region]) -> Result<()> {
     let (inputs, outputs) = (graph::inputs(manifest), graph::outputs(manifest));
     let own = graph::model(manifest, tensors).graph.unwrap_or_default();
-    let widest = manifest.architecture.char_widths.iter().copied().max().unwrap_or(1) as u64;
+    let widest = match &manifest.scorer {
+        Some(scorer) => scorer.architecture.least_characters(),
+        None => manifest.architecture.char_widths.iter().copied().max().unwrap_or(1),
+    };
     for (words, chars, time, batch) in [(3, 1, 5, 2), (130, 60, 70, 50)] {
-        let probe = Probe { words, chars: widest + chars, time, batch };
+        let probe = Probe { words, chars: widest as u64 + chars, time, batch };
         let usual = shapes::elements(&own, (&inputs, &outputs), tensors, probe, u64::MAX)?;
         shapes::elements(graph, (&inputs, &outputs), tensors, probe, usual.saturating_mul(SLACK))?;
     }

@@ -66,9 +66,7 @@ fn encode(contents: &Contents, manifest: &Manifest) -> Result<BTreeMap<String, B
     };
     let mut files: BTreeMap<String, Bytes> = BTreeMap::new();
     let mut insert = |name: &str, bytes: &[u8]| files.insert(name.to_string(), Bytes::from(bytes));
-    if manifest.kind == Kind::Tagger {
-        insert(layout::GRAPH, &graph::build(manifest, &weights.regions()));
-    }
+    insert(layout::GRAPH, &graph::build(manifest, &weights.regions()));
     insert(layout::GOLDEN, &golden.map_err(|e| e.at(layout::GOLDEN))?);
     for (name, table) in &contents.tables {
         insert(name, &vocabulary::write(table));

@@ -75,11 +75,6 @@ fn findings(bundle: &Arc<Bundle>, args: &VerifyArgs) -> Outcome<Findings> {
             library: library.clone().filter(|_| engine == EngineKind::Onnx),
             ..EngineOptions::default()
         };
-        if engine == EngineKind::Onnx && manifest.kind == Kind::Scorer {
-            let missing = Some("a scorer has no ONNX graph".to_string());
-            engines.push(Engine { engine, missing, report: None, check: None });
-            continue;
-        }
         // Only a library that the user did not name may be missing.
         if engine == EngineKind::Onnx
             && library.is_none()

@@ -95,12 +95,18 @@ fn open_onnx(bundle: &Bundle, options: &EngineOptions) -> Result<Box<dyn Engine>
 
 #[cfg(not(feature = "onnx"))]
 fn open_onnx(_: &Bundle, _: &EngineOptions) -> Result<Box<dyn Engine>> {
-    Err(Error::new(ErrorKind::Engine, "this build of libmtl has no ONNX Runtime engine")
-        .remedy("use the engine `native`, or build libmtl with the feature `onnx`"))
+    Err(no_onnx())
+}
+
+/// The refusal of a build without the feature `onnx`.
+#[cfg(not(feature = "onnx"))]
+pub(crate) fn no_onnx() -> Error {
+    Error::new(ErrorKind::Engine, "this build of libmtl has no ONNX Runtime engine")
+        .remedy("use the engine `native`, or build libmtl with the feature `onnx`")
 }
 
 /// Refuses a number of threads that no machine has cores for.
-fn check_threads(threads: usize) -> Result<()> {
+pub(crate) fn check_threads(threads: usize) -> Result<()> {
     if threads <= MAX_THREADS {
         return Ok(());
     }

@@ -27,6 +27,8 @@ pub(super) struct Encoded {
     pub time: f32,
     /// Indices into the distinct words of the call.
     pub words: Vec<u32>,
+    /// Added to the learner's row: `[embedding]`, or none.
+    pub offset: Vec<f32>,
 }
 
 /// A distinct word of a track.
@@ -91,6 +93,7 @@ impl Encoder<'_> {
             days: self.settings.days.apply(Some(exercise.days)),
             time: self.settings.time.apply(exercise.time),
             words,
+            offset: Vec::new(),
         })
     }
 

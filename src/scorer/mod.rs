@@ -8,6 +8,8 @@ mod exercise;
 mod features;
 mod model;
 mod network;
+#[cfg(feature = "onnx")]
+mod onnx;
 pub mod pairs;
 pub mod slam;
 
@@ -15,22 +17,31 @@ pub use exercise::Exercise;
 
 use crate::bundle::manifest::{Kind, Manifest, Scorer as Settings};
 use crate::bundle::{Bundle, GoldenExercise};
-use crate::engine::native;
-use crate::engine::{EngineKind, EngineOptions, Pool, Report};
+use crate::engine::{self, EngineKind, EngineOptions, Pool, Report, native};
 use crate::kernels::activation::{self, Function};
 use crate::{Cancel, Error, ErrorKind, Result};
 use model::Model;
 use network::Network;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A model ready to score.
 #[derive(Debug)]
 pub struct Scorer {
     bundle: Arc<Bundle>,
     settings: Settings,
-    model: Model,
+    /// The native engine's weights, unpacked when they are first needed.
+    model: OnceLock<Model>,
     pool: Arc<Pool>,
+    engine: Engine,
     report: Report,
+}
+
+/// Who does the arithmetic.
+#[derive(Debug)]
+enum Engine {
+    Native,
+    #[cfg(feature = "onnx")]
+    Onnx(onnx::Onnx),
 }
 
 /// How to score.
@@ -42,21 +53,39 @@ pub struct ScoreOptions {
 }
 
 impl Scorer {
-    /// Opens the native engine on `bundle`, of the kind `scorer`; of `options`, threads and pool concern it.
+    /// Opens `bundle`, of the kind `scorer`, with the engine that `options` name.
     pub fn open(bundle: Arc<Bundle>, options: &EngineOptions) -> Result<Self> {
         bundle.expect(Kind::Scorer)?;
-        if options.engine == EngineKind::Onnx {
-            return Err(Error::new(ErrorKind::Engine, "a scorer has no ONNX graph").remedy("use the engine `native`"));
-        }
-        native::check_options(options)?;
         let settings =
             bundle.manifest().scorer.clone().ok_or_else(|| {
                 Error::new(ErrorKind::Bundle, "its manifest has no field `scorer`").at(bundle.place())
             })?;
-        let model = Model::open(&bundle, &settings).map_err(|e| e.at(bundle.place()))?;
-        let pool = native::pool(options)?;
-        let report = native::report(options, &pool);
-        Ok(Self { bundle, settings, model, pool, report })
+        let (pool, engine, report) = match options.engine {
+            EngineKind::Native => {
+                native::check_options(options)?;
+                let pool = native::pool(options)?;
+                let report = native::report(options, &pool);
+                (pool, Engine::Native, report)
+            }
+            EngineKind::Onnx => {
+                let (engine, report) = open_onnx(&bundle, &settings, options)?;
+                (Arc::new(Pool::new(0)?), engine, report)
+            }
+        };
+        let scorer = Self { bundle, settings, model: OnceLock::new(), pool, engine, report };
+        if options.engine == EngineKind::Native {
+            scorer.native()?;
+        }
+        Ok(scorer)
+    }
+
+    /// The native engine's weights.
+    fn native(&self) -> Result<&Model> {
+        if let Some(model) = self.model.get() {
+            return Ok(model);
+        }
+        let model = Model::open(&self.bundle, &self.settings).map_err(|e| e.at(self.bundle.place()))?;
+        Ok(self.model.get_or_init(|| model))
     }
 
     /// The bundle that it was opened on.
@@ -94,15 +123,11 @@ impl Scorer {
     ) -> Result<Vec<Result<Vec<f32>>>> {
         cancel.check()?;
         let batch = features::encode(&self.bundle, &self.settings, exercises, cancel)?;
-        let network = Network {
-            bundle: &self.bundle,
-            sizes: &self.settings.architecture,
-            model: &self.model,
-            pool: &self.pool,
-            threads: self.report.threads,
-            cancel,
+        let logits = match &self.engine {
+            Engine::Native => self.network(cancel)?.logits(&batch)?,
+            #[cfg(feature = "onnx")]
+            Engine::Onnx(onnx) => onnx.logits(&self.settings, &batch, cancel)?,
         };
-        let logits = network.logits(&batch)?;
         // In logits, the undo of alpha is a sum: the odds of every word are alpha / (1 - alpha) too high.
         let alpha = self.settings.alpha;
         let shift = if options.calibrated { ((1.0 - alpha) / alpha).ln() } else { 0.0 };
@@ -113,6 +138,31 @@ impl Scorer {
             .map(|(exercise, logits)| probabilities(exercise.err(), logits, shift))
             .collect()
     }
+
+    /// The native engine's forward pass.
+    fn network<'a>(&'a self, cancel: &'a Cancel) -> Result<Network<'a>> {
+        Ok(Network {
+            bundle: &self.bundle,
+            sizes: &self.settings.architecture,
+            model: self.native()?,
+            pool: &self.pool,
+            threads: self.report.threads,
+            cancel,
+        })
+    }
+}
+
+#[cfg(feature = "onnx")]
+fn open_onnx(bundle: &Bundle, settings: &Settings, options: &EngineOptions) -> Result<(Engine, Report)> {
+    engine::check_threads(options.threads)?;
+    let onnx = onnx::Onnx::open(bundle, settings, options)?;
+    let report = onnx.report().clone();
+    Ok((Engine::Onnx(onnx), report))
+}
+
+#[cfg(not(feature = "onnx"))]
+fn open_onnx(_: &Bundle, _: &Settings, _: &EngineOptions) -> Result<(Engine, Report)> {
+    Err(engine::no_onnx())
 }
 
 /// P(mistake) from logits, unless the exercise was at fault; the outer error is that of the engine.

@@ -175,7 +175,10 @@ impl Network<'_> {
             Ok(inputs)
         };
         let width = 2 * self.sizes.hidden;
-        let user = encode(&["user", "country"], |x| (&x.user, x.days))?;
+        let mut user = encode(&["user", "country"], |x| (&x.user, x.days))?;
+        for (exercise, input) in exercises.iter().zip(user.chunks_exact_mut(2 * e + 1)) {
+            input.iter_mut().zip(&exercise.offset).for_each(|(x, offset)| *x += offset);
+        }
         let user = self.apply(&meta.user, 2 * e + 1, &user, Function::Tanh)?;
         let setting = encode(&["client", "session", "format"], |x| (&x.setting, x.time))?;
         let setting = self.apply(&meta.exercise, 3 * e + 1, &setting, Function::Tanh)?;

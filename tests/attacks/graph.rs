@@ -1,6 +1,6 @@
 //! Attacks on `model.onnx`.
 
-use crate::{Attack, Victim, attack, run};
+use crate::{Attack, Victim, attack, run, run_on};
 use libmtl::ErrorKind::{Bundle, Limit};
 use libmtl::bundle::graph::*;
 use prost::Message;
@@ -209,10 +209,10 @@ const NODES: &[Attack] = &[
         &["input `x`", "unknown value"],
     ),
     attack(
-        "5,000 nodes",
-        |v| graph(v, |g| g.node.extend((0..5000).map(|i| node("Relu", &["chars"], &format!("x{i}"), vec![])))),
+        "10,000 nodes",
+        |v| graph(v, |g| g.node.extend((0..10_000).map(|i| node("Relu", &["chars"], &format!("x{i}"), vec![])))),
         Limit,
-        &["model.onnx: node: ", "nodes where at most 2048"],
+        &["model.onnx: node: ", "nodes where at most 8192"],
     ),
 ];
 
@@ -257,6 +257,75 @@ const PORTS: &[Attack] = &[
         &["input `word_rows`: is not a tensor"],
     ),
 ];
+
+/// What only a scorer's graph has.
+const SCORER: &[Attack] = &[
+    attack(
+        "no graph",
+        |v| v.json(|m| drop(m["files"].as_object_mut().unwrap().remove(FILE))),
+        Bundle,
+        &["bundle.json: files: `model.onnx` is not listed"],
+    ),
+    attack(
+        "an output of another track",
+        |v| graph(v, |g| g.output[1].name = Some("logits.xx_yy".into())),
+        Bundle,
+        &["output `logits.xx_yy`: the manifest has none"],
+    ),
+    attack(
+        "a track that nobody computes",
+        |v| graph(v, |g| of_name(g, "logits.aa_bb").output[0] = "elsewhere".into()),
+        Bundle,
+        &["output `logits.aa_bb`", "no node makes it"],
+    ),
+    attack(
+        "an offset of another size",
+        |v| graph(v, |g| size(input(g, "learner"), 1, 1 << 40)),
+        Bundle,
+        &["input `learner`: dimension 1 is not 5"],
+    ),
+    attack(
+        "a learner for each word",
+        |v| graph(v, |g| tensor(input(g, "user")).shape.as_mut().unwrap().dim[0].dim_param = Some("words".into())),
+        Bundle,
+        &["input `user`: dimension 0 is not the size `batch`"],
+    ),
+    attack(
+        "one direction where there are two",
+        |v| graph(v, |g| direction(g, "track.aa_bb/word/states", b"forward")),
+        Bundle,
+        &["node `track.aa_bb/word/states`: is not an LSTM of 7 units"],
+    ),
+    attack(
+        "a direction that there is not",
+        |v| graph(v, |g| direction(g, "track.aa_bb/char_lstm/chars/states", b"sideways")),
+        Bundle,
+        &["node `track.aa_bb/char_lstm/chars/states`: is not an LSTM"],
+    ),
+    attack(
+        "another track's words",
+        |v| graph(v, |g| of_name(g, "track.aa_bb/word/rows16").input[0] = "track.zz_zz.word.embedding".into()),
+        Bundle,
+        &["input `track.zz_zz.word.embedding` is not made before it is read"],
+    ),
+    attack(
+        "a mean over no axis",
+        |v| graph(v, |g| of_name(g, "track.aa_bb/char_lstm/chars/axes").attribute[0].ints = vec![7, 7]),
+        Bundle,
+        &["node `track.aa_bb/char_lstm/chars/shares`: axis 7 is not one of 4"],
+    ),
+    attack(
+        "halves of a layer that there are not",
+        |v| graph(v, |g| of_name(g, "track.cc_dd/shape").attribute[0].ints = vec![0, 0, 0, 0]),
+        Bundle,
+        &["node `logits.cc_dd`: gives"],
+    ),
+];
+
+#[test]
+fn a_scorers_graph() {
+    run_on(Victim::scorer, SCORER);
+}
 
 #[test]
 fn external_data() {
@@ -322,4 +391,20 @@ fn node(operator: &str, inputs: &[&str], output: &str, attribute: Vec<AttributeP
         attribute,
         domain: None,
     }
+}
+
+fn of_name<'a>(graph: &'a mut GraphProto, name: &str) -> &'a mut NodeProto {
+    graph.node.iter_mut().find(|node| node.name.as_deref() == Some(name)).unwrap()
+}
+
+fn input<'a>(graph: &'a mut GraphProto, name: &str) -> &'a mut ValueInfoProto {
+    graph.input.iter_mut().find(|port| port.name.as_deref() == Some(name)).unwrap()
+}
+
+fn size(port: &mut ValueInfoProto, axis: usize, value: i64) {
+    tensor(port).shape.as_mut().unwrap().dim[axis].dim_value = Some(value);
+}
+
+fn direction(graph: &mut GraphProto, node: &str, value: &[u8]) {
+    of_name(graph, node).attribute[0].s = Some(value.to_vec());
 }

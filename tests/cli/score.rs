@@ -1,6 +1,7 @@
 //! `mtl score`, and what the other commands make of a scorer.
 
 use super::*;
+use common::onnx_options;
 use common::scorer::{exercises, random_contents, random_scorer};
 use libmtl::bundle::{Bundle, GoldenExercise, write};
 use libmtl::engine::EngineOptions;
@@ -51,6 +52,21 @@ fn every_word_has_a_line_with_its_probability() {
 }
 
 #[test]
+fn onnx_runtime_gives_the_same_probabilities() {
+    let model = random_scorer(1, |_| ());
+    let library = onnx_options().library.unwrap();
+    let onnx = ["--engine", "onnx", "--ort-library", library.to_str().unwrap()];
+    let args = ["score", "-q", "-m", path(&model), "-t", "cc_dd"];
+    let [native, onnx] = [&[][..], &onnx].map(|more| run(&[&args[..], more].concat(), EXERCISES.as_bytes()).good());
+    assert_eq!(native.lines().count(), 3);
+    for (native, onnx) in native.lines().zip(onnx.lines()) {
+        let ((id, native), (other, onnx)) = (native.split_once(' ').unwrap(), onnx.split_once(' ').unwrap());
+        let difference = native.parse::<f32>().unwrap() - onnx.parse::<f32>().unwrap();
+        assert!(id == other && difference.abs() < 1e-5, "{id}: {native}, {onnx}");
+    }
+}
+
+#[test]
 fn json_lines_say_whose_words_they_are() {
     let (model, folder) = (random_scorer(1, |_| ()), tempfile::tempdir().unwrap());
     let data = file(&folder, "cc_dd.slam.test", EXERCISES);
@@ -70,7 +86,6 @@ fn what_cannot_be_scored_is_refused_and_the_rest_is_scored() {
     let score = |args: &[&str]| run(&[&["score", "-q", "-m", path(&model)], args].concat(), EXERCISES.as_bytes());
     score(&[]).refused(&["nothing says which track", "--track", "aa_bb, cc_dd"]);
     score(&["-t", "xx_yy"]).refused(&["--track", "no track \"xx_yy\"", "aa_bb, cc_dd"]);
-    score(&["-t", "cc_dd", "--engine", "onnx"]).refused(&["no ONNX graph", "native"]);
     let broken = file(&folder, "cc_dd.broken", format!("{EXERCISES}# user:u1\n"));
     let good = file(&folder, "cc_dd.good", EXERCISES);
     let output = score(&[&broken, "nowhere/cc_dd.slam", &good]);
@@ -104,15 +119,18 @@ fn a_scorer_is_verified_and_listed() {
     let folder = zoo.path().join("random-scorer");
     write(&folder, &contents).unwrap();
     file(&zoo, "catalogue.json", r#"[{"id": "random-scorer", "folder": "random-scorer", "description": "a toy"}]"#);
-    let text = run(&["verify", "--zoo", path(&zoo), "random-scorer"], b"").good();
-    for words in ["5 of 5 cases", "changes no bit", "not tried: a scorer has no ONNX graph", "passed, 5 golden cases"] {
+    let library = onnx_options().library.unwrap();
+    let verify = ["verify", "--zoo", path(&zoo), "--ort-library", library.to_str().unwrap(), "random-scorer"];
+    let text = run(&verify, b"").good();
+    for words in ["5 of 5 cases", "changes no bit", "onnx ", "passed, 5 golden cases"] {
         assert!(text.contains(words), "{words}: {text}");
     }
+    assert!(!text.contains("not tried"), "{text}");
     let text = run(&["models", "--zoo", path(&zoo)], b"").good();
     assert!(text.contains("tracks") && text.contains("aa_bb cc_dd"), "{text}");
     contents.exercises[3].probabilities[0] = 1.0 - contents.exercises[3].probabilities[0];
     write(&folder, &contents).unwrap();
-    let output = run(&["verify", "--zoo", path(&zoo), "random-scorer"], b"");
+    let output = run(&verify, b"");
     assert_eq!(output.code, 1);
     assert!(output.stdout.contains("case 3 (mistakes, ") && output.stdout.contains("tolerated"), "{}", output.stdout);
 }

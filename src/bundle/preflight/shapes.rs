@@ -88,7 +88,7 @@ pub fn elements(
         if !fits {
             return Err(refusal(
                 &format!("output {}", shown(&port.name)),
-                "has not the type and shape of the emissions",
+                "has not the type and shape that the manifest implies",
             ));
         }
     }
@@ -128,11 +128,11 @@ fn infer(node: &NodeProto, inputs: &[&Value]) -> Fit<Value> {
         ("Conv", [x, w, b]) => conv(node, x, w, b),
         ("Gather", [data, indices]) => gather(node, data, indices),
         ("Gemm", [a, b, c]) => gemm(node, a, b, c),
-        ("LSTM", [x, w, r, b, lengths]) => lstm(node, x, w, r, b, lengths),
+        ("LSTM", [x, w, r, b, lengths @ ..]) => lstm(node, x, [w, r, b], lengths.first().copied()),
         ("MatMul", [a, b]) => matmul(a, b),
         ("Range", [start, end, step]) => range(start, end, step),
         ("ReduceMax", [x]) => reduce(node, x),
-        ("Relu" | "Selu" | "Sigmoid", [x]) if x.is_float() => Ok(Value::new(x.element, x.dims.clone())),
+        ("Relu" | "Selu" | "Sigmoid" | "Tanh", [x]) if x.is_float() => Ok(Value::new(x.element, x.dims.clone())),
         ("Reshape", [x, shape]) => reshape(x, shape),
         ("Shape", [x]) => {
             Ok(Value::integers(vec![x.dims.len() as u64], x.dims.iter().map(|&dim| dim as i64).collect()))
@@ -253,22 +253,26 @@ fn gemm(node: &NodeProto, a: &Value, b: &Value, c: &Value) -> Fit<Value> {
     Err(format!("multiplies {:?} with {:?}", a.dims, b.dims))
 }
 
-fn lstm(node: &NodeProto, x: &Value, w: &Value, r: &Value, b: &Value, lengths: &Value) -> Fit<Value> {
+fn lstm(node: &NodeProto, x: &Value, [w, r, b]: [&Value; 3], lengths: Option<&Value>) -> Fit<Value> {
     let direction = attribute(node, "direction").and_then(|attribute| attribute.s.as_deref());
+    let directions = match direction {
+        Some(b"bidirectional") => 2,
+        Some(b"forward" | b"reverse") => 1,
+        _ => 0,
+    };
     let hidden = int(node, "hidden_size").and_then(|hidden| u64::try_from(hidden).ok()).unwrap_or(0);
     let gates = hidden.saturating_mul(4);
     let fits = [x, w, r, b].iter().all(|v| v.is_float())
-        && direction == Some(b"bidirectional")
-        && lengths.element == data_type::INT32
+        && directions > 0
         && x.dims.len() == 3
-        && lengths.dims == x.dims[1..2]
-        && w.dims == [2, gates, x.dims[2]]
-        && r.dims == [2, gates, hidden]
-        && b.dims == [2, gates.saturating_mul(2)];
+        && lengths.is_none_or(|lengths| lengths.element == data_type::INT32 && lengths.dims == x.dims[1..2])
+        && w.dims == [directions, gates, x.dims[2]]
+        && r.dims == [directions, gates, hidden]
+        && b.dims == [directions, gates.saturating_mul(2)];
     if !fits {
-        return Err(format!("is not a bidirectional LSTM of {hidden} units over {:?}", x.dims));
+        return Err(format!("is not an LSTM of {hidden} units over {:?}", x.dims));
     }
-    Ok(Value::new(data_type::FLOAT, vec![x.dims[0], 2, x.dims[1], hidden]))
+    Ok(Value::new(data_type::FLOAT, vec![x.dims[0], directions, x.dims[1], hidden]))
 }
 
 fn matmul(a: &Value, b: &Value) -> Fit<Value> {

@@ -10,15 +10,14 @@ use std::slice;
 /// The session option without which ONNX Runtime keeps no record.
 pub const RECORD: &str = "session.record_ep_graph_assignment_info";
 
-/// The number of operators that each provider runs, by ONNX Runtime's name of the provider.
-pub fn operators(session: &Session) -> ort::Result<BTreeMap<String, usize>> {
+/// Adds the number of operators that each provider runs to `operators`, by ONNX Runtime's name of the provider.
+pub fn count(session: &Session, operators: &mut BTreeMap<String, usize>) -> ort::Result<()> {
     let api = ort::api();
     let (mut groups, mut count) = (ptr::null(), 0);
     // SAFETY: the session is alive, and both pointers are to locals that the call fills in.
     let status = unsafe { (api.Session_GetEpGraphAssignmentInfo)(session.ptr(), &mut groups, &mut count) };
     // SAFETY: this is the status of that call, taken once.
     unsafe { ort::Error::result_from_status(status) }?;
-    let mut operators = BTreeMap::new();
     // SAFETY: on success these are `count` elements that live as long as the session.
     for &group in unsafe { elements(groups, count) } {
         let (mut name, mut nodes, mut size) = (ptr::null(), ptr::null(), 0);
@@ -36,7 +35,7 @@ pub fn operators(session: &Session) -> ort::Result<BTreeMap<String, usize>> {
             *operators.entry(name).or_default() += size;
         }
     }
-    Ok(operators)
+    Ok(())
 }
 
 /// A slice of what may be null when it is empty.

@@ -1,11 +1,10 @@
 //! Sentences become padded sub-batches of bounded memory.
 
-use crate::bundle::manifest::Architecture;
 use crate::engine::Batch;
 use crate::{Error, ErrorKind, Result};
 use std::collections::HashMap;
 
-/// How much memory a sub-batch may take, as [`bytes`] estimates it.
+/// How much memory a sub-batch may take, as [`Costs`] estimate it.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Sentences are put together up to this many bytes.
@@ -25,6 +24,8 @@ impl Default for Limits {
 /// The inputs of the graph for some sentences.
 #[derive(Debug)]
 pub struct Padded {
+    /// The batch's words that occur.
+    pub words: Vec<u32>,
     /// `[words]`.
     pub word_rows: Vec<i64>,
     /// `[words, width]`.
@@ -41,52 +42,65 @@ pub struct Padded {
     pub time: usize,
 }
 
-/// The size of a sub-batch, and how many heads read it.
+/// Bytes that ONNX Runtime holds at once for a sub-batch: an upper estimate.
+#[derive(Debug, Clone, Copy)]
+pub struct Costs {
+    /// For each character of each distinct word, padding included.
+    pub character: u64,
+    /// For each distinct word.
+    pub word: u64,
+    /// For each token of each sentence, padding included.
+    pub token: u64,
+    /// Characters that every word is padded to, so that each convolution has a place.
+    pub widest: usize,
+}
+
+/// The size of a sub-batch.
 #[derive(Debug, Clone, Copy, Default)]
 struct Size {
-    heads: usize,
     words: usize,
     width: usize,
     time: usize,
     batch: usize,
 }
 
-/// An upper estimate of the bytes that ONNX Runtime holds at once for a sub-batch.
-fn bytes(a: &Architecture, size: Size) -> u64 {
-    let [heads, words, width, time, batch] =
-        [size.heads, size.words, size.width, size.time, size.batch].map(|n| n as u64);
-    let [word_dim, char_dim, filters, hidden] = [a.word_dim, a.char_dim, a.char_filters, a.hidden].map(|n| n as u64);
-    let features = word_dim + filters * a.char_widths.len() as u64;
-    // Indices, rows in both precisions and transposed, and a convolution with its rectified and masked copies.
-    let character = 8 + 10 * char_dim + 12 * filters;
-    // Two precisions of the row, and the features with what the highway keeps.
-    let word = 8 + 2 * word_dim + 16 * features;
-    // The LSTM's input, gates in both directions, states and their transposition, and room for the output layers.
-    let token = 8 + 4 * features + 40 * hidden + 16 * hidden + 1024 * heads;
-    let parts = [(words.saturating_mul(width), character), (words, word), (time.saturating_mul(batch), token)];
-    parts.iter().fold(0u64, |sum, &(count, each)| sum.saturating_add(count.saturating_mul(each)))
+impl Costs {
+    fn bytes(&self, size: Size) -> u64 {
+        let [words, width, time, batch] = [size.words, size.width, size.time, size.batch].map(|n| n as u64);
+        let parts = [
+            (words.saturating_mul(width), self.character),
+            (words, self.word),
+            (time.saturating_mul(batch), self.token),
+        ];
+        parts.iter().fold(0u64, |sum, &(count, each)| sum.saturating_add(count.saturating_mul(each)))
+    }
 }
 
-/// Groups sentences, shortest first, so that each group is within the limits under so many heads and holds little padding.
-pub fn split(a: &Architecture, limits: &Limits, batch: &Batch, heads: usize) -> Result<Vec<Vec<usize>>> {
+/// Groups sentences, shortest first, so that each group is within the limits and holds little padding;
+/// an error names the `place` of its sentence.
+pub fn split(
+    costs: &Costs,
+    limits: &Limits,
+    batch: &Batch,
+    place: impl Fn(usize) -> String,
+) -> Result<Vec<Vec<usize>>> {
     let mut order: Vec<usize> = (0..batch.sentences.len()).collect();
     order.sort_by_key(|&sentence| batch.sentences[sentence].len());
     let mut groups: Vec<Vec<usize>> = Vec::new();
-    let none = Size { heads, ..Size::default() };
-    let mut size = none;
+    let mut size = Size::default();
     // The last group in which each word occurred, counted from 1.
     let mut seen = vec![0; batch.words.len()];
     for sentence in order {
-        let extended = extend(a, batch, sentence, size, |word| seen[word] == groups.len());
-        let fits = bytes(a, extended) <= limits.group && extended.batch <= limits.sentences;
+        let extended = extend(costs, batch, sentence, size, |word| seen[word] == groups.len());
+        let fits = costs.bytes(extended) <= limits.group && extended.batch <= limits.sentences;
         if fits && let Some(group) = groups.last_mut() {
             group.push(sentence);
             size = extended;
         } else {
-            size = extend(a, batch, sentence, none, |_| false);
-            let needed = bytes(a, size);
+            size = extend(costs, batch, sentence, Size::default(), |_| false);
+            let needed = costs.bytes(size);
             if needed > limits.sentence {
-                return Err(too_large(sentence, size, needed, limits.sentence));
+                return Err(too_large(size, needed, limits.sentence).at(place(sentence)));
             }
             groups.push(vec![sentence]);
         }
@@ -96,27 +110,21 @@ pub fn split(a: &Architecture, limits: &Limits, batch: &Batch, heads: usize) -> 
 }
 
 /// The size of a group of `size` with one sentence more; `known` says whether the group has a word already.
-fn extend(a: &Architecture, batch: &Batch, sentence: usize, size: Size, known: impl Fn(usize) -> bool) -> Size {
+fn extend(costs: &Costs, batch: &Batch, sentence: usize, size: Size, known: impl Fn(usize) -> bool) -> Size {
     let tokens = &batch.sentences[sentence];
     let mut new: Vec<u32> = tokens.iter().copied().filter(|&word| !known(word as usize)).collect();
     new.sort_unstable();
     new.dedup();
     let longest = new.iter().map(|&word| batch.words[word as usize].chars.len()).max().unwrap_or(0);
     Size {
-        heads: size.heads,
         words: size.words + new.len(),
-        width: size.width.max(longest).max(widest(a)),
+        width: size.width.max(longest).max(costs.widest),
         time: size.time.max(tokens.len()),
         batch: size.batch + 1,
     }
 }
 
-/// Characters that every word is padded to, so that each convolution has a place.
-fn widest(a: &Architecture) -> usize {
-    a.char_widths.iter().copied().max().unwrap_or(1)
-}
-
-fn too_large(sentence: usize, size: Size, needed: u64, limit: u64) -> Error {
+fn too_large(size: Size, needed: u64, limit: u64) -> Error {
     let message = format!(
         "a sentence of {} tokens whose longest word has {} characters needs about {} MiB; ONNX Runtime may use {} MiB",
         size.time,
@@ -124,13 +132,11 @@ fn too_large(sentence: usize, size: Size, needed: u64, limit: u64) -> Error {
         needed >> 20,
         limit >> 20
     );
-    Error::new(ErrorKind::Limit, message)
-        .at(format!("sentence {}", sentence + 1))
-        .remedy("split it, or use the native engine, which needs less")
+    Error::new(ErrorKind::Limit, message).remedy("split it, or use the native engine, which needs less")
 }
 
-/// The inputs for the sentences of `group`.
-pub fn pad(a: &Architecture, batch: &Batch, group: &[usize]) -> Padded {
+/// The inputs for the sentences of `group`, words being padded to `widest` characters at least.
+pub fn pad(widest: usize, batch: &Batch, group: &[usize]) -> Padded {
     let time = group.iter().map(|&sentence| batch.sentences[sentence].len()).max().unwrap_or(0);
     let mut words: Vec<u32> = Vec::new();
     let mut places: HashMap<u32, i64> = HashMap::new();
@@ -147,7 +153,7 @@ pub fn pad(a: &Architecture, batch: &Batch, group: &[usize]) -> Padded {
         lengths.push(batch.sentences[sentence].len() as i32);
     }
     let types: Vec<_> = words.iter().map(|&word| &batch.words[word as usize]).collect();
-    let width = types.iter().map(|word| word.chars.len()).max().unwrap_or(0).max(widest(a));
+    let width = types.iter().map(|word| word.chars.len()).max().unwrap_or(0).max(widest);
     let mut chars = vec![0; types.len() * width];
     for (row, word) in chars.chunks_exact_mut(width).zip(&types) {
         row.iter_mut().zip(&word.chars).for_each(|(place, &char)| *place = i64::from(char));
@@ -155,7 +161,8 @@ pub fn pad(a: &Architecture, batch: &Batch, group: &[usize]) -> Padded {
     Padded {
         word_rows: types.iter().map(|word| i64::from(word.row)).collect(),
         chars,
-        char_lengths: types.iter().map(|word| word.chars.len().max(widest(a)) as i64).collect(),
+        char_lengths: types.iter().map(|word| word.chars.len().max(widest) as i64).collect(),
+        words,
         tokens,
         lengths,
         width,
@@ -166,12 +173,9 @@ pub fn pad(a: &Architecture, batch: &Batch, group: &[usize]) -> Padded {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bundle::graph::testing;
     use crate::engine::WordType;
 
-    fn architecture() -> Architecture {
-        testing::manifest(true).architecture
-    }
+    const COSTS: Costs = Costs { character: 120, word: 100, token: 600, widest: 3 };
 
     fn batch(lengths: &[usize]) -> Batch {
         let word = |i: usize| WordType { row: i as u32 % 7, chars: vec![2; 1 + i % 5] };
@@ -181,18 +185,17 @@ mod tests {
 
     #[test]
     fn every_sentence_is_in_one_group_and_groups_keep_the_limits() {
-        let a = architecture();
         let batch = batch(&[3, 1, 400, 2, 2, 9, 1, 30, 31]);
         let limits = Limits { group: 40_000, sentence: 1 << 30, sentences: 3 };
-        let groups = split(&a, &limits, &batch, 2).unwrap();
+        let groups = split(&COSTS, &limits, &batch, |i| format!("sentence {i}")).unwrap();
         let mut all: Vec<usize> = groups.iter().flatten().copied().collect();
         all.sort_unstable();
         assert_eq!(all, (0..9).collect::<Vec<_>>());
         for group in &groups {
-            let padded = pad(&a, &batch, group);
+            let padded = pad(COSTS.widest, &batch, group);
             let (words, width, time) = (padded.word_rows.len(), padded.width, padded.time);
-            let size = Size { heads: 2, words, width, time, batch: group.len() };
-            assert!(group.len() == 1 || bytes(&a, size) <= limits.group && group.len() <= 3, "{group:?}");
+            let size = Size { words, width, time, batch: group.len() };
+            assert!(group.len() == 1 || COSTS.bytes(size) <= limits.group && group.len() <= 3, "{group:?}");
         }
     }
 
@@ -201,16 +204,16 @@ mod tests {
         let limits = Limits { group: 1 << 10, sentence: 1 << 20, sentences: 8 };
         let mut batch = batch(&[2, 3]);
         batch.words[3].chars = vec![2; 1_000_000];
-        let error = split(&architecture(), &limits, &batch, 1).unwrap_err();
+        let error = split(&COSTS, &limits, &batch, |i| format!("sentence {i}")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Limit);
         assert!(error.to_string().contains("1000000 characters"), "{error}");
+        assert_eq!(error.place(), "sentence 0");
     }
 
     #[test]
     fn padding_restores_to_the_sentences() {
-        let a = architecture();
         let batch = batch(&[3, 5]);
-        let padded = pad(&a, &batch, &[1, 0]);
+        let padded = pad(COSTS.widest, &batch, &[1, 0]);
         assert_eq!((padded.time, &padded.lengths[..]), (5, &[5, 3][..]));
         for (column, sentence) in [1, 0].into_iter().enumerate() {
             for (step, &word) in batch.sentences[sentence].iter().enumerate() {
@@ -226,7 +229,7 @@ mod tests {
 
     #[test]
     fn estimates_do_not_overflow() {
-        let size = Size { heads: 1, words: usize::MAX, width: usize::MAX, time: usize::MAX, batch: usize::MAX };
-        assert_eq!(bytes(&architecture(), size), u64::MAX);
+        let size = Size { words: usize::MAX, width: usize::MAX, time: usize::MAX, batch: usize::MAX };
+        assert_eq!(COSTS.bytes(size), u64::MAX);
     }
 }

@@ -8,35 +8,31 @@
 //! ONNX Runtime opens no file of the bundle: it gets the graph that the preflight let through, and the weights' bytes.
 
 mod assignment;
-mod batches;
+pub(crate) mod batches;
 mod gate;
 mod library;
 mod providers;
+pub(crate) mod session;
 
 pub use library::library_from_environment;
 
-use super::{Batch, Engine, EngineOptions, Head, Report};
-use crate::bundle::manifest::{Manifest, Task};
+use super::{Batch, Engine, EngineOptions, Head, Report, WordType};
+use crate::bundle::manifest::{Architecture, Manifest, Task};
 use crate::bundle::{Bundle, graph};
 use crate::{Cancel, Error, ErrorKind, Result};
-use batches::{Limits, Padded};
-use gate::Gate;
-use ort::session::{OutputSelector, RunOptions, Session, SessionInputValue, SessionOutputs};
-use ort::value::TensorRef;
+use batches::{Costs, Limits, Padded};
+use ort::session::Session;
+use session::{Inputs, Sessions, input};
 use std::any::Any;
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError};
 
 /// A bundle opened with ONNX Runtime. Calls take turns: open one engine a thread to run several at once.
+#[derive(Debug)]
 pub struct Onnx {
     manifest: Manifest,
-    /// `None` only while it is dropped.
-    session: Mutex<Option<Session>>,
-    gate: Gate,
-    process: u32,
+    sessions: Sessions,
     limits: Limits,
-    report: Report,
 }
 
 /// The version of ONNX Runtime that `options` find; loads it where no engine has. Tells a missing library from a model
@@ -48,92 +44,84 @@ pub fn available(options: &EngineOptions) -> Result<String> {
 impl Onnx {
     /// Loads ONNX Runtime where no other engine has, and opens a session on the first providers that work.
     pub fn open(bundle: &Bundle, options: &EngineOptions) -> Result<Self> {
-        let runtime = library::load(options)?;
-        let threads = options.threads.max(1);
-        let opened = guarded(|| providers::open(bundle, &runtime, options, threads))?;
-        let report = Report {
-            engine: "onnx".into(),
-            version: runtime.version().to_string(),
-            precision: "fp32 arithmetic on fp16 weights".into(),
-            threads,
-            providers: opened.attempts,
+        let manifest = bundle.manifest().clone();
+        let probe = |_, session: &mut Session| {
+            let batch = Batch { words: vec![WordType { row: 0, chars: vec![1] }], sentences: vec![vec![0]] };
+            let padded = batches::pad(widest(&manifest.architecture), &batch, &[0]);
+            run(session, &manifest, &padded, &[Head { task: 0, language: None }]).map(drop)
         };
-        Ok(Self {
-            manifest: bundle.manifest().clone(),
-            session: Mutex::new(Some(opened.session)),
-            gate: Gate::default(),
-            process: std::process::id(),
-            limits: Limits::default(),
-            report,
-        })
+        let sessions = Sessions::open(bundle, &[Cow::Borrowed(bundle.graph())], options, &probe)?;
+        Ok(Self { manifest, sessions, limits: Limits::default() })
     }
 }
 
 impl Engine for Onnx {
     fn report(&self) -> &Report {
-        &self.report
+        self.sessions.report()
     }
 
     fn emissions(&self, batch: &Batch, heads: &[Head], cancel: &Cancel) -> Result<Vec<Vec<Vec<f32>>>> {
         cancel.check()?;
         super::check(&self.manifest, batch, heads)?;
-        if std::process::id() != self.process {
-            let message =
-                "this process was forked from the one that opened the engine; ONNX Runtime does not survive that";
-            return Err(Error::new(ErrorKind::Engine, message).remedy("open a native engine after the fork"));
-        }
-        let _turn = self.gate.pass(cancel)?;
-        let mut slot = self.session.lock().unwrap_or_else(PoisonError::into_inner);
-        let session = slot.as_mut().ok_or_else(|| Error::new(ErrorKind::Engine, "the engine is closed"))?;
-        let mut results = vec![vec![Vec::new(); batch.sentences.len()]; heads.len()];
-        for group in batches::split(&self.manifest.architecture, &self.limits, batch, heads.len())? {
-            cancel.check()?;
-            let padded = batches::pad(&self.manifest.architecture, batch, &group);
-            let found = guarded(|| run(session, &self.manifest, &padded, heads))?;
-            for (results, found) in results.iter_mut().zip(found) {
-                for (&sentence, emissions) in group.iter().zip(found) {
-                    results[sentence] = emissions;
+        self.sessions.call(cancel, |sessions| {
+            let mut results = vec![vec![Vec::new(); batch.sentences.len()]; heads.len()];
+            let costs = costs(&self.manifest.architecture, heads.len());
+            for group in batches::split(&costs, &self.limits, batch, |i| format!("sentence {}", i + 1))? {
+                cancel.check()?;
+                let padded = batches::pad(costs.widest, batch, &group);
+                let found = run(&mut sessions[0], &self.manifest, &padded, heads)?;
+                for (results, found) in results.iter_mut().zip(found) {
+                    for (&sentence, emissions) in group.iter().zip(found) {
+                        results[sentence] = emissions;
+                    }
                 }
             }
-        }
-        Ok(results)
+            Ok(results)
+        })
     }
 }
 
-impl Drop for Onnx {
-    fn drop(&mut self) {
-        let session = self.session.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if std::process::id() != self.process {
-            // A forked child has none of ONNX Runtime's threads, so releasing the session there would hang or crash.
-            std::mem::forget(session);
-        }
+/// What a sub-batch takes, that so many heads read.
+fn costs(a: &Architecture, heads: usize) -> Costs {
+    let [word_dim, char_dim, filters, hidden, heads] =
+        [a.word_dim, a.char_dim, a.char_filters, a.hidden, heads].map(|n| n as u64);
+    let features = word_dim + filters * a.char_widths.len() as u64;
+    Costs {
+        // Indices, rows in both precisions and transposed, and a convolution with its rectified and masked copies.
+        character: 8 + 10 * char_dim + 12 * filters,
+        // Two precisions of the row, and the features with what the highway keeps.
+        word: 8 + 2 * word_dim + 16 * features,
+        // The LSTM's input, gates in both directions, states and their transposition, and room for the output layers.
+        token: 8 + 4 * features + 40 * hidden + 16 * hidden + 1024 * heads,
+        widest: widest(a),
     }
+}
+
+/// Characters that every word is padded to, so that each convolution has a place.
+fn widest(a: &Architecture) -> usize {
+    a.char_widths.iter().copied().max().unwrap_or(1)
 }
 
 /// For each head, the emissions of each sentence of `padded`.
 fn run(session: &mut Session, manifest: &Manifest, padded: &Padded, heads: &[Head]) -> Result<Vec<Vec<Vec<f32>>>> {
     let selectors = Selectors::new(manifest, heads);
-    let inputs = inputs(padded, &selectors).map_err(failed)?;
-    let tasks = heads.iter().map(|head| &manifest.tasks[head.task]);
-    let selected =
-        tasks.clone().fold(OutputSelector::no_default(), |selector, task| selector.with(graph::output_name(task)));
-    let options = RunOptions::new().map_err(failed)?.with_outputs(selected);
-    let outputs = session.run_with_options(inputs, &options).map_err(failed)?;
-    tasks.map(|task| unpad(&outputs, padded, task)).collect()
+    let tasks: Vec<&Task> = heads.iter().map(|head| &manifest.tasks[head.task]).collect();
+    let names: Vec<String> = tasks.iter().map(|task| graph::output_name(task)).collect();
+    session::run(session, inputs(padded, &selectors)?, &names, |head, shape, values| {
+        unpad(shape, values, padded, tasks[head].labels.len())
+    })
 }
 
-/// The emissions of each sentence of `padded` in a task.
-fn unpad(outputs: &SessionOutputs, padded: &Padded, task: &Task) -> Result<Vec<Vec<f32>>> {
-    let value = outputs.get(graph::output_name(task));
-    let value = value.ok_or_else(|| Error::new(ErrorKind::Engine, "ONNX Runtime gave no emissions"))?;
-    let (shape, data) = value.try_extract_tensor::<f32>().map_err(failed)?;
-    let labels = task.labels.len();
+/// The `width` values of each token of each sentence of `padded`.
+pub(crate) fn unpad(shape: &[i64], values: &[f32], padded: &Padded, width: usize) -> Result<Vec<Vec<f32>>> {
     let (batch, time) = (padded.lengths.len(), padded.time);
-    if **shape != [batch as i64, time as i64, labels as i64] {
-        return Err(Error::new(ErrorKind::Engine, format!("emissions have the shape {shape}")).at("model.onnx"));
+    if shape.iter().product::<i64>() != (batch * time * width) as i64
+        || !shape.starts_with(&[batch as i64, time as i64])
+    {
+        return Err(Error::new(ErrorKind::Engine, format!("an output has the shape {shape:?}")).at("model.onnx"));
     }
-    let rows = data.chunks_exact(time * labels).zip(&padded.lengths);
-    Ok(rows.map(|(row, &length)| row[..length as usize * labels].to_vec()).collect())
+    let rows = values.chunks_exact(time * width).zip(&padded.lengths);
+    Ok(rows.map(|(row, &length)| row[..length as usize * width].to_vec()).collect())
 }
 
 /// The inputs that choose output layers: row and gate of each task that has specific layers.
@@ -153,21 +141,18 @@ impl Selectors {
     }
 }
 
-type Inputs<'a> = Vec<(Cow<'a, str>, SessionInputValue<'a>)>;
-
-fn inputs<'a>(padded: &'a Padded, selectors: &'a Selectors) -> ort::Result<Inputs<'a>> {
-    let words = padded.word_rows.len();
-    let batch = padded.lengths.len();
-    let mut inputs: Inputs<'a> = vec![
-        ("word_rows".into(), TensorRef::from_array_view(([words], &padded.word_rows[..]))?.into()),
-        ("chars".into(), TensorRef::from_array_view(([words, padded.width], &padded.chars[..]))?.into()),
-        ("char_lengths".into(), TensorRef::from_array_view(([words], &padded.char_lengths[..]))?.into()),
-        ("tokens".into(), TensorRef::from_array_view(([padded.time, batch], &padded.tokens[..]))?.into()),
-        ("lengths".into(), TensorRef::from_array_view(([batch], &padded.lengths[..]))?.into()),
+fn inputs<'a>(padded: &'a Padded, selectors: &'a Selectors) -> Result<Inputs<'a>> {
+    let (words, batch) = (padded.word_rows.len(), padded.lengths.len());
+    let mut inputs = vec![
+        input("word_rows", [words], &padded.word_rows)?,
+        input("chars", [words, padded.width], &padded.chars)?,
+        input("char_lengths", [words], &padded.char_lengths)?,
+        input("tokens", [padded.time, batch], &padded.tokens)?,
+        input("lengths", [batch], &padded.lengths)?,
     ];
     for (language, row, gate, share) in &selectors.0 {
-        inputs.push((language.into(), TensorRef::from_array_view(([1], &row[..]))?.into()));
-        inputs.push((gate.into(), TensorRef::from_array_view(([1], &share[..]))?.into()));
+        inputs.push(input(language, [1], row)?);
+        inputs.push(input(gate, [1], share)?);
     }
     Ok(inputs)
 }

@@ -1,34 +1,41 @@
 //! Execution providers in the caller's order: required ones or an error, preferred ones or a reason in the report.
 
 use super::library::Runtime;
-use super::{assignment, batches, failed, run};
-use crate::bundle::Bundle;
-use crate::bundle::graph;
-use crate::engine::{Attempt, Batch, EngineOptions, Head, Provider, ProviderRequest, WordType};
+use super::session::Probe;
+use super::{assignment, failed};
+use crate::bundle::{Bundle, graph};
+use crate::engine::{Attempt, EngineOptions, Provider, ProviderRequest};
 use crate::{Error, ErrorKind, Result};
 use ort::ep::{self, ExecutionProvider};
 use ort::logging::LogLevel;
 use ort::session::Session;
 use ort::session::builder::{AutoDevicePolicy, BuilderResult, SessionBuilder};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A session, and how each provider fared.
+/// Sessions, and how each provider fared.
 pub struct Opened {
-    /// The session.
-    pub session: Session,
+    /// The sessions, one a graph.
+    pub sessions: Vec<Session>,
     /// One for each provider, in order.
     pub attempts: Vec<Attempt>,
 }
 
-/// Opens a session on the providers that work, in order.
-pub fn open(bundle: &Bundle, runtime: &Runtime, options: &EngineOptions, threads: usize) -> Result<Opened> {
+/// Opens a session on each of `graphs`, all on the providers that work, in order.
+pub fn open(
+    bundle: &Bundle,
+    graphs: &[Cow<[u8]>],
+    runtime: &Runtime,
+    options: &EngineOptions,
+    probe: Probe,
+) -> Result<Opened> {
     let requests = ordered(&options.providers)?;
     let weights: Arc<[u8]> = Arc::from(bundle.weights().as_ref());
     // Why each provider is not in use; each round adds one, so rounds end.
     let mut refusals: Vec<Option<String>> = vec![None; requests.len()];
     loop {
-        let mut builder = builder(runtime, threads, &weights).map_err(failed)?;
+        let mut builder = builder(runtime, options.threads.max(1), &weights).map_err(failed)?;
         for i in 0..requests.len() {
             if refusals[i].is_none()
                 && let Err(reason) = register(&mut builder, requests[i].provider, runtime)
@@ -38,8 +45,8 @@ pub fn open(bundle: &Bundle, runtime: &Runtime, options: &EngineOptions, threads
         }
         let accelerated = |i: usize| requests[i].provider != Provider::Cpu && refusals[i].is_none();
         let accelerators: Vec<usize> = (0..requests.len()).filter(|&i| accelerated(i)).collect();
-        let session = match commit(builder, bundle, !accelerators.is_empty()) {
-            Ok(session) => session,
+        let sessions = match commit(&builder, graphs, probe, !accelerators.is_empty()) {
+            Ok(sessions) => sessions,
             Err(error) => {
                 let Some(&first) = accelerators.first() else { return Err(error) };
                 let preferred = accelerators.iter().copied().find(|&i| !requests[i].required);
@@ -47,11 +54,14 @@ pub fn open(bundle: &Bundle, runtime: &Runtime, options: &EngineOptions, threads
                 continue;
             }
         };
-        let operators = assignment::operators(&session).map_err(failed)?;
+        let mut operators = BTreeMap::new();
+        for session in &sessions {
+            assignment::count(session, &mut operators).map_err(failed)?;
+        }
         let idle = accelerators.into_iter().find(|&i| !operators.contains_key(identifier(requests[i].provider)));
         match idle {
             Some(idle) => refuse(&requests, &mut refusals, idle, "takes none of the graph's operators".into())?,
-            None => return Ok(Opened { session, attempts: attempts(&requests, refusals, &operators) }),
+            None => return Ok(Opened { sessions, attempts: attempts(&requests, refusals, &operators) }),
         }
     }
 }
@@ -168,15 +178,16 @@ fn builder(runtime: &Runtime, threads: usize, weights: &Arc<[u8]>) -> ort::Resul
     plain(builder.with_external_initializer_file_in_memory(graph::WEIGHTS, Arc::clone(weights)))
 }
 
-/// Creates the session. On an accelerator one word goes through it, so that what fails at the first run fails here.
-fn commit(mut builder: SessionBuilder, bundle: &Bundle, accelerated: bool) -> Result<Session> {
-    let mut session = builder.commit_from_memory(bundle.graph()).map_err(failed)?;
-    if accelerated {
-        let batch = Batch { words: vec![WordType { row: 0, chars: vec![1] }], sentences: vec![vec![0]] };
-        let padded = batches::pad(&bundle.manifest().architecture, &batch, &[0]);
-        run(&mut session, bundle.manifest(), &padded, &[Head { task: 0, language: None }])?;
-    }
-    Ok(session)
+/// Creates the sessions; on an accelerator, each is probed.
+fn commit(builder: &SessionBuilder, graphs: &[Cow<[u8]>], probe: Probe, accelerated: bool) -> Result<Vec<Session>> {
+    let create = |(index, graph): (usize, &Cow<[u8]>)| {
+        let mut session = builder.clone().commit_from_memory(graph).map_err(failed)?;
+        if accelerated {
+            probe(index, &mut session)?;
+        }
+        Ok(session)
+    };
+    graphs.iter().enumerate().map(create).collect()
 }
 
 #[cfg(test)]
