@@ -193,3 +193,31 @@ fn exercises_are_split_by_time_and_the_baseline_scores_the_last_of_them() {
     refused(folder, &arguments, &["xx.slam.test: exercise of line 1", "no label", "xx.slam.test.key"]);
     refused(folder, &["scorer", "split", "xx.slam", "--output", "x", "--test", "1"], &["shares"]);
 }
+
+#[test]
+fn learners_who_are_held_out_are_in_no_other_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("xx.slam"), exercises()).unwrap();
+    let split = |seed: &str| {
+        let arguments = ["scorer", "split", "xx.slam", "--output", seed, "--hold-out", "1", "--seed", seed];
+        let output = mtl_export(folder, &arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let read = |part: &str| std::fs::read_to_string(folder.join(seed).join(format!("xx.slam.{part}"))).unwrap();
+        let users = |part: &str| {
+            let text = read(part);
+            let user = |line: &str| Some(line.strip_prefix("# user:")?.split_whitespace().next()?.to_string());
+            text.lines().filter_map(user).collect::<Vec<String>>()
+        };
+        let (history, future) = (users("history"), users("future"));
+        assert_eq!((history.len(), future.len(), read("future.key").lines().count()), (5, 5, 10));
+        assert!(history == future && read("history").contains("days:4") && read("future").contains("days:5"));
+        assert_eq!(["train", "dev", "test"].map(|part| users(part).len()), [8, 1, 1]);
+        assert!(["train", "dev", "test"].iter().all(|part| !users(part).contains(&history[0])));
+        history[0].clone()
+    };
+    let drawn: Vec<String> = (1..9).map(|seed| split(&seed.to_string())).collect();
+    assert!(drawn.iter().any(|user| *user != drawn[0]), "a seed draws them");
+    let all = ["scorer", "split", "xx.slam", "--output", "x", "--hold-out", "2"];
+    refused(folder, &all, &["--hold-out 2 of 2 learners", "at least one"]);
+}
