@@ -152,12 +152,24 @@ pub enum Feature {
     Time,
 }
 
+/// How the exercises of a step are dealt out to the tracks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sampling {
+    /// As many of each (the published code): a small track has been seen often when a large one is first gone through.
+    Equal,
+    /// By the tracks' sizes, as if they were one.
+    Proportional,
+}
+
 /// Length of training and selection.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Training {
     /// Exercises of each track in a step.
     pub batch: usize,
+    /// How a step is dealt out to the tracks.
+    pub sampling: Sampling,
     /// Steps in all.
     pub steps: u64,
     /// Steps between evaluations on dev.
@@ -172,7 +184,15 @@ pub struct Training {
 
 impl Default for Training {
     fn default() -> Self {
-        Self { batch: 64, steps: 3_000, evaluate_every: 250, patience: 5, alpha: 0.7, target: None }
+        Self {
+            batch: 64,
+            sampling: Sampling::Equal,
+            steps: 3_000,
+            evaluate_every: 250,
+            patience: 5,
+            alpha: 0.7,
+            target: None,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! One training run of a scorer: steps over every track at once, selection on dev, checkpoints, the test score.
 
-use super::config::Config;
+use super::config::{Config, Sampling};
 use super::data::{Batch, Encoded, Labelled, Lexicon, TrackData};
 use super::model::Model;
 use crate::Result;
@@ -106,10 +106,12 @@ impl Run {
 
     fn steps(&mut self, progress: &mut Progress, optimizer: &mut Optimizer, stop: impl Fn(u64) -> bool) -> Result<()> {
         let t = self.config.training.clone();
-        let sampler = |(set, track): (&Vec<Encoded>, &super::config::Track)| {
-            SentenceSampler::new(vec![0; set.len()], t.batch, 1, self.seed, &track.name)
+        let shares = self.shares();
+        let sampler = |(track, set): (usize, &Vec<Encoded>)| {
+            let batch = (t.batch as f64 * shares[track]).round().max(1.0) as usize;
+            SentenceSampler::new(vec![0; set.len()], batch, 1, self.seed, &self.config.tracks[track].name)
         };
-        let mut samplers: Vec<SentenceSampler> = self.train.iter().zip(&self.config.tracks).map(sampler).collect();
+        let mut samplers: Vec<SentenceSampler> = self.train.iter().enumerate().map(sampler).collect();
         let bar = progress_bar(t.steps, &self.config.name, self.seed);
         bar.set_position(progress.step);
         let mut clock = Clock::new();
@@ -123,7 +125,7 @@ impl Run {
                 let batch = Batch::new(&picked, &self.lexicon.tracks[track].entries, self.least(), unknown);
                 // The sum over tracks: each one's gradient is added to what is there.
                 let loss = self.model.loss(track, &batch);
-                loss.backward();
+                (&loss * shares[track]).backward();
                 let loss = loss.double_value(&[]);
                 check_loss(loss, progress.step)?;
                 progress.drawn[track] += 1;
@@ -148,6 +150,16 @@ impl Run {
         }
         bar.finish();
         Ok(())
+    }
+
+    /// What part of a step is each track's, in batches: 1, or its size by the mean size.
+    fn shares(&self) -> Vec<f64> {
+        let mean = self.train.iter().map(Vec::len).sum::<usize>() as f64 / self.train.len() as f64;
+        let share = |set: &Vec<Encoded>| match self.config.training.sampling {
+            Sampling::Equal => 1.0,
+            Sampling::Proportional => set.len() as f64 / mean,
+        };
+        self.train.iter().map(share).collect()
     }
 
     fn evaluate(

@@ -156,6 +156,23 @@ fn a_run_that_was_interrupted_ends_as_one_that_was_not() {
     assert_eq!(whole.dev["en_es"].words, words as u64, "every word is scored");
 }
 
+/// A small track has a small part of a step, and all parts are as many batches as there are tracks.
+#[test]
+fn proportional_steps_are_dealt_out_by_the_sizes_of_tracks() {
+    let _turn = fixture::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let shares = |sampling| {
+        let run = run(folder.path(), "run", |c| {
+            c.training.sampling = sampling;
+            c.tracks[0].limit = Some(20);
+            c.tracks[1].limit = Some(60);
+        });
+        run.shares()
+    };
+    assert_eq!(shares(Sampling::Equal), [1.0, 1.0]);
+    assert_eq!(shares(Sampling::Proportional), [0.5, 1.5]);
+}
+
 /// Unknown rows are read in training, so that they have a gradient.
 #[test]
 fn unknown_rows_are_trained() {
