@@ -124,16 +124,26 @@ pub struct EvalArgs {
     /// The language, ISO 639-1
     #[arg(long, short, value_name = "L")]
     pub lang: Option<String>,
-    /// The annotated file, - for standard input; with --predictions a key or a labelled .slam file
+    /// The annotated file, - for standard input; for a scorer exercises in the format .slam; with --predictions a key or a
+    /// labelled .slam file
     #[arg(long, short, value_name = "FILE")]
     pub data: PathBuf,
     /// Score these predictions of mistakes instead of a model: lines `instance probability`
     #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "task", "lang", "input", "token_column",
-        "label_column", "scheme", "map", "map_predicted", "comments", "zero_shot"])]
+        "label_column", "scheme", "map", "map_predicted", "comments", "zero_shot", "track", "key", "calibrated"])]
     pub predictions: Option<PathBuf>,
     /// Take away first the shift of a model that was trained with mistakes weighted by A and other words by 1 - A
     #[arg(long, value_name = "A", requires = "predictions")]
     pub alpha: Option<f64>,
+    /// The track of a scorer's exercises [default: as the file's name begins, en_es.slam.test, or the model's only one]
+    #[arg(long, value_name = "T")]
+    pub track: Option<String>,
+    /// The labels of a scorer's exercises, lines `instance label` [default: those in the file]
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Undo first the bias that training's weight of mistakes gives to a scorer's probabilities
+    #[arg(long)]
+    pub calibrated: bool,
     /// What it is [default: conllu or iob2 when its name ends so, else conll]
     #[arg(long, short, value_name = "FORMAT")]
     pub input: Option<EvalInput>,
@@ -216,6 +226,9 @@ pub struct ScoreArgs {
     /// How to write the probabilities
     #[arg(long, short, value_name = "FORMAT", default_value = "predictions")]
     pub output: ScoreOutput,
+    /// The same as --output html
+    #[arg(long, conflicts_with = "output")]
+    pub html: bool,
     /// Undo the bias that training's weight of mistakes gives to probabilities; their order stays
     #[arg(long)]
     pub calibrated: bool,
@@ -231,6 +244,8 @@ pub enum ScoreOutput {
     Predictions,
     /// One JSON object an exercise
     Jsonl,
+    /// One page that needs nothing else: words coloured by risk
+    Html,
 }
 
 /// `mtl verify`.

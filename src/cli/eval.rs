@@ -2,9 +2,9 @@
 
 use crate::args::{EvalArgs, EvalInput};
 use crate::stop::{self, Outcome, Stop};
-use crate::{input, model, predictions, warn};
+use crate::{input, mistakes, model, predictions, warn};
 use indicatif::{ProgressBar, ProgressStyle};
-use libmtl::bundle::manifest::Task;
+use libmtl::bundle::manifest::{Kind, Task};
 use libmtl::metrics::Counts;
 use libmtl::tagger::{DecodeOptions, Tagger};
 use libmtl::text::Sentence;
@@ -15,6 +15,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Tokens that are tagged together at most, unless one sentence is longer.
@@ -39,12 +40,23 @@ pub fn run(args: &EvalArgs) -> Outcome<u8> {
     if let Some(file) = &args.predictions {
         return predictions::run(file, args);
     }
-    let (Some(model), Some(task), Some(lang)) = (&args.model, &args.task, &args.lang) else {
+    let bundle = args.model.as_ref().map(|model| model::open(model, &args.zoo)).transpose()?;
+    if let Some(bundle) = bundle.as_ref().filter(|bundle| bundle.manifest().kind == Kind::Scorer) {
+        return mistakes::run(Arc::clone(bundle), args);
+    }
+    let (Some(bundle), Some(task), Some(lang)) = (bundle, &args.task, &args.lang) else {
         let error = Error::new(ErrorKind::Argument, "what is to be scored is not named");
-        return Err(error.remedy("pass --model, --task and --lang, or --predictions").into());
+        return Err(error.remedy("pass --model, and --task and --lang for a tagger, or --predictions").into());
     };
-    let engine = model::engine_options(&args.engine)?;
-    let tagger = Tagger::open(model::open(model, &args.zoo)?, &engine)?;
+    if let Some((option, _)) =
+        [("--track", args.track.is_some()), ("--key", args.key.is_some()), ("--calibrated", args.calibrated)]
+            .iter()
+            .find(|(_, given)| *given)
+    {
+        let message = format!("{option} is for scorers, and this model is a tagger");
+        return Err(Error::new(ErrorKind::Argument, message).remedy("leave it out").into());
+    }
+    let tagger = Tagger::open(bundle, &model::engine_options(&args.engine)?)?;
     tagger.check(task, lang, args.zero_shot)?;
     let task = tagger.task(task)?;
     let progress = progress(&args.data, args.quiet);

@@ -4,6 +4,7 @@ mod align;
 mod args;
 mod eval;
 mod input;
+mod mistakes;
 mod model;
 mod models;
 mod output;

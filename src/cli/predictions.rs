@@ -12,7 +12,7 @@ use std::path::Path;
 
 /// What the command prints; docs/cli.md describes the fields.
 #[derive(Serialize)]
-struct Scores {
+pub struct Scores {
     instances: usize,
     mistakes: usize,
     auc: Option<f64>,
@@ -20,6 +20,22 @@ struct Scores {
     accuracy: f64,
     log_loss: Option<f64>,
     calibration_error: f64,
+}
+
+impl Scores {
+    /// A score that the data do not define is null, with a warning, and the others stand.
+    pub fn new(predictions: &Predictions) -> Self {
+        let defined = |score: libmtl::Result<f64>| score.inspect_err(|e| warn(&e.to_string())).ok();
+        Self {
+            instances: predictions.len(),
+            mistakes: predictions.mistakes(),
+            auc: defined(predictions.auc()),
+            f1: predictions.f1(),
+            accuracy: predictions.accuracy(),
+            log_loss: defined(predictions.log_loss()),
+            calibration_error: predictions.calibration_error(),
+        }
+    }
 }
 
 /// Scores the predictions of `file` against the labels of `--data`.
@@ -39,19 +55,8 @@ pub fn run(file: &Path, args: &EvalArgs) -> Outcome<u8> {
         let extra = predicted.len() - gold.len();
         warn(&format!("{}: {extra} predictions of instances that the labels do not have", file.display()));
     }
-    // A score that the data do not define is null, and the others stand.
-    let defined = |score: libmtl::Result<f64>| score.inspect_err(|e| warn(&e.to_string())).ok();
-    let scores = Scores {
-        instances: predictions.len(),
-        mistakes: predictions.mistakes(),
-        auc: defined(predictions.auc()),
-        f1: predictions.f1(),
-        accuracy: predictions.accuracy(),
-        log_loss: defined(predictions.log_loss()),
-        calibration_error: predictions.calibration_error(),
-    };
     let mut out = io::stdout().lock();
-    serde_json::to_writer(&mut out, &scores).map_err(io::Error::from)?;
+    serde_json::to_writer(&mut out, &Scores::new(&predictions)).map_err(io::Error::from)?;
     writeln!(out)?;
     out.flush()?;
     Ok(stop::OK)

@@ -75,6 +75,8 @@ fn json_lines_say_whose_words_they_are() {
     assert_eq!(lines.len(), 2);
     assert_eq!((&lines[0]["document"], &lines[1]["line"]), (&data.as_str().into(), &5.into()));
     assert_eq!((&lines[0]["track"], &lines[0]["user"]), (&"cc_dd".into(), &"u1".into()));
+    assert_eq!((&lines[0]["model"]["id"], &lines[1]["model"]["version"]), (&"random-scorer".into(), &"0.1.0".into()));
+    assert_eq!(lines[1]["model"]["description"], "Random weights, for tests");
     let word = &lines[0]["words"][1];
     assert_eq!((&word["id"], &word["text"]), (&"DRihrVmh0102".into(), &"Bad".into()));
     assert_eq!(word["mistake"].as_f64().unwrap() as f32, expected[0][1]);
@@ -133,4 +135,88 @@ fn a_scorer_is_verified_and_listed() {
     let output = run(&verify, b"");
     assert_eq!(output.code, 1);
     assert!(output.stdout.contains("case 3 (mistakes, ") && output.stdout.contains("tolerated"), "{}", output.stdout);
+}
+
+/// Scored by its own command, by hand, from labels in the file or beside it: the numbers are the same.
+#[test]
+fn a_scorer_is_evaluated_as_its_predictions_are() {
+    let (model, folder) = (random_scorer(1, |_| ()), tempfile::tempdir().unwrap());
+    let mut labels = ["1", "0", "1"].into_iter();
+    let (mut plain, mut labelled, mut key) = (String::new(), String::new(), String::new());
+    for line in EXERCISES.lines() {
+        let word = line.starts_with("DRih").then(|| &line[..line.len() - 3]);
+        let label = word.and_then(|_| labels.next());
+        plain += &format!("{}\n", word.unwrap_or(line));
+        labelled +=
+            &format!("{}{}\n", word.unwrap_or(line), label.map(|label| format!("  {label}")).unwrap_or_default());
+        key += &label.map(|label| format!("{} {label}\n", &line[..12])).unwrap_or_default();
+    }
+    let [plain, labelled, key] =
+        [("cc_dd.a", plain), ("cc_dd.b", labelled), ("key", key)].map(|(name, text)| file(&folder, name, text));
+    let eval = |args: &[&str]| run(&[&["eval", "-m", path(&model)], args].concat(), b"");
+    for (more, alpha) in [(&[][..], &[][..]), (&["--calibrated"], &["--alpha", "0.7"])] {
+        let predicted = run(&["score", "-m", path(&model), &plain], b"").good();
+        let predicted = file(&folder, "predicted", predicted);
+        let expected =
+            run(&[&["eval", "--predictions", &predicted, "-d", &key], alpha].concat(), b"").json_lines().remove(0);
+        let [own, beside] = [vec!["-d", &labelled], vec!["-d", &plain, "--key", &key]]
+            .map(|args| eval(&[&args, more].concat()).json_lines().remove(0));
+        assert_eq!(own, beside);
+        assert_eq!((&own["task"], &own["track"], &own["exercises"]), (&"mistakes".into(), &"cc_dd".into(), &2.into()));
+        assert_eq!(own["calibrated"], !more.is_empty());
+        for (field, expected) in expected.as_object().unwrap() {
+            let difference = own[field].as_f64().unwrap() - expected.as_f64().unwrap();
+            assert!(difference.abs() < 1e-6, "{field}: {}, not {expected}", own[field]);
+        }
+    }
+    eval(&["-d", &plain]).refused(&["cc_dd.a: exercise of line 1", "DRihrVmh0101", "--key"]);
+    eval(&["-d", &labelled, "--task", "ner"]).refused(&["--task is for taggers"]);
+    eval(&["-d", &labelled, "--track", "xx_yy"]).refused(&["--track", "its tracks are"]);
+    eval(&["-d", &file(&folder, "cc_dd.none", "")]).refused(&["cc_dd.none: no instances"]);
+    let tagger = bundle();
+    let args = ["eval", "-m", path(&tagger), "-t", "ner", "-l", "da", "-d", &labelled, "--calibrated"];
+    run(&args, b"").refused(&["--calibrated is for scorers"]);
+}
+
+/// Whatever learners, words and models are called, the page's markup is its own.
+#[test]
+fn a_page_of_risks_holds_hostile_text_as_text() {
+    let mut contents = random_contents(1, |_| ());
+    contents.manifest.description = "<script>alert('model')</script> & \"SIMULATED\"".into();
+    let (model, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    write(model.path(), &contents).unwrap();
+    let hostile = "# prompt:</style><script>alert(1)</script>\u{202e}\n\
+        # user:<img/src=x>\"'  countries:&lt;|\"><b>  days:1.5  client:<b>  session:`  format:'\"  time:9\n\
+        \"><svg01010  <script>x</script>  X  _  dep  0\n\
+        DRihrVmh0102  \"onmouseover=alert(1)  X  _  dep  0\n\n";
+    let data = file(&folder, "cc_dd.<b>.slam", hostile.replace("\"><svg01010", "\"><svg>\"0101"));
+    let [page, same] = [&["--output", "html"][..], &["--html"]]
+        .map(|output| run(&[&["score", "-m", path(&model), &data], output].concat(), b"").good());
+    assert_eq!(page, same);
+    let (head, body) = page.split_once("</style>").unwrap();
+    assert!(head.contains("default-src 'none'") && !body.contains("</style>"), "{page}");
+    let tags: std::collections::BTreeSet<&str> =
+        body.split('<').skip(1).map(|tag| tag.split([' ', '>']).next().unwrap().trim_start_matches('/')).collect();
+    let own = [
+        "head", "body", "header", "h1", "p", "div", "b", "mark", "main", "section", "h2", "article", "bdi", "small",
+        "html",
+    ];
+    assert!(tags.iter().all(|tag| own.contains(tag)), "{tags:?}");
+    for tag in body.split('<').skip(1).map(|tag| tag.split('>').next().unwrap()) {
+        assert!(!tag.contains("onmouseover") && tag.matches('"').count() % 2 == 0, "{tag}");
+    }
+    for text in [
+        "&lt;script&gt;alert(&#39;model&#39;)&lt;/script&gt; &amp; &quot;SIMULATED&quot;",
+        "&lt;img/src=x&gt;&quot;&#39;",
+        "<bdi>&lt;script&gt;x&lt;/script&gt;</bdi>",
+        "<bdi>&quot;onmouseover=alert(1)</bdi>",
+        "Not calibrated",
+        "cc_dd.&lt;b&gt;.slam",
+    ] {
+        assert!(body.contains(text), "{text}: {body}");
+    }
+    let calibrated = run(&["score", "-m", path(&model), "--html", "--calibrated", &data], b"").good();
+    assert!(calibrated.contains("about a fifth are mistakes"), "{calibrated}");
+    let nothing = run(&["score", "-m", path(&model), "--html", "-t", "cc_dd"], b"").good();
+    assert!(nothing.contains("nothing to score") && nothing.trim_end().ends_with("</html>"), "{nothing}");
 }

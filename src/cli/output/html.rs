@@ -51,15 +51,7 @@ impl Html {
 
 impl Sink for Html {
     fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        let (title, subtitle) = (escape(&self.title), escape(&self.subtitle));
-        writeln!(
-            out,
-            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-             <title>{title}: {subtitle}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
-             <header>\n<h1>{title}</h1>\n<p>{subtitle}</p>"
-        )?;
+        head(out, &self.title, &self.subtitle, STYLE)?;
         for legend in &self.legend {
             legend.write(out)?;
         }
@@ -190,8 +182,21 @@ fn word(html: &mut String, item: &Item, token: usize, plain: &[&TaskTags<'_>]) {
     html.push_str("</rt></ruby>");
 }
 
+/// The beginning of a page, up to the subtitle in its open header.
+pub fn head(out: &mut (impl Write + ?Sized), title: &str, subtitle: &str, style: &str) -> io::Result<()> {
+    let (title, subtitle) = (escape(title), escape(subtitle));
+    writeln!(
+        out,
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+         <title>{title}: {subtitle}</title>\n<style>\n{style}</style>\n</head>\n<body>\n\
+         <header>\n<h1>{title}</h1>\n<p>{subtitle}</p>"
+    )
+}
+
 /// Text that is safe between tags and inside quoted attributes.
-fn escape(text: &str) -> Cow<'_, str> {
+pub fn escape(text: &str) -> Cow<'_, str> {
     if !text.contains(|c: char| matches!(c, '&' | '<' | '>' | '"' | '\'') || unfit(c)) {
         return Cow::Borrowed(text);
     }

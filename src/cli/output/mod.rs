@@ -5,12 +5,14 @@ mod grid;
 mod html;
 mod jsonl;
 mod pretty;
+mod risk;
 
 pub use conll::Conll;
 pub use grid::{Column, grid};
 pub use html::Html;
 pub use jsonl::Jsonl;
 pub use pretty::Pretty;
+pub use risk::RiskPage;
 
 use crate::args::OffsetUnit;
 use crate::input::Item;
