@@ -34,7 +34,7 @@ pub fn run(bundle: Arc<Bundle>, args: &EvalArgs) -> Outcome<u8> {
     let key =
         args.key.as_ref().map(|key| slam::keys(input::open(key)?).map_err(|e| e.at(key.display()))).transpose()?;
     let key: Option<HashMap<String, bool>> = key.map(|key| key.into_iter().collect());
-    let options = ScoreOptions { calibrated: args.calibrated, ..ScoreOptions::default() };
+    let options = ScoreOptions { calibrated: args.calibrated };
     let mut records = slam::read(input::open(&args.data)?, &track).peekable();
     let (mut exercises, mut mistakes, mut probabilities) = (0, Vec::new(), Vec::new());
     while records.peek().is_some() {
