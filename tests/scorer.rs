@@ -127,7 +127,9 @@ fn calibration_undoes_the_weight_of_mistakes() {
     let scorer = open(bundle.path(), 1);
     let exercises = exercises(8, 20);
     let raw = score(&scorer, &exercises);
-    let calibrated = scorer.score(&exercises, &ScoreOptions { calibrated: true }, &Cancel::new()).unwrap();
+    let calibrated = scorer
+        .score(&exercises, &ScoreOptions { calibrated: true, ..ScoreOptions::default() }, &Cancel::new())
+        .unwrap();
     for (p, found) in raw.into_iter().flat_map(Result::unwrap).zip(calibrated.into_iter().flat_map(Result::unwrap)) {
         let expected = p * 0.3 / (p * 0.3 + 0.7 * (1.0 - p));
         assert!((found - expected).abs() < 1e-6, "{p}: {found}, not {expected}");

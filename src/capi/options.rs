@@ -21,7 +21,7 @@ pub struct Options {
     pub(super) engine: EngineOptions,
     pub(super) documents: DocumentOptions,
     pub(super) align: AlignOptions,
-    pub(super) score: ScoreOptions,
+    pub(super) score: ScoreOptions<'static>,
     /// Each key that was set, with the calls that it is for.
     set: Vec<(&'static str, &'static [Scope])>,
 }

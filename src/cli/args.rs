@@ -25,6 +25,8 @@ pub enum Command {
     Align(AlignArgs),
     /// Predict which words of exercises learners will get wrong
     Score(ScoreArgs),
+    /// Fit learners to what they have answered, for score --learners; the model does not change
+    Adapt(AdaptArgs),
     /// Check a model's digests, and its golden cases on each engine at hand
     Verify(VerifyArgs),
     /// List the models of the zoo
@@ -223,6 +225,9 @@ pub struct ScoreArgs {
     pub track: Option<String>,
     #[command(flatten)]
     pub engine: EngineArgs,
+    /// Score these learners with what `mtl adapt` has found of them
+    #[arg(long, value_name = "FILE")]
+    pub learners: Option<PathBuf>,
     /// How to write the probabilities
     #[arg(long, short, value_name = "FORMAT", default_value = "predictions")]
     pub output: ScoreOutput,
@@ -232,6 +237,39 @@ pub struct ScoreArgs {
     /// Undo the bias that training's weight of mistakes gives to probabilities; their order stays
     #[arg(long)]
     pub calibrated: bool,
+    /// No notes on standard error
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// `mtl adapt`.
+#[derive(Debug, Args)]
+pub struct AdaptArgs {
+    /// Files of answered exercises in the format .slam, - for standard input
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub files: Vec<PathBuf>,
+    /// The model, a scorer: an id of the zoo, or the path of a bundle, a folder or an archive (.mtl)
+    #[arg(long, short, value_name = "ID|PATH")]
+    pub model: String,
+    #[command(flatten)]
+    pub zoo: ZooArgs,
+    /// The track of the files [default: as their names begin, en_es.slam.train, or the model's only one]
+    #[arg(long, short, value_name = "T")]
+    pub track: Option<String>,
+    /// The labels of files that have none: lines `instance label`
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// A learner to adapt to; may be repeated [default: all learners of the files]
+    #[arg(long, value_name = "ID")]
+    pub user: Vec<String>,
+    /// Go on from what was found of learners before; learners without new answers are kept
+    #[arg(long, value_name = "FILE")]
+    pub learners: Option<PathBuf>,
+    /// Where to write what is found
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// No notes on standard error
     #[arg(long, short)]
     pub quiet: bool,

@@ -1,5 +1,6 @@
 //! The `mtl` command: tag text, align answers, score and verify models, list the zoo.
 
+mod adapt;
 mod align;
 mod args;
 mod eval;
@@ -37,6 +38,10 @@ fn main() -> ExitCode {
         Command::Score(mut args) => {
             order_providers(&mut args.engine, &matches);
             score::run(&args)
+        }
+        Command::Adapt(mut args) => {
+            order_providers(&mut args.engine, &matches);
+            adapt::run(&args)
         }
         Command::Verify(args) => verify::run(&args),
         Command::Models(args) => models::run(&args),

@@ -3,7 +3,7 @@
 use crate::args::{ScoreArgs, ScoreOutput};
 use crate::output::RiskPage;
 use crate::stop::{self, CANCEL, Outcome};
-use crate::{input, model, note, report};
+use crate::{adapt, input, model, note, report};
 use libmtl::bundle::Manifest;
 use libmtl::scorer::slam::{self, Record};
 use libmtl::scorer::{Exercise, ScoreOptions, Scorer};
@@ -27,7 +27,8 @@ pub fn run(args: &ScoreArgs) -> Outcome<u8> {
     let output = if args.html { ScoreOutput::Html } else { args.output };
     let page = (output == ScoreOutput::Html).then(|| RiskPage::new(&scorer, args.calibrated));
     let out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    let options = ScoreOptions { calibrated: args.calibrated };
+    let learners = args.learners.as_deref().map_or(Ok(Vec::new()), adapt::read)?;
+    let options = ScoreOptions { calibrated: args.calibrated, learners: &learners };
     let mut scoring = Scoring { scorer: &scorer, options, output, page, out, refused: false };
     if let Some(page) = &scoring.page {
         page.begin(&mut scoring.out)?;
@@ -62,7 +63,7 @@ pub fn track(scorer: &Scorer, file: &Path, given: Option<&str>) -> Result<String
 /// Scores files, one after the other.
 struct Scoring<'a, W> {
     scorer: &'a Scorer,
-    options: ScoreOptions,
+    options: ScoreOptions<'a>,
     output: ScoreOutput,
     page: Option<RiskPage>,
     out: W,

@@ -23,3 +23,12 @@ pub struct Exercise {
     /// The words of the right answer.
     pub words: Vec<String>,
 }
+
+/// An exercise and which of its words the learner got wrong.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Labelled {
+    /// The exercise.
+    pub exercise: Exercise,
+    /// One a word: whether it was a mistake.
+    pub mistakes: Vec<bool>,
+}

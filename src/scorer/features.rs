@@ -52,10 +52,15 @@ pub(super) struct Batch {
 }
 
 /// The features of `exercises`. The only error is that of `cancel`.
-pub(super) fn encode(bundle: &Bundle, settings: &Settings, exercises: &[Exercise], cancel: &Cancel) -> Result<Batch> {
+pub(super) fn encode<'a>(
+    bundle: &Bundle,
+    settings: &Settings,
+    exercises: impl ExactSizeIterator<Item = &'a Exercise>,
+    cancel: &Cancel,
+) -> Result<Batch> {
     let mut encoder = Encoder { bundle, settings, seen: HashMap::new(), words: Vec::new() };
     let mut encoded = Vec::with_capacity(exercises.len());
-    for (number, exercise) in exercises.iter().enumerate() {
+    for (number, exercise) in exercises.enumerate() {
         cancel.check()?;
         encoded.push(encoder.exercise(exercise).map_err(|e| e.at(format!("exercise {number}"))));
     }

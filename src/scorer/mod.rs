@@ -3,9 +3,13 @@
 //! A [`Scorer`] is immutable and may be used from many threads at once. The result of an exercise does not depend on
 //! the exercises beside it. Learners, countries and words that the model has not seen are read as unknown ones.
 
+mod adapt;
 pub mod align;
 mod exercise;
 mod features;
+mod fit;
+mod learner;
+mod linear;
 mod model;
 mod network;
 #[cfg(feature = "onnx")]
@@ -13,15 +17,18 @@ mod onnx;
 pub mod pairs;
 pub mod slam;
 
-pub use exercise::Exercise;
+pub use exercise::{Exercise, Labelled};
+pub use learner::Learner;
 
 use crate::bundle::manifest::{Kind, Manifest, Scorer as Settings};
 use crate::bundle::{Bundle, GoldenExercise};
 use crate::engine::{self, EngineKind, EngineOptions, Pool, Report, native};
 use crate::kernels::activation::{self, Function};
 use crate::{Cancel, Error, ErrorKind, Result};
+use adapt::Adapter;
 use model::Model;
 use network::Network;
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 /// A model ready to score.
@@ -31,6 +38,8 @@ pub struct Scorer {
     settings: Settings,
     /// The native engine's weights, unpacked when they are first needed.
     model: OnceLock<Model>,
+    /// What adapting needs of them, unpacked by the first call that adapts.
+    adapter: OnceLock<Adapter>,
     pool: Arc<Pool>,
     engine: Engine,
     report: Report,
@@ -45,11 +54,13 @@ enum Engine {
 }
 
 /// How to score.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ScoreOptions {
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct ScoreOptions<'a> {
     /// Undoes the bias that training's weight of mistakes, alpha, gives: p (1 - alpha) / (p (1 - alpha) + alpha (1 - p)).
     /// The order of words stays the same; without it, 0.5 is where the trained F1 is best.
     pub calibrated: bool,
+    /// Learners that the model was adapted to, no user twice: an exercise of one of them is scored with what was found.
+    pub learners: &'a [Learner],
 }
 
 impl Scorer {
@@ -72,7 +83,7 @@ impl Scorer {
                 (Arc::new(Pool::new(0)?), engine, report)
             }
         };
-        let scorer = Self { bundle, settings, model: OnceLock::new(), pool, engine, report };
+        let scorer = Self { bundle, settings, model: OnceLock::new(), adapter: OnceLock::new(), pool, engine, report };
         if options.engine == EngineKind::Native {
             scorer.native()?;
         }
@@ -122,7 +133,13 @@ impl Scorer {
         cancel: &Cancel,
     ) -> Result<Vec<Result<Vec<f32>>>> {
         cancel.check()?;
-        let batch = features::encode(&self.bundle, &self.settings, exercises, cancel)?;
+        let learners = self.learners(options.learners)?;
+        let mut batch = features::encode(&self.bundle, &self.settings, exercises.iter(), cancel)?;
+        for (encoded, exercise) in batch.exercises.iter_mut().zip(exercises) {
+            if let (Ok(encoded), Some(learner)) = (encoded, learners.get(exercise.user.as_str())) {
+                encoded.offset = learner.offset().to_vec();
+            }
+        }
         let logits = match &self.engine {
             Engine::Native => self.network(cancel)?.logits(&batch)?,
             #[cfg(feature = "onnx")]
@@ -137,6 +154,19 @@ impl Scorer {
             .zip(logits)
             .map(|(exercise, logits)| probabilities(exercise.err(), logits, shift))
             .collect()
+    }
+
+    /// The learners by user; one that was fitted to another model, or two of one user, are an error.
+    fn learners<'a>(&self, learners: &'a [Learner]) -> Result<HashMap<&'a str, &'a Learner>> {
+        let mut found = HashMap::with_capacity(learners.len());
+        for learner in learners {
+            self.check_learner(learner)?;
+            if found.insert(learner.user(), learner).is_some() {
+                let message = format!("two learners are of the user {:?}", learner.user());
+                return Err(Error::new(ErrorKind::Argument, message).remedy("pass the newer one"));
+            }
+        }
+        Ok(found)
     }
 
     /// The native engine's forward pass.

@@ -39,15 +39,31 @@ type Features = Vec<Vec<f32>>;
 impl Network<'_> {
     /// The logits of each exercise's words; none for an exercise at fault.
     pub fn logits(&self, batch: &Batch) -> Result<Vec<Vec<f32>>> {
+        self.words(batch, 1, |exercises, features, scratch| self.group(exercises, features, scratch))
+    }
+
+    /// The contexts of each exercise's words, `[words, 2 hidden]`, which do not depend on the learner.
+    pub fn contexts(&self, batch: &Batch) -> Result<Vec<Vec<f32>>> {
+        let width = 2 * self.sizes.hidden;
+        self.words(batch, width, |exercises, features, scratch| self.mixed(exercises, features, scratch))
+    }
+
+    /// What `group` makes of each exercise's words, `[words, width]`, groups being worked on side by side.
+    fn words(
+        &self,
+        batch: &Batch,
+        width: usize,
+        group: impl Fn(&[&Encoded], &Features, &mut Scratch) -> Result<Vec<f32>> + Sync,
+    ) -> Result<Vec<Vec<f32>>> {
         let features = self.encode(&batch.words)?;
         let results: Vec<Mutex<Vec<f32>>> = batch.exercises.iter().map(|_| Mutex::default()).collect();
         let groups = groups(batch);
-        in_parallel(self.pool, self.threads, groups.len(), Scratch::default, |group, scratch| {
-            let exercises: Vec<&Encoded> =
-                groups[group].iter().filter_map(|&i| batch.exercises[i].as_ref().ok()).collect();
-            let mut logits = self.group(&exercises, &features, scratch)?.into_iter();
-            for (&index, exercise) in groups[group].iter().zip(&exercises) {
-                let own = logits.by_ref().take(exercise.words.len()).collect();
+        in_parallel(self.pool, self.threads, groups.len(), Scratch::default, |number, scratch| {
+            let members = &groups[number];
+            let exercises: Vec<&Encoded> = members.iter().filter_map(|&i| batch.exercises[i].as_ref().ok()).collect();
+            let mut found = group(&exercises, &features, scratch)?.into_iter();
+            for (&index, exercise) in members.iter().zip(&exercises) {
+                let own = found.by_ref().take(width * exercise.words.len()).collect();
                 *results[index].lock().unwrap_or_else(PoisonError::into_inner) = own;
             }
             Ok(())
@@ -133,11 +149,8 @@ impl Network<'_> {
 
     /// The logits of a group's words, one exercise after the other; the longest comes first.
     fn group(&self, exercises: &[&Encoded], features: &Features, scratch: &mut Scratch) -> Result<Vec<f32>> {
-        let Some(track) = exercises.first().map(|exercise| exercise.track) else { return Ok(Vec::new()) };
         let width = 2 * self.sizes.hidden;
-        let encoded = self.context(track, exercises, features, scratch)?;
-        let context =
-            self.apply(self.model.context(track), width * self.sizes.encoders.len(), &encoded, Function::Sigmoid)?;
+        let context = self.mixed(exercises, features, scratch)?;
         let joined = match &self.model.meta {
             None => context,
             Some(meta) => self.join(&context, &self.meta(meta, exercises)?, exercises)?,
@@ -157,6 +170,14 @@ impl Network<'_> {
                 self.apply(hidden, 2 * width, &both, Function::Tanh)
             }
         }
+    }
+
+    /// `[words, 2 hidden]`: what the context encoders say together.
+    fn mixed(&self, exercises: &[&Encoded], features: &Features, scratch: &mut Scratch) -> Result<Vec<f32>> {
+        let Some(track) = exercises.first().map(|exercise| exercise.track) else { return Ok(Vec::new()) };
+        let encoded = self.context(track, exercises, features, scratch)?;
+        let inputs = 2 * self.sizes.hidden * self.sizes.encoders.len();
+        self.apply(self.model.context(track), inputs, &encoded, Function::Sigmoid)
     }
 
     /// `[exercises, 2 hidden]`: who does the exercise, and how.

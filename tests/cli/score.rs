@@ -22,7 +22,8 @@ DRihrVmh0201  Ωx  NOUN  fPOS=NOUN++NN  root  0  0
 /// The same by the library.
 fn scored(model: &TempDir, exercises: &[Exercise], calibrated: bool) -> Vec<Vec<f32>> {
     let scorer = Scorer::open(Arc::new(Bundle::open(model.path()).unwrap()), &EngineOptions::default()).unwrap();
-    let scored = scorer.score(exercises, &ScoreOptions { calibrated }, &Cancel::new()).unwrap();
+    let scored =
+        scorer.score(exercises, &ScoreOptions { calibrated, ..ScoreOptions::default() }, &Cancel::new()).unwrap();
     scored.into_iter().collect::<Result<_, Error>>().unwrap()
 }
 

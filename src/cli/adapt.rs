@@ -1,0 +1,93 @@
+//! `mtl adapt`: fits learners to their own histories, for `mtl score --learners`.
+
+use crate::args::AdaptArgs;
+use crate::stop::{self, CANCEL, Outcome};
+use crate::{input, model, note, score};
+use libmtl::scorer::{Labelled, Learner, Scorer, slam};
+use libmtl::{Error, ErrorKind, Result};
+use std::collections::HashMap;
+use std::path::Path;
+
+/// Runs the command. Nothing is written unless all of it could be read and fitted.
+pub fn run(args: &AdaptArgs) -> Outcome<u8> {
+    let scorer = Scorer::open(model::open(&args.model, &args.zoo)?, &model::engine_options(&args.engine)?)?;
+    let mut learners = args.learners.as_deref().map_or(Ok(Vec::new()), read)?;
+    let histories = histories(&scorer, args)?;
+    let (users, words) = (histories.len(), histories.iter().flatten().map(|h| h.mistakes.len()).sum::<usize>());
+    for history in histories {
+        let user = &history[0].exercise.user;
+        let prior = learners.iter().position(|learner| learner.user() == user);
+        let learner = scorer.adapt(&history, prior.map(|i| &learners[i]), &CANCEL)?;
+        match prior {
+            Some(i) => learners[i] = learner,
+            None => learners.push(learner),
+        }
+    }
+    learners.sort_by(|a, b| a.user().cmp(b.user()));
+    let bytes: Vec<u8> = learners.iter().flat_map(Learner::to_bytes).collect();
+    write(&args.output, &bytes).map_err(|e| Error::io(args.output.display(), e))?;
+    if !args.quiet {
+        note(&format!("{words} words of {users} learners; {}: {} learners", args.output.display(), learners.len()));
+    }
+    Ok(stop::OK)
+}
+
+/// The learners that `mtl adapt` wrote to `file`.
+pub fn read(file: &Path) -> Result<Vec<Learner>> {
+    let bytes = std::fs::read(file).map_err(|e| Error::io(file.display(), e))?;
+    Learner::all_from_bytes(&bytes).map_err(|e| e.at(file.display()))
+}
+
+/// Writes a file as a whole: whoever reads it meanwhile finds the old one or the new one.
+fn write(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut partial = file.as_os_str().to_owned();
+    partial.push(".partial");
+    std::fs::write(&partial, bytes)?;
+    std::fs::rename(&partial, file)
+}
+
+/// What each learner has answered, in the order of the files.
+fn histories(scorer: &Scorer, args: &AdaptArgs) -> Result<Vec<Vec<Labelled>>> {
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut histories: Vec<Vec<Labelled>> = Vec::new();
+    let key =
+        args.key.as_ref().map(|key| slam::keys(input::open(key)?).map_err(|e| e.at(key.display()))).transpose()?;
+    let key: Option<HashMap<String, bool>> = key.map(|key| key.into_iter().collect());
+    for file in &args.files {
+        let track = score::track(scorer, file, args.track.as_deref())?;
+        for record in slam::read(input::open(file)?, &track) {
+            let labelled = record.and_then(|record| {
+                let line = record.line;
+                labelled(record, key.as_ref()).map_err(|e| e.at(format_args!("line {line}")))
+            });
+            let labelled = labelled.map_err(|e| e.at(file.display()))?;
+            let user = &labelled.exercise.user;
+            if !args.user.is_empty() && !args.user.contains(user) {
+                continue;
+            }
+            let place = *places.entry(user.clone()).or_insert(histories.len());
+            if place == histories.len() {
+                histories.push(Vec::new());
+            }
+            histories[place].push(labelled);
+        }
+    }
+    match args.user.iter().find(|user| !places.contains_key(*user)) {
+        None => Ok(histories),
+        Some(user) => Err(Error::new(ErrorKind::Argument, format!("the history has no exercise of {user}"))
+            .at("--user")
+            .remedy("check the spelling")),
+    }
+}
+
+/// An exercise with its labels, from its own columns or the key.
+fn labelled(record: slam::Record, key: Option<&HashMap<String, bool>>) -> Result<Labelled> {
+    let mistakes = record.tokens.iter().map(|token| {
+        let known = token.mistake.or_else(|| key?.get(&token.id).copied());
+        known.ok_or_else(|| {
+            Error::new(ErrorKind::Input, format!("{} has no label", token.id))
+                .remedy("pass a labelled file, or its key with --key")
+        })
+    });
+    Ok(Labelled { mistakes: mistakes.collect::<Result<_>>()?, exercise: record.exercise })
+}
