@@ -31,3 +31,8 @@ pub use error::{Error, ErrorKind, Result};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub struct Readme;
+
+/// So does the one in docs/adapting.md.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/adapting.md")]
+pub struct Adapting;

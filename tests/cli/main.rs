@@ -1,6 +1,7 @@
 //! The `mtl` command as users meet it: the binary is run, and its output, its notes and its exit code are looked at.
 #![cfg(feature = "cli")]
 
+mod adapt;
 mod align;
 #[path = "../common/mod.rs"]
 mod common;
