@@ -172,3 +172,24 @@ fn what_cannot_be_adapted_to_is_refused() {
     cancel.cancel();
     assert_eq!(scorer.adapt(&good, None, &cancel).unwrap_err().kind(), ErrorKind::Interrupted);
 }
+
+/// Adapting computes natively whatever the engine, and both engines score with what it found.
+#[cfg(feature = "onnx")]
+#[test]
+fn engines_agree_on_learners() {
+    for bundle in combinations() {
+        let opened = Arc::new(Bundle::open(bundle.path()).unwrap());
+        let native = open(bundle.path(), 1);
+        let onnx = Scorer::open(opened, &common::onnx_options()).unwrap();
+        let answered = history("nobody", 5, 20, |_| true);
+        let learners = [adapt(&onnx, &answered, None).unwrap()];
+        assert_eq!(learners[0], adapt(&native, &answered, None).unwrap());
+        let mut exercises = exercises(11, 40);
+        exercises.iter_mut().step_by(3).for_each(|exercise| exercise.user = "nobody".into());
+        let (one, other) =
+            (score(&native, &exercises, &learners).concat(), score(&onnx, &exercises, &learners).concat());
+        let largest = one.iter().zip(&other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(largest < 1e-5, "{largest}");
+        assert_ne!(other, score(&onnx, &exercises, &[]).concat());
+    }
+}
