@@ -2,7 +2,7 @@
 
 use crate::args::AdaptArgs;
 use crate::stop::{self, CANCEL, Outcome};
-use crate::{input, model, note, score};
+use crate::{input, mistakes, model, note, score};
 use libmtl::scorer::{Labelled, Learner, Scorer, slam};
 use libmtl::{Error, ErrorKind, Result};
 use std::collections::HashMap;
@@ -50,15 +50,14 @@ fn write(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
 fn histories(scorer: &Scorer, args: &AdaptArgs) -> Result<Vec<Vec<Labelled>>> {
     let mut places: HashMap<String, usize> = HashMap::new();
     let mut histories: Vec<Vec<Labelled>> = Vec::new();
-    let key =
-        args.key.as_ref().map(|key| slam::keys(input::open(key)?).map_err(|e| e.at(key.display()))).transpose()?;
-    let key: Option<HashMap<String, bool>> = key.map(|key| key.into_iter().collect());
+    let key = args.key.as_deref().map(mistakes::key).transpose()?;
     for file in &args.files {
         let track = score::track(scorer, file, args.track.as_deref())?;
         for record in slam::read(input::open(file)?, &track) {
             let labelled = record.and_then(|record| {
-                let line = record.line;
-                labelled(record, key.as_ref()).map_err(|e| e.at(format_args!("line {line}")))
+                let place = |e: Error| e.at(format_args!("exercise of line {}", record.line));
+                let mistakes = mistakes::labels(&record, key.as_ref()).map_err(place)?;
+                Ok(Labelled { mistakes, exercise: record.exercise })
             });
             let labelled = labelled.map_err(|e| e.at(file.display()))?;
             let user = &labelled.exercise.user;
@@ -78,16 +77,4 @@ fn histories(scorer: &Scorer, args: &AdaptArgs) -> Result<Vec<Vec<Labelled>>> {
             .at("--user")
             .remedy("check the spelling")),
     }
-}
-
-/// An exercise with its labels, from its own columns or the key.
-fn labelled(record: slam::Record, key: Option<&HashMap<String, bool>>) -> Result<Labelled> {
-    let mistakes = record.tokens.iter().map(|token| {
-        let known = token.mistake.or_else(|| key?.get(&token.id).copied());
-        known.ok_or_else(|| {
-            Error::new(ErrorKind::Input, format!("{} has no label", token.id))
-                .remedy("pass a labelled file, or its key with --key")
-        })
-    });
-    Ok(Labelled { mistakes: mistakes.collect::<Result<_>>()?, exercise: record.exercise })
 }

@@ -132,7 +132,8 @@ pub struct EvalArgs {
     pub data: PathBuf,
     /// Score these predictions of mistakes instead of a model: lines `instance probability`
     #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "task", "lang", "input", "token_column",
-        "label_column", "scheme", "map", "map_predicted", "comments", "zero_shot", "track", "key", "calibrated"])]
+        "label_column", "scheme", "map", "map_predicted", "comments", "zero_shot", "track", "key", "calibrated",
+        "learners"])]
     pub predictions: Option<PathBuf>,
     /// Take away first the shift of a model that was trained with mistakes weighted by A and other words by 1 - A
     #[arg(long, value_name = "A", requires = "predictions")]
@@ -143,6 +144,9 @@ pub struct EvalArgs {
     /// The labels of a scorer's exercises, lines `instance label` [default: those in the file]
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
+    /// Score these learners with what `mtl adapt` has found of them
+    #[arg(long, value_name = "FILE")]
+    pub learners: Option<PathBuf>,
     /// Undo first the bias that training's weight of mistakes gives to a scorer's probabilities
     #[arg(long)]
     pub calibrated: bool,

@@ -4,7 +4,7 @@ use crate::args::EvalArgs;
 use crate::predictions::Scores;
 use crate::score::{TOGETHER, track};
 use crate::stop::{CANCEL, OK, Outcome};
-use crate::{input, model};
+use crate::{adapt, input, model};
 use libmtl::bundle::{Bundle, SCORER_TASK};
 use libmtl::metrics::Predictions;
 use libmtl::scorer::slam::{self, Record};
@@ -13,6 +13,7 @@ use libmtl::{Error, ErrorKind, Result};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 /// What the command prints; docs/cli.md describes the fields.
@@ -31,10 +32,9 @@ pub fn run(bundle: Arc<Bundle>, args: &EvalArgs) -> Outcome<u8> {
     refuse_options_of_taggers(args)?;
     let scorer = Scorer::open(bundle, &model::engine_options(&args.engine)?)?;
     let track = track(&scorer, &args.data, args.track.as_deref())?;
-    let key =
-        args.key.as_ref().map(|key| slam::keys(input::open(key)?).map_err(|e| e.at(key.display()))).transpose()?;
-    let key: Option<HashMap<String, bool>> = key.map(|key| key.into_iter().collect());
-    let options = ScoreOptions { calibrated: args.calibrated };
+    let key = args.key.as_deref().map(key).transpose()?;
+    let learners = args.learners.as_deref().map_or(Ok(Vec::new()), adapt::read)?;
+    let options = ScoreOptions { calibrated: args.calibrated, learners: &learners };
     let mut records = slam::read(input::open(&args.data)?, &track).peekable();
     let (mut exercises, mut mistakes, mut probabilities) = (0, Vec::new(), Vec::new());
     while records.peek().is_some() {
@@ -61,8 +61,14 @@ pub fn run(bundle: Arc<Bundle>, args: &EvalArgs) -> Outcome<u8> {
     Ok(OK)
 }
 
+/// The labels of a key file, by instance.
+pub fn key(file: &Path) -> Result<HashMap<String, bool>> {
+    let labels = slam::keys(input::open(file)?).map_err(|e| e.at(file.display()))?;
+    Ok(labels.into_iter().collect())
+}
+
 /// Whether each word was a mistake, by the file's own column or the key.
-fn labels(record: &Record, key: Option<&HashMap<String, bool>>) -> Result<Vec<bool>> {
+pub fn labels(record: &Record, key: Option<&HashMap<String, bool>>) -> Result<Vec<bool>> {
     let label = |token: &slam::Token| {
         let known = key.map_or(token.mistake, |key| key.get(&token.id).copied());
         known.ok_or_else(|| {
