@@ -584,6 +584,32 @@ inline Expected<Alignment> align(const Batch& correct, const Batch& answers, con
   });
 }
 
+// What was learnt of one learner: an mtl_learner.
+class Learner {
+ public:
+  explicit Learner(mtl_learner* raw) : raw_(raw) {}
+  static Expected<Learner> load(Span<const std::uint8_t> bytes) {
+    return detail::made<Learner, mtl_learner*>(
+        [&](auto out, auto error) { return mtl_learner_load(bytes.data(), bytes.size(), out, error); });
+  }
+
+  Span<const std::uint8_t> save() const {
+    std::size_t length = 0;
+    const void* bytes = mtl_learner_save(raw_.get(), &length);
+    return {static_cast<const std::uint8_t*>(bytes), length};
+  }
+  std::string_view user() const {
+    std::size_t length = 0;
+    const char* text = mtl_learner_user(raw_.get(), &length);
+    return {text, length};
+  }
+  std::uint64_t words() const { return mtl_learner_words(raw_.get()); }
+  const mtl_learner* raw() const { return raw_.get(); }
+
+ private:
+  detail::Owned<mtl_learner, mtl_learner_free> raw_;
+};
+
 class Exercises {
  public:
   explicit Exercises(mtl_exercises* raw) : raw_(raw) {}
@@ -603,6 +629,14 @@ class Exercises {
   }
   Expected<void> add_columns(const mtl_exercise_columns& columns) {
     return detail::done([&](auto error) { return mtl_exercises_add_columns(raw_.get(), &columns, error); });
+  }
+  // 1 for a mistake, else 0: of all words of the exercises that were added since the last call.
+  Expected<void> set_mistakes(Span<const std::uint8_t> mistakes) {
+    return detail::done(
+        [&](auto error) { return mtl_exercises_set_mistakes(raw_.get(), mistakes.data(), mistakes.size(), error); });
+  }
+  Expected<void> add_learner(const Learner& learner) {
+    return detail::done([&](auto error) { return mtl_exercises_add_learner(raw_.get(), learner.raw(), error); });
   }
   std::size_t count() const { return mtl_exercises_count(raw_.get()); }
   Expected<void> clear() {
@@ -644,6 +678,14 @@ inline Expected<Scores> score(const Model& model, const Exercises& exercises, co
                               const Cancel* cancel = nullptr) {
   return detail::made<Scores, mtl_scores*>([&](auto out, auto error) {
     return mtl_score(model.raw(), exercises.raw(), detail::raw_or_null(options), detail::raw_or_null(cancel), out, error);
+  });
+}
+
+inline Expected<Learner> scorer_adapt(const Model& model, const Exercises& history, const Learner* prior = nullptr,
+                                      const Cancel* cancel = nullptr) {
+  return detail::made<Learner, mtl_learner*>([&](auto out, auto error) {
+    return mtl_scorer_adapt(model.raw(), history.raw(), detail::raw_or_null(prior), detail::raw_or_null(cancel), out,
+                            error);
   });
 }
 

@@ -2,12 +2,13 @@
 
 use super::batch::parts;
 use super::boundary::{
-    Failure, Object, Outcome, argument, boxed, call, call_on_mut, free, get, optional, out, shared, slice, text,
+    Failure, Object, Outcome, argument, boxed, call, call_on_mut, free, get, optional, out, shared, slice, text, value,
 };
 use super::error::mtl_error;
 use super::kernels::versioned;
+use super::learner::mtl_learner;
 use super::status::mtl_status;
-use crate::scorer::Exercise;
+use crate::scorer::{Exercise, Labelled, Learner};
 use crate::text::utf8;
 use crate::{Error, ErrorKind};
 use std::ffi::c_char;
@@ -22,6 +23,11 @@ pub struct Exercises {
     pub(super) good: Vec<Exercise>,
     /// What is wrong with the others, by their places among all, which rise.
     pub(super) faults: Vec<(usize, Error)>,
+    /// How many words there are, those of exercises at fault included.
+    words: usize,
+    /// Of the first words, whether each was a mistake.
+    mistakes: Vec<bool>,
+    pub(super) learners: Vec<Learner>,
 }
 
 impl Exercises {
@@ -29,11 +35,29 @@ impl Exercises {
         self.good.len() + self.faults.len()
     }
 
-    fn add(&mut self, exercise: crate::Result<Exercise>) {
+    fn add(&mut self, words: usize, exercise: crate::Result<Exercise>) {
+        self.words += words;
         match exercise {
             Ok(exercise) => self.good.push(exercise),
             Err(error) => self.faults.push((self.count(), error)),
         }
+    }
+
+    /// The exercises with what came of them; one at fault is an error.
+    pub(super) fn labelled(&self) -> Outcome<Vec<Labelled>> {
+        if let Some((place, error)) = self.faults.first() {
+            return Err(error.clone().at(format!("exercise {place}")).into());
+        }
+        if self.mistakes.len() < self.words {
+            let message = format!("{} words, of which {} are labelled", self.words, self.mistakes.len());
+            return Err(argument(message, "say which were mistakes with mtl_exercises_set_mistakes"));
+        }
+        let mut rest = self.mistakes.iter().copied();
+        let labelled = |exercise: &Exercise| Labelled {
+            mistakes: rest.by_ref().take(exercise.words.len()).collect(),
+            exercise: exercise.clone(),
+        };
+        Ok(self.good.iter().map(labelled).collect())
     }
 
     /// The exercise that was added last.
@@ -120,8 +144,8 @@ impl<'a> Strings<'a> {
     }
 }
 
-/// The exercises of `columns`; what is wrong with one of them is its own error.
-fn from_columns(given: &mtl_exercise_columns) -> Outcome<Vec<crate::Result<Exercise>>> {
+/// The exercises of `columns`, each with the number of its words; what is wrong with one of them is its own error.
+fn from_columns(given: &mtl_exercise_columns) -> Outcome<Vec<(usize, crate::Result<Exercise>)>> {
     versioned::<mtl_exercise_columns>(given.struct_size, "columns")?;
     let count = given.count as usize;
     let column = |strings: &mtl_strings, name: &str| Strings::new(strings, count, &format!("columns.{name}"));
@@ -153,7 +177,7 @@ fn from_columns(given: &mtl_exercise_columns) -> Outcome<Vec<crate::Result<Exerc
             words: words_of(bounds[index].clone().map(|word| words.get(word)))?,
         })
     };
-    Ok((0..count).map(exercise).collect())
+    Ok((0..count).map(|index| (bounds[index].len(), exercise(index))).collect())
 }
 
 fn words_of<'a>(words: impl Iterator<Item = &'a [u8]>) -> crate::Result<Vec<String>> {
@@ -216,7 +240,7 @@ pub extern "C" fn mtl_exercises_add(
         };
         let words = words.iter().zip(lengths).enumerate().map(read).collect::<Outcome<Vec<&[u8]>>>()?;
         let words = words_of(words.into_iter()).map_err(Failure::Library)?;
-        exercises.add(Ok(Exercise { words, ..Exercise::default() }));
+        exercises.add(words.len(), Ok(Exercise { words, ..Exercise::default() }));
         Ok(())
     })
 }
@@ -259,7 +283,49 @@ pub extern "C" fn mtl_exercises_add_columns(
     out_error: *mut *mut mtl_error,
 ) -> mtl_status {
     call_on_mut(exercises, "exercises", out_error, |exercises| {
-        from_columns(shared(columns, "columns")?)?.into_iter().for_each(|exercise| exercises.add(exercise));
+        let added = from_columns(shared(columns, "columns")?)?;
+        added.into_iter().for_each(|(words, exercise)| exercises.add(words, exercise));
+        Ok(())
+    })
+}
+
+/// Says which words were mistakes, for `mtl_scorer_adapt`: 1 for a mistake, else 0, for all words of the exercises that were
+/// added since the last call of this function, in their order. `mtl_score` does not look at them. `MTL_ERROR_ARGUMENT`:
+/// `count` is not the number of these words, or a value is neither 0 nor 1. Since 1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn mtl_exercises_set_mistakes(
+    exercises: *mut mtl_exercises,
+    mistakes: *const u8,
+    count: usize,
+    out_error: *mut *mut mtl_error,
+) -> mtl_status {
+    call_on_mut(exercises, "exercises", out_error, |exercises| {
+        let mistakes = slice(mistakes, count, "mistakes")?;
+        let words = exercises.words - exercises.mistakes.len();
+        if count != words {
+            let message = format!("{count} labels for the {words} words of the exercises that have none");
+            return Err(argument(message, "pass one for each word, whether it was a mistake or not"));
+        }
+        if let Some(wrong) = mistakes.iter().position(|&mistake| mistake > 1) {
+            let message = format!("mistakes[{wrong}] is {}", mistakes[wrong]);
+            return Err(argument(message, "pass 1 for a mistake, else 0"));
+        }
+        exercises.mistakes.extend(mistakes.iter().map(|&mistake| mistake == 1));
+        Ok(())
+    })
+}
+
+/// Lets `mtl_score` score the exercises of this learner's user with what `mtl_scorer_adapt` has found. The list keeps a copy:
+/// the learner may be freed. One for each user; `mtl_score` refuses two of one user, and a learner of another model. Since
+/// 1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn mtl_exercises_add_learner(
+    exercises: *mut mtl_exercises,
+    learner: *const mtl_learner,
+    out_error: *mut *mut mtl_error,
+) -> mtl_status {
+    call_on_mut(exercises, "exercises", out_error, |exercises| {
+        exercises.learners.push(value(learner, "learner")?.learner.clone());
         Ok(())
     })
 }
@@ -270,7 +336,7 @@ pub extern "C" fn mtl_exercises_count(exercises: *const mtl_exercises) -> usize 
     get(0, || Some(optional(exercises)?.peek().count()))
 }
 
-/// Takes all exercises out. Since 1.0.
+/// Takes all exercises out, and the learners. Since 1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn mtl_exercises_clear(exercises: *mut mtl_exercises, out_error: *mut *mut mtl_error) -> mtl_status {
     call_on_mut(exercises, "exercises", out_error, |exercises| {

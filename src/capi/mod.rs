@@ -17,6 +17,7 @@ pub mod error;
 pub mod exercises;
 pub mod experimental;
 pub mod kernels;
+pub mod learner;
 pub mod log;
 pub mod model;
 pub mod options;

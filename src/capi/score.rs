@@ -12,6 +12,7 @@ use super::result::{MTL_NONE, fill, pointer};
 use super::status::mtl_status;
 use crate::ErrorKind;
 use crate::cancel::Cancel;
+use crate::scorer::ScoreOptions;
 use std::collections::HashMap;
 
 /// What `mtl_score` found. Views of it are valid until it is freed.
@@ -64,7 +65,8 @@ pub struct mtl_probabilities {
 
 /// Predicts for each word of each exercise how probable it is that the learner gets it wrong. `model` is one of kind
 /// `scorer`; `mtl_tag` takes the others. Each exercise gets a result or an error of its own (`mtl_probabilities.status`);
-/// a learner, a country, a word that the model does not know is none. `options` and `cancel` may be NULL. The caller frees
+/// a learner, a country, a word that the model does not know is none. Learners that it was adapted to are among the
+/// `exercises` (`mtl_exercises_add_learner`). `options` and `cancel` may be NULL. The caller frees
 /// the scores. An exercise's scores do not depend on the others. `MTL_ERROR_ARGUMENT` (a model of another kind),
 /// `MTL_ERROR_CANCELLED`, `MTL_ERROR_DEADLINE`, `MTL_ERROR_ENGINE`. Since 1.0.
 #[unsafe(no_mangle)]
@@ -84,7 +86,8 @@ pub extern "C" fn mtl_score(
         let options = given.unwrap_or(&default);
         let never = Cancel::new();
         let cancel = optional_value(cancel)?.unwrap_or(&never);
-        let mut scores = model.scorer()?.score(&exercises.good, &options.score, cancel)?.into_iter();
+        let options = ScoreOptions { learners: &exercises.learners, ..options.score };
+        let mut scores = model.scorer()?.score(&exercises.good, &options, cancel)?.into_iter();
         let mut faults = exercises.faults.iter().peekable();
         // An exercise that is at fault already keeps its error.
         let each = (0..exercises.count()).filter_map(|place| match faults.next_if(|(fault, _)| *fault == place) {

@@ -45,6 +45,7 @@ void run(void (*test)(void), const char *name);
 int same(const char *text, size_t length, const char *expected);
 
 const mtl_model *open_model(void);               /* the bundle's model, with defaults; the caller releases it */
+const mtl_model *open_scorer(void);              /* the zoo's, which stands beside it */
 mtl_batch *batch_of(const char *const *texts, size_t count); /* a batch of texts */
 mtl_result *tagged(const mtl_model *model, const char *text, const char *options); /* one text; "key=value key=value" */
 mtl_options *options_of(const char *options);    /* "key=value key=value" */
@@ -67,7 +68,7 @@ long resident(void);                             /* KiB of resident memory, afte
 void test_version(void), test_status(void), test_error(void), test_log(void), test_options(void), test_cancel(void),
     test_env(void), test_bundle(void), test_model(void), test_batch(void), test_tag(void), test_result(void),
     test_slot(void), test_kernels(void), test_align(void), test_bilstm_crf(void),
-    test_exercises(void), test_score(void), test_experimental(void), test_null(void), test_fork(void), test_memory(void),
+    test_exercises(void), test_score(void), test_learner(void), test_experimental(void), test_null(void), test_fork(void), test_memory(void),
     test_latency(void);
 
 #endif

@@ -57,6 +57,17 @@ const mtl_model *open_model(void) {
   return model;
 }
 
+const mtl_model *open_scorer(void) {
+  char path[4096];
+  mtl_bundle *bundle = NULL;
+  const mtl_model *model = NULL;
+  snprintf(path, sizeof path, "%s/../sla-demo", bundle_path);
+  WORKS(mtl_bundle_open(path, strlen(path), NULL, &bundle, E));
+  WORKS(mtl_model_open(bundle, NULL, NULL, &model, E));
+  mtl_bundle_free(bundle);
+  return model;
+}
+
 mtl_batch *batch_of(const char *const *texts, size_t count) {
   mtl_batch *batch = NULL;
   WORKS(mtl_batch_new(&batch, E));
@@ -95,7 +106,8 @@ static const struct {
     {"batch", test_batch},     {"tag", test_tag},       {"result", test_result}, {"slot", test_slot},
     {"kernels", test_kernels}, {"log", test_log},       {"null", test_null},     {"fork", test_fork},
     {"align", test_align},     {"bilstm_crf", test_bilstm_crf},
-    {"exercises", test_exercises}, {"score", test_score}, {"experimental", test_experimental},
+    {"exercises", test_exercises}, {"score", test_score}, {"learner", test_learner},
+    {"experimental", test_experimental},
     {"memory", test_memory},   {"latency", test_latency},
 };
 

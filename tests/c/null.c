@@ -22,6 +22,7 @@ static void frees_accept_null(void) {
   mtl_alignment_free(NULL);
   mtl_exercises_free(NULL);
   mtl_scores_free(NULL);
+  mtl_learner_free(NULL);
   mtl_bilstm_crf_free(NULL);
   CHECK(mtl_model_retain(NULL) == NULL);
 }
@@ -182,6 +183,28 @@ static void exercises_and_scores(void) {
   mtl_exercises_free(exercises);
 }
 
+static void learners(void) {
+  static const uint8_t mistakes[] = {1};
+  size_t length = 7;
+  mtl_exercises *exercises = NULL;
+  mtl_learner *made = NULL;
+  WORKS(mtl_exercises_new(&exercises, E));
+  REFUSES(mtl_exercises_set_mistakes(NULL, mistakes, 1, E));
+  REFUSES(mtl_exercises_set_mistakes(exercises, NULL, 1, E));
+  WORKS(mtl_exercises_set_mistakes(exercises, NULL, 0, E));
+  REFUSES(mtl_exercises_add_learner(exercises, NULL, E));
+  REFUSES(mtl_exercises_add_learner(NULL, NULL, E));
+  REFUSES(mtl_scorer_adapt(NULL, exercises, NULL, NULL, &made, E));
+  REFUSES(mtl_scorer_adapt(model, NULL, NULL, NULL, &made, E));
+  REFUSES(mtl_scorer_adapt(model, exercises, NULL, NULL, NULL, E));
+  REFUSES(mtl_learner_load(NULL, 5, &made, E));
+  REFUSES(mtl_learner_load("MTLLRNR", 7, NULL, E));
+  CHECK(mtl_learner_save(NULL, &length) == NULL && mtl_learner_save(NULL, NULL) == NULL);
+  CHECK(mtl_learner_user(NULL, &length) == NULL && mtl_learner_user(NULL, NULL) == NULL);
+  CHECK(mtl_learner_words(NULL) == 0 && made == NULL);
+  mtl_exercises_free(exercises);
+}
+
 static void slots(void) {
   mtl_slot *slot = NULL, *another = NULL;
   const mtl_model *held = NULL;
@@ -237,6 +260,7 @@ void test_null(void) {
   RUN(tagging_and_results);
   RUN(alignments);
   RUN(exercises_and_scores);
+  RUN(learners);
   RUN(slots);
   RUN(kernels);
   mtl_bundle_free(bundle);

@@ -3,17 +3,6 @@
 
 #include <math.h>
 
-static const mtl_model *open_scorer(void) {
-  char path[4096];
-  mtl_bundle *bundle = NULL;
-  const mtl_model *model = NULL;
-  snprintf(path, sizeof path, "%s/../sla-demo", bundle_path);
-  WORKS(mtl_bundle_open(path, strlen(path), NULL, &bundle, E));
-  WORKS(mtl_model_open(bundle, NULL, NULL, &model, E));
-  mtl_bundle_free(bundle);
-  return model;
-}
-
 /* Adds an exercise of the track "en_es" or another, with two words. */
 static void add(mtl_exercises *exercises, const char *track, const char *user) {
   static const char *words[] = {"the", "boy"};

@@ -30,7 +30,7 @@ constexpr bool move_only = std::is_move_constructible_v<T> && std::is_move_assig
 void objects_move_and_do_not_copy() {
   static_assert(move_only<mtl::Error> && move_only<mtl::Options> && move_only<mtl::Cancel> && move_only<mtl::Env>);
   static_assert(move_only<mtl::Bundle> && move_only<mtl::Model> && move_only<mtl::Batch> && move_only<mtl::Tagged>);
-  static_assert(move_only<mtl::Alignment> && move_only<mtl::Exercises> && move_only<mtl::Scores> && move_only<mtl::BilstmCrf>);
+  static_assert(move_only<mtl::Alignment> && move_only<mtl::Exercises> && move_only<mtl::Learner> && move_only<mtl::Scores> && move_only<mtl::BilstmCrf>);
   static_assert(move_only<mtl::Slot> && move_only<mtl::Expected<mtl::Model>>);
   auto batch = mtl::Batch::make().value();
   batch.add_text("Ada sails.").value();
@@ -215,6 +215,28 @@ void exercises_are_for_scorers() {
   CHECK(exercises.count() == 0 && mtl::score(model, exercises).value().probabilities().value().count == 0);
 }
 
+void learners_are_fitted_stored_and_scored() {
+  auto bundle = mtl::Bundle::open(std::string(path) + "/../sla-demo").value();
+  auto model = mtl::Model::open(bundle).value();
+  auto exercises = mtl::Exercises::make().value();
+  const std::vector<std::string_view> words = {"the", "boy"};
+  exercises.add(words).value();
+  exercises.set("user", "somebody new").value();
+  exercises.set("track", "en_es").value();
+  CHECK(mtl::scorer_adapt(model, exercises).error().status() == mtl::Status::argument);
+  exercises.set_mistakes(std::vector<std::uint8_t>{1, 1}).value();
+  auto learner = mtl::scorer_adapt(model, exercises).value();
+  CHECK(learner.user() == "somebody new" && learner.words() == 2);
+  auto stored = mtl::Learner::load(learner.save()).value();
+  auto more = mtl::scorer_adapt(model, exercises, &stored).value();
+  CHECK(more.words() == 4 && more.save().size() == learner.save().size());
+  CHECK(mtl::Learner::load(mtl::Span<const std::uint8_t>()).error().status() == mtl::Status::input);
+  float before = mtl::score(model, exercises).value().probabilities().value().probability[0];
+  exercises.add_learner(more).value();
+  float after = mtl::score(model, exercises).value().probabilities().value().probability[0];
+  CHECK(before < after);
+}
+
 void the_log_is_heard() {
   std::string heard;
   auto listen = [](void* user, std::uint32_t, const char* message, std::size_t length) {
@@ -234,7 +256,8 @@ int main(int argc, char** argv) {
   int passed = 0, failed = 0;
   for (auto test : {objects_move_and_do_not_copy, versions_and_names, errors_are_values_or_exceptions,
                     text_in_and_spans_out, models_say_what_they_are, tokens_and_deadlines_stop_calls,
-                    slots_swap_and_environments_share, the_kernels_are_there, answers_are_aligned, exercises_are_for_scorers, the_log_is_heard}) {
+                    slots_swap_and_environments_share, the_kernels_are_there, answers_are_aligned, exercises_are_for_scorers, learners_are_fitted_stored_and_scored,
+                    the_log_is_heard}) {
     faults = 0;
     try {
       test();

@@ -25,6 +25,7 @@ const NOUNS: &[&str] = &[
     "align",
     "exercises",
     "score",
+    "learner",
     "slot",
     "kernels",
     "bilstm_crf",

@@ -166,6 +166,10 @@ static void align(struct objects *o) {
 static void score(void) {
   static const char *words[] = {"la"};
   static const size_t lengths[] = {2};
+  static const uint8_t mistakes[] = {1};
+  const void *bytes = NULL;
+  size_t length = 0;
+  mtl_learner *learner = NULL, *stored = NULL;
   char scorer[4096];
   mtl_bundle *bundle = NULL;
   const mtl_model *model = NULL;
@@ -182,6 +186,15 @@ static void score(void) {
   ON(mtl_exercises_set(exercises, "track", 5, "en_es", 5, &error));
   ON(mtl_exercises_add_columns(exercises, &columns, &error));
   mtl_exercises_count(exercises);
+  ON(mtl_exercises_set(exercises, "user", 4, "ada", 3, &error));
+  ON(mtl_exercises_set_mistakes(exercises, mistakes, 1, &error));
+  ON(mtl_scorer_adapt(model, exercises, NULL, NULL, &learner, &error));
+  bytes = mtl_learner_save(learner, &length);
+  MAKES(mtl_learner_load(bytes, length, &stored, &error));
+  mtl_learner_user(learner, NULL), mtl_learner_words(learner);
+  ON(mtl_exercises_add_learner(exercises, stored, &error));
+  mtl_learner_free(stored);
+  mtl_learner_free(learner);
   ON(mtl_score(model, exercises, NULL, NULL, &scores, &error));
   ON(mtl_scores_probabilities(scores, &probabilities, &error));
   mtl_scores_error(scores, 0);
