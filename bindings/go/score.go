@@ -53,7 +53,16 @@ func (m *Model) Score(ctx context.Context, exercises []Exercise, given ...ScoreO
 		return nil, err
 	}
 	defer release(model)
-	options, err := newOptions(options(given, ScoreOption.scoreOption))
+	var named []option
+	var learners []*Learner
+	for _, given := range given {
+		if found, ok := given.(scoreLearners); ok {
+			learners = append(learners, found...)
+		} else {
+			named = append(named, given.scoreOption())
+		}
+	}
+	options, err := newOptions(named)
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +72,9 @@ func (m *Model) Score(ctx context.Context, exercises []Exercise, given ...ScoreO
 		return nil, err
 	}
 	defer C.mtl_exercises_free(list)
+	if err := addLearners(list, learners); err != nil {
+		return nil, err
+	}
 
 	cancel, unwatch, err := watch(ctx)
 	if err != nil {
