@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn the_experiments_of_the_tree_are_sound() {
-        for name in ["sla-demo", "slam-low-resource", "slam-paper"] {
+        for name in ["sla-demo", "slam-adapt", "slam-adapt-part", "slam-low-resource", "slam-paper"] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("configs/{name}.toml"));
             assert_eq!(Config::read(&path, None).unwrap().name, name);
         }
