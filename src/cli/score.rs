@@ -120,7 +120,8 @@ impl<W: Write> Scoring<'_, W> {
             }
             ScoreOutput::Html => {
                 if let Some(page) = &mut self.page {
-                    page.exercise(&mut self.out, document, record, probabilities)?;
+                    let adapted = self.options.learners.iter().any(|l| l.user() == record.exercise.user);
+                    page.exercise(&mut self.out, document, record, probabilities, adapted)?;
                 }
             }
         }

@@ -63,6 +63,8 @@ fn learners_are_scored_with_what_they_answered() {
     assert_eq!(here.adapt(&["-q", "-t", "cc_dd", "--user", "bob", "-o", &one]).stderr, "");
     assert_eq!(learners(&one), [("bob".into(), 1)]);
     assert_eq!(here.score(&["--learners", &one]), [before[0], before[1], after[2]]);
+    let page = run(&["score", "-m", path(&here.model), "--html", "--learners", &one, &here.history], b"").good();
+    assert!(page.contains("<bdi>bob</bdi></b>, adapted to") && page.contains("<bdi>ann</bdi></b> "), "{page}");
 }
 
 /// The same file, again and again: a session; the labels may stand in a key.

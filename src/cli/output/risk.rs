@@ -49,13 +49,14 @@ impl RiskPage {
         writeln!(out, "</div>\n<p>{}</p>\n</header>\n<main>", escape(&self.note))
     }
 
-    /// An exercise of `document`, and the probability of each of its words.
+    /// An exercise of `document`, and the probability of each of its words; `adapted` says whether its learner was fitted.
     pub fn exercise(
         &mut self,
         out: &mut impl Write,
         document: &str,
         record: &Record,
         probabilities: &[f32],
+        adapted: bool,
     ) -> io::Result<()> {
         if self.document.as_deref() != Some(document) {
             let name = if document == "-" { "standard input" } else { document };
@@ -63,7 +64,7 @@ impl RiskPage {
             writeln!(out, "{before}<section>\n<h2>{}</h2>", escape(name))?;
             self.document = Some(document.to_string());
         }
-        writeln!(out, "<article class=\"exercise\">\n<p class=\"meta\">{}</p>", meta(record))?;
+        writeln!(out, "<article class=\"exercise\">\n<p class=\"meta\">{}</p>", meta(record, adapted))?;
         if let Some(prompt) = &record.prompt {
             writeln!(out, "<p class=\"prompt\"><bdi>{}</bdi></p>", escape(prompt))?;
         }
@@ -91,9 +92,10 @@ impl RiskPage {
 }
 
 /// Who did what, in one line.
-fn meta(record: &Record) -> String {
+fn meta(record: &Record, adapted: bool) -> String {
     let exercise = &record.exercise;
-    let mut line = format!("learner <b><bdi>{}</bdi></b>", escape(&exercise.user));
+    let adapted = if adapted { ", adapted to" } else { "" };
+    let mut line = format!("learner <b><bdi>{}</bdi></b>{adapted}", escape(&exercise.user));
     let parts = [&exercise.countries.join(", "), &exercise.client, &exercise.session, &exercise.format];
     for part in parts.into_iter().filter(|part| !part.is_empty()) {
         let _ = write!(line, " · <bdi>{}</bdi>", escape(part));
