@@ -454,6 +454,7 @@ mtl_status mtl_options_new(mtl_options **out_options, mtl_error **out_error);
 // | | `library` | path of ONNX Runtime's shared library; without it, the one beside the program or the loader's own |
 // | | `providers` | `cpu`; ONNX Runtime's execution providers in order, such as `tensorrt?,cuda?,cpu`: with a question mark one is used if it is there, without one it must be |
 // | | `accept_telemetry` | `false`; `true` takes an ONNX Runtime that may write telemetry |
+// | | `vectors` | for a scorer that reads word vectors of whole sentences (its manifest's `word_vectors` is `given`): path of the table of them, which is mapped, and which nobody may write to |
 // | `mtl_tag` | `tasks` | all of the model's; or names between commas |
 // | | `language` | each document's is detected; or an ISO 639-1 code for all |
 // | | `scores` | `false`, `true` |

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::scorer::{combine as combine_by, exercises, random_scorer};
+use common::scorer::{combine as combine_by, exercises, given_vectors, random_scorer};
 use common::{Sizes, onnx_options, random_batch, random_bundle};
 use libmtl::Cancel;
 use libmtl::bundle::manifest::{Activation, Combine, Context, Encoder, Kind, Scorer as Settings, Summary, Task};
@@ -265,7 +265,8 @@ fn score(scorer: &Scorer, exercises: &[Exercise]) -> Vec<Vec<f32>> {
     scored.into_iter().map(Result::unwrap).collect()
 }
 
-/// Every choice of encoders, in some order, with every way to join them, one to three layers, and one or two convolutions.
+/// Every choice of encoders, in some order, with every way to join them, one to three layers, one or two
+/// convolutions, and word vectors of its own or given.
 fn scorer_architectures(rng: &mut ChaCha8Rng) -> Vec<impl Fn(&mut Settings) + use<>> {
     let mut architectures = Vec::new();
     for subset in 1..8 {
@@ -281,6 +282,7 @@ fn scorer_architectures(rng: &mut ChaCha8Rng) -> Vec<impl Fn(&mut Settings) + us
         ] {
             let (encoders, layers) = (encoders.clone(), [rng.random_range(1..4), rng.random_range(1..4)]);
             let (convolutions, last) = (rng.random_range(1..3), rng.random::<bool>());
+            let given = (encoders.contains(&Encoder::Word) && rng.random::<bool>()).then_some(6);
             architectures.push(move |settings: &mut Settings| {
                 let a = &mut settings.architecture;
                 (a.encoders, a.context) = (encoders.clone(), context);
@@ -288,6 +290,9 @@ fn scorer_architectures(rng: &mut ChaCha8Rng) -> Vec<impl Fn(&mut Settings) + us
                 a.char_convolutions = convolutions;
                 a.char_summary = if last { Summary::Last } else { Summary::Mean };
                 combine_by(settings, combine);
+                if let Some(width) = given {
+                    given_vectors(settings, width);
+                }
             });
         }
     }
@@ -298,13 +303,19 @@ fn scorer_architectures(rng: &mut ChaCha8Rng) -> Vec<impl Fn(&mut Settings) + us
 #[test]
 fn engines_agree_on_random_scorers() {
     let mut rng = ChaCha8Rng::seed_from_u64(500);
+    let mut given = 0;
     let (mut between_engines, mut between_batches): (f32, f32) = (0.0, 0.0);
     for (seed, architecture) in scorer_architectures(&mut rng).iter().enumerate() {
         let folder = random_scorer(seed as u64, architecture);
         let bundle = Arc::new(Bundle::open(folder.path()).unwrap());
         let native = Scorer::open(Arc::clone(&bundle), &EngineOptions::default()).unwrap();
         let onnx = Scorer::open(bundle, &onnx_options()).unwrap();
-        let exercises = exercises(seed as u64, 120);
+        let mut exercises = exercises(seed as u64, 120);
+        for exercise in exercises.iter_mut() {
+            let numbers = exercise.words.len() * native.given_width().unwrap_or(0);
+            exercise.vectors = (0..numbers).map(|_| rng.random::<f32>() - 0.5).collect();
+        }
+        given += usize::from(native.given_width().is_some());
         let together = score(&onnx, &exercises);
         let distinct: BTreeSet<u32> = together.iter().flatten().map(|p| p.to_bits()).collect();
         assert!(distinct.len() > 50, "{} probabilities", distinct.len());
@@ -315,5 +326,6 @@ fn engines_agree_on_random_scorers() {
         }
     }
     println!("largest difference between engines: {between_engines:e}, between batches: {between_batches:e}");
+    assert!(given > 3, "{given} architectures that are given word vectors");
     assert!(between_engines <= OF_A_SCORER && between_batches <= OF_A_SCORER);
 }

@@ -49,6 +49,12 @@ func WithProviders(names ...string) OpenOption {
 	return OpenWith("providers", strings.Join(names, ","))
 }
 
+// WithVectors is the path of the table of word vectors by sentence, for a scorer that has none of its own. It is mapped:
+// nobody may write to it while the model is open.
+func WithVectors(path string) OpenOption {
+	return OpenWith("vectors", path)
+}
+
 // WithTelemetryAccepted takes an ONNX Runtime that may write telemetry.
 func WithTelemetryAccepted() OpenOption {
 	return OpenWith("accept_telemetry", "true")

@@ -61,7 +61,7 @@ impl Table {
 }
 
 /// `word v1 .. vd` a line; a first line `count dim` is skipped when it is one (a GloVe file has none).
-fn read_text(path: &Path) -> Result<Table> {
+pub fn read_text(path: &Path) -> Result<Table> {
     let file = File::open(path).map_err(|e| Error::io(path.display(), e))?;
     let mut table = Table::default();
     for (number, line) in BufReader::new(file).lines().enumerate() {

@@ -2,8 +2,10 @@
 
 use libmtl::bundle::Bundle;
 use libmtl::engine::EngineOptions;
-use libmtl::scorer::{Exercise, ScoreOptions, Scorer};
+use libmtl::scorer::{Exercise, ScoreOptions, Scorer, SentenceVectors, slam};
 use libmtl::{Cancel, bundle::manifest::Kind};
+use safetensors::{Dtype, tensor::TensorView};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -122,6 +124,141 @@ fn the_papers_ablation_has_parity_too() {
     assert_eq!((architecture.users, architecture.formats, architecture.char_convolutions), (1, 1, 2));
 }
 
+/// A table of vectors for every sentence of the data in `data`, as docs/training.md describes it; the first numbers of each
+/// word are its length and its place.
+fn sentence_vectors(data: &Path, track: &str, width: usize) -> Vec<u8> {
+    let mut tensors = BTreeMap::new();
+    for set in ["train", "dev", "test"] {
+        let file = std::fs::File::open(data.join(format!("{track}.slam.{set}"))).unwrap();
+        for record in slam::read(std::io::BufReader::new(file), track) {
+            let words = record.unwrap().exercise.words;
+            let vector = |(place, word): (usize, &String)| {
+                (0..width)
+                    .map(move |i| [word.len() as f32 / 9.0, place as f32 / 5.0, 0.5][i.min(2)])
+                    .collect::<Vec<_>>()
+            };
+            let values: Vec<u8> =
+                words.iter().enumerate().flat_map(vector).flat_map(|v| half::f16::from_f32(v).to_le_bytes()).collect();
+            tensors.insert(words.join(" ").to_lowercase(), ([words.len(), width], values));
+        }
+    }
+    let views = tensors
+        .iter()
+        .map(|(name, (shape, values))| (name, TensorView::new(Dtype::F16, shape.to_vec(), values).unwrap()));
+    safetensors::serialize(views.collect::<Vec<_>>(), None).unwrap()
+}
+
+/// Vectors of whole sentences are read in training, in the golden cases, and by whoever scores.
+#[test]
+fn vectors_by_sentence_have_parity_too() {
+    let given = |track: &str| format!("name = \"{track}\"\nsentence_vectors = \"{track}.safetensors\"");
+    let experiment = ["en_es", "fr_en"].iter().fold(EXPERIMENT.replace("[1, 2]", "[1]"), |text, track| {
+        text.replace(&format!("name = \"{track}\""), &given(track))
+    });
+    let project = project(&experiment);
+    let folder = project.path();
+    let write = |track: &str, width| {
+        let path = folder.join(format!("{track}.safetensors"));
+        std::fs::write(path, sentence_vectors(&folder.join("data"), track, width)).unwrap();
+    };
+    let train = ["scorer", "train", "tiny.toml", "--data", "data"];
+    let refused = |words: &[&str]| {
+        let output = mtl_export(folder, &train);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        words.iter().for_each(|word| assert!(stderr.contains(word), "{word:?} is not in: {stderr}"));
+    };
+    write("en_es", 5);
+    refused(&["fr_en.safetensors", "check the path"]);
+    write("fr_en", 4);
+    refused(&["sentence_vectors of widths {4, 5}"]);
+    let few = std::fs::read(folder.join("en_es.safetensors")).unwrap();
+    std::fs::write(folder.join("fr_en.safetensors"), few).unwrap();
+    refused(&["fr_en: the table of word vectors lacks the sentence"]);
+    write("fr_en", 5);
+    done(folder, &train);
+    done(folder, &["scorer", "export", "tiny.toml", "--data", "data", "--seed", "1", "--output", "bundle"]);
+    let architecture = parity(&folder.join("bundle")).scorer.unwrap().architecture;
+    assert_eq!((architecture.given_width(), &architecture.words[..]), (Some(5), &[1, 1][..]));
+    // The table itself serves as well as the vectors that the golden cases carry.
+    let bundle = Arc::new(Bundle::open(&folder.join("bundle")).unwrap());
+    let golden = bundle.golden_exercises().unwrap();
+    let table = Arc::new(SentenceVectors::open(&folder.join("en_es.safetensors")).unwrap());
+    let scorer = Scorer::open(bundle, &EngineOptions::default()).unwrap().with_vectors(table).unwrap();
+    let case = golden.iter().find(|case| case.track == "en_es").unwrap();
+    let exercise = Exercise { vectors: Vec::new(), ..Exercise::from(case) };
+    let found = scorer.score(&[exercise], &ScoreOptions::default(), &Cancel::new()).unwrap().remove(0).unwrap();
+    assert!(found.iter().zip(&case.probabilities).all(|(a, b)| (a - b).abs() < 1e-5), "{found:?}");
+}
+
+/// A table of words begins with the vectors of a text file, of a width of its own.
+#[test]
+fn vectors_of_words_begin_the_table() {
+    let track = "name = \"en_es\"\nvectors = \"words.txt\"";
+    let experiment = EXPERIMENT
+        .replace("[1, 2]", "[1]")
+        .replace("name = \"en_es\"", track)
+        .replace("hidden = 7", "hidden = 7\nword_width = 4");
+    let project = project(&experiment);
+    let folder = project.path();
+    let train = ["scorer", "train", "tiny.toml", "--data", "data"];
+    let refused = |words: &[&str]| {
+        let output = mtl_export(folder, &train);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        words.iter().for_each(|word| assert!(stderr.contains(word), "{word:?} is not in: {stderr}"));
+    };
+    std::fs::write(folder.join("words.txt"), "qqqq 1 2 3\n").unwrap();
+    refused(&["words.txt: vectors of width 3, where the table has 4", "word_width = 3"]);
+    std::fs::write(folder.join("words.txt"), "qqqq 1 2 3 4\n").unwrap();
+    refused(&["words.txt: none of the", "words of en_es"]);
+    let data = std::fs::read_to_string(folder.join("data/en_es.slam.train")).unwrap();
+    let word = data.lines().find(|line| line.starts_with('S')).unwrap().split_ascii_whitespace().nth(1).unwrap();
+    // Two forms of the word, the first of which counts, and values that no training reaches.
+    let text = format!("2 4\n{} 50 -50 50 -50\n{word} 1 2 3 4\n", word.to_uppercase());
+    std::fs::write(folder.join("words.txt"), text).unwrap();
+    let output = mtl_export(folder, &train);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("en_es: 1 of "), "{output:?}");
+    done(folder, &["scorer", "export", "tiny.toml", "--data", "data", "--seed", "1", "--output", "bundle"]);
+    parity(&folder.join("bundle"));
+    let bundle = Bundle::open(&folder.join("bundle")).unwrap();
+    let row = bundle.words("en_es").unwrap().get(word).unwrap() as usize;
+    let table = bundle.tensor("track.en_es.word.embedding").unwrap();
+    assert_eq!(table.shape[1], 4);
+    let values: Vec<f32> = table.data[4 * row..][..4].iter().map(|v| v.to_f32()).collect();
+    assert!(values.iter().zip([50.0, -50.0, 50.0, -50.0]).all(|(a, b)| (a - b).abs() < 1.0), "{values:?}");
+}
+
+/// The published configuration, made small, trains and is exported.
+#[test]
+fn the_published_configuration_trains() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/slam-paper.toml");
+    let mut experiment: toml::Table = std::fs::read_to_string(path).unwrap().parse().unwrap();
+    let mut set = |section: &str, key: &str, value: toml::Value| {
+        let section = experiment.get_mut(section).and_then(|section| section.as_table_mut()).unwrap();
+        section.insert(key.into(), value).unwrap_or_else(|| panic!("{key} is not in the file"));
+    };
+    for key in ["embedding", "hidden", "char_filters"] {
+        set("model", key, 6.into());
+    }
+    for (key, value) in [("batch", 8), ("steps", 6), ("evaluate_every", 3)] {
+        set("training", key, value.into());
+    }
+    experiment.insert("seeds".into(), vec![1].into());
+    let track = |name: &str| {
+        let file = |set: &str| format!("$DATA/{name}.slam.{set}");
+        let keys = [("name", name.to_string()), ("train", file("train")), ("dev", file("dev")), ("test", file("test"))];
+        toml::Value::Table(keys.into_iter().map(|(key, value)| (key.to_string(), value.into())).collect())
+    };
+    experiment.insert("track".into(), toml::Value::Array(vec![track("en_es"), track("fr_en")]));
+    let project = project(&experiment.to_string());
+    let folder = project.path();
+    done(folder, &["scorer", "train", "tiny.toml", "--data", "data"]);
+    done(folder, &["scorer", "export", "tiny.toml", "--data", "data", "--seed", "1", "--output", "bundle"]);
+    let scorer = parity(&folder.join("bundle")).scorer.unwrap();
+    assert_eq!((scorer.architecture.char_convolutions, scorer.architecture.char_layers), (2, 3));
+}
+
 /// The golden cases are libtorch's: the native engine gives their probabilities, in fp32 as libtorch, to within 1e-5
 /// (and the six decimals that they are written with).
 fn parity(bundle: &Path) -> libmtl::bundle::Manifest {
@@ -147,6 +284,8 @@ fn refusals_name_the_fault_and_the_remedy() {
         ("hidden = 7", "hiden = 7", &["hiden", "unknown field"][..]),
         ("hidden = 7", "hidden = 0", &["[model]", "at least 1"]),
         ("batch = 8", "target = \"xx\"", &["[training] target", "no track \"xx\"", "en_es, fr_en"]),
+        ("hidden = 7", "word_width = 0", &["[model] word_width"]),
+        ("name = \"fr_en\"", "name = \"fr_en\"\nsentence_vectors = \"x\"", &["to every track, or to none"]),
         ("hidden = 7", "char_convolutions = 3", &["[model] char_convolutions = 3", "1 or 2"]),
         ("batch = 8", "alpha = 1.0", &["alpha", "between 0 and 1"]),
         ("name = \"fr_en\"", "name = \"en_es\"", &["en_es stands twice"]),

@@ -69,12 +69,12 @@ impl Bytes {
     }
 
     /// Maps `length` bytes of the file from `offset` on, which the caller has checked to be there.
-    pub(super) fn map(file: &File, offset: u64, length: usize) -> Result<Self> {
+    pub(crate) fn map(file: &File, offset: u64, length: usize) -> Result<Self> {
         if length == 0 {
             return Ok(Self::from(&[][..]));
         }
-        // SAFETY: mapping is undefined only if the file changes beneath it; the caller of a trusted open promises that
-        // nobody writes to it (see `OpenOptions::trusted`).
+        // SAFETY: mapping is undefined only if the file changes beneath it; the caller of a trusted open, or of a table
+        // of vectors, promises that nobody writes to it (see `OpenOptions::trusted`, `SentenceVectors::open`).
         let map = unsafe { memmap2::MmapOptions::new().offset(offset).len(length).map(file) };
         Ok(Self::from_owner(map.map_err(refused)?))
     }
@@ -121,7 +121,7 @@ fn read_exact_at(mut file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<
 }
 
 /// The length as this machine counts.
-pub(super) fn addressable(length: u64) -> Result<usize> {
+pub(crate) fn addressable(length: u64) -> Result<usize> {
     usize::try_from(length).map_err(|_| {
         Error::new(ErrorKind::Limit, format!("{length} bytes, more than this machine can address"))
             .remedy("open the bundle on a 64-bit machine")

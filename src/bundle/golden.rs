@@ -46,6 +46,9 @@ pub struct GoldenExercise {
     pub time: Option<f64>,
     /// The words.
     pub words: Vec<String>,
+    /// Their vectors, one after the other, where the model has none of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vectors: Vec<f32>,
     /// P(mistake) of each word, as the network gives it.
     pub probabilities: Vec<f32>,
     /// How far another engine's probabilities may be from these.
@@ -79,11 +82,14 @@ fn lines<T: DeserializeOwned>(bytes: &[u8], check: impl Fn(&T) -> Result<()>) ->
 }
 
 fn check_exercise(case: &GoldenExercise, manifest: &Manifest) -> Result<()> {
-    if !manifest.scorer.as_ref().is_some_and(|scorer| scorer.tracks.contains(&case.track)) {
-        return Err(malformed(format!("no track `{}`", clip(&case.track))).at("track"));
-    }
+    let scorer = manifest.scorer.as_ref().filter(|scorer| scorer.tracks.contains(&case.track));
+    let scorer = scorer.ok_or_else(|| malformed(format!("no track `{}`", clip(&case.track))).at("track"))?;
     if case.words.is_empty() || case.words.iter().any(String::is_empty) {
         return Err(malformed("an empty exercise or word").at("words"));
+    }
+    let needed = case.words.len() * scorer.architecture.given_width().unwrap_or(0);
+    if case.vectors.len() != needed || case.vectors.iter().any(|value| !value.is_finite()) {
+        return Err(malformed(format!("{needed} numbers are needed, all finite")).at("vectors"));
     }
     if case.probabilities.len() != case.words.len() {
         let message = format!("{} numbers for {} words", case.probabilities.len(), case.words.len());

@@ -1,6 +1,8 @@
 //! `bundle.json`: the same types write and read it.
 
-pub use super::scorer::{Combine, Context, Encoder, Scaling, Scorer, ScorerArchitecture, Summary, Transform};
+pub use super::scorer::{
+    Combine, Context, Encoder, Scaling, Scorer, ScorerArchitecture, Summary, Transform, WordVectors,
+};
 use crate::text::scheme::Scheme;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -17,12 +17,14 @@ pub mod manifest;
 pub mod preflight;
 mod scorer;
 mod source;
+pub(crate) mod tensors;
 mod unique;
 pub mod vocabulary;
 mod weights;
 mod write;
 
 pub use bytes::Bytes;
+pub(crate) use bytes::addressable;
 pub use check::{OLDEST_FORMAT, SCORER_TASK};
 pub use golden::{GoldenCase, GoldenExercise};
 pub use manifest::Manifest;

@@ -40,6 +40,12 @@ pub struct ScorerArchitecture {
     pub formats: usize,
     /// Rows of each track's word table.
     pub words: Vec<usize>,
+    /// Width of word vectors; where absent, that of every embedding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub word_width: Option<usize>,
+    /// Where word vectors come from.
+    #[serde(default)]
+    pub word_vectors: WordVectors,
     /// Rows of each track's character table, padding (0) and unknown (1) included.
     pub chars: Vec<usize>,
     /// Convolution widths, in the order of concatenation.
@@ -66,6 +72,17 @@ pub struct ScorerArchitecture {
 
 fn one() -> usize {
     1
+}
+
+/// Where word vectors come from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WordVectors {
+    /// A table of each track, trained.
+    #[default]
+    Table,
+    /// Whoever scores gives them, sentence by sentence; there is no table (the published code, whose encoder is ELMo).
+    Given,
 }
 
 /// What an LSTM over characters says of a word.
@@ -231,8 +248,8 @@ impl Tensors {
     /// The tensors of the `index`-th track, whose names begin with `name`.
     fn track(&mut self, a: &ScorerArchitecture, index: usize, name: &str) {
         let (e, h) = (a.embedding, a.hidden);
-        if a.encoders.contains(&Encoder::Word) {
-            self.push(format!("{name}.word.embedding"), &[a.words[index], e]);
+        if a.encoders.contains(&Encoder::Word) && a.word_vectors == WordVectors::Table {
+            self.push(format!("{name}.word.embedding"), &[a.words[index], a.inputs(Encoder::Word)]);
         }
         if a.reads_characters() {
             self.push(format!("{name}.char.embedding"), &[a.chars[index], e]);
@@ -289,10 +306,20 @@ impl ScorerArchitecture {
     /// What the BiLSTM of `encoder` reads for a word: so many numbers.
     pub fn inputs(&self, encoder: Encoder) -> usize {
         match encoder {
-            Encoder::Word => self.embedding,
+            Encoder::Word => self.word_width.unwrap_or(self.embedding),
             Encoder::CharLstm => self.hidden,
             Encoder::CharCnn => self.char_filters * self.char_widths.len(),
         }
+    }
+
+    /// Whether anything is read of a word by itself, rather than of where it stands.
+    pub fn reads_words(&self) -> bool {
+        self.reads_characters() || self.given_width().is_none()
+    }
+
+    /// The width of the word vectors that whoever scores must give, if the model has none of its own.
+    pub fn given_width(&self) -> Option<usize> {
+        (self.word_vectors == WordVectors::Given).then(|| self.inputs(Encoder::Word))
     }
 
     /// The tables of ids: name and rows.
@@ -319,6 +346,7 @@ impl ScorerArchitecture {
     fn check(&self, tracks: usize) -> Result<()> {
         let sizes = [
             ("embedding", self.embedding, 1, limits::WORD_DIM),
+            ("word_width", self.word_width.unwrap_or(1), 1, limits::WORD_DIM),
             ("hidden", self.hidden, 1, limits::HIDDEN),
             ("users", self.users, 1, limits::WORDS),
             ("countries", self.countries, 1, limits::WORDS),
@@ -355,6 +383,12 @@ impl ScorerArchitecture {
                 "{rows} rows of the table {name}, where 1 is all that is left without a meta encoder"
             ))
             .at("combine"));
+        }
+        if self.word_vectors == WordVectors::Given
+            && (!self.encoders.contains(&Encoder::Word) || self.words.iter().any(|&rows| rows != 1))
+        {
+            let message = "given ones need the encoder `word`, and leave 1 row of each track's table of words";
+            return Err(malformed(message).at("word_vectors"));
         }
         if (1..self.encoders.len()).any(|i| self.encoders[..i].contains(&self.encoders[i])) {
             return Err(malformed("one of them is there twice").at("encoders"));

@@ -1,20 +1,14 @@
 //! `weights.safetensors`: a reader that admits exactly the tensors the manifest implies, and the writer.
-//!
-//! The `safetensors` crate checks structure; it accepts duplicate keys, unbounded shapes, NaN, and headers that cost a
-//! gigabyte to parse. So the header is read here, and the crate only writes.
 
 use super::bytes::Bytes;
 use super::graph::Region;
-use super::limits::{self, at_most, malformed};
-use super::unique::Pairs;
+use super::limits::{self, malformed};
+use super::tensors::{self, Element, Most, Place};
 use crate::{Error, ErrorKind, Result};
 use half::f16;
 use safetensors::tensor::{Dtype, View};
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::ops::Range;
+use std::collections::BTreeMap;
 
 #[cfg(target_endian = "big")]
 compile_error!("weights are little-endian and are viewed in place: big-endian processors are not supported");
@@ -44,83 +38,25 @@ pub(super) struct Weights {
     tensors: BTreeMap<String, Place>,
 }
 
-/// Where a tensor lies, in bytes from the start of the file.
-#[derive(Debug, Clone)]
-struct Place {
-    shape: Vec<usize>,
-    range: Range<usize>,
-}
-
-/// A tensor as the header describes it.
-#[derive(Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    dtype: String,
-    shape: Vec<u64>,
-    data_offsets: (u64, u64),
-}
-
-/// The header: tensors in the order of the text. `__metadata__` is checked for its form and ignored.
-struct Header(Vec<(String, Entry)>);
-
-impl<'de> Deserialize<'de> for Header {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        deserializer.deserialize_map(HeaderVisitor)
-    }
-}
-
-struct HeaderVisitor;
-
-impl<'de> Visitor<'de> for HeaderVisitor {
-    type Value = Header;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of tensors")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Header, A::Error> {
-        let (mut tensors, mut seen) = (Vec::new(), BTreeSet::new());
-        while let Some(name) = map.next_key::<String>()? {
-            if !seen.insert(name.clone()) {
-                return Err(A::Error::custom(format_args!("duplicate key `{name}`")));
-            }
-            if name == "__metadata__" {
-                map.next_value::<Pairs<String>>()?;
-            } else {
-                tensors.push((name, map.next_value()?));
-            }
-        }
-        Ok(Header(tensors))
-    }
-}
-
 impl Weights {
     /// Checks that the file holds exactly the tensors of `expected`, in half precision, without gaps or overlaps, and
     /// - unless `trusted` - that each value is finite.
     pub fn open(bytes: Bytes, expected: &[(String, Vec<usize>)], trusted: bool) -> Result<Self> {
-        let (header, start) = header(&bytes)?;
-        let size = (bytes.len() - start) as u64;
+        let most = Most { header: limits::HEADER_BYTES, tensors: limits::TENSORS };
+        let (mut tensors, start) = tensors::read(&bytes, &most, &[Element::F16])?;
         let mut wanted: BTreeMap<&str, &[usize]> = expected.iter().map(|(n, s)| (n.as_str(), s.as_slice())).collect();
-        let mut tensors = Vec::new();
-        for (name, entry) in header {
-            let check = || -> Result<Place> {
-                let range = extent(&entry, size)?;
-                let shape =
-                    wanted.get(name.as_str()).ok_or_else(|| malformed("the architecture has no such tensor"))?;
-                if !entry.shape.iter().copied().eq(shape.iter().map(|&d| d as u64)) {
-                    let message = format!("shape {:?}, where the manifest implies {shape:?}", entry.shape);
-                    return Err(malformed(message).at("shape"));
-                }
-                Ok(Place { shape: shape.to_vec(), range: start + range.start as usize..start + range.end as usize })
-            };
-            let place = check().map_err(|e| e.at(limits::clip(&name)))?;
-            wanted.remove(name.as_str());
-            tensors.push((name, place));
+        for (name, place) in &tensors {
+            let shape = wanted.remove(name.as_str()).ok_or_else(|| malformed("the architecture has no such tensor"));
+            let shape = shape.map_err(|e| e.at(limits::clip(name)))?;
+            if place.shape != shape {
+                let message = format!("shape {:?}, where the manifest implies {shape:?}", place.shape);
+                return Err(malformed(message).at("shape").at(limits::clip(name)));
+            }
         }
         if let Some(name) = wanted.keys().next() {
             return Err(malformed("missing, though the manifest implies it").at(*name));
         }
-        contiguous(&mut tensors, start, bytes.len())?;
+        tensors::contiguous(&mut tensors, start, bytes.len())?;
         let weights = Self { bytes, tensors: tensors.into_iter().collect() };
         if !trusted {
             weights.finite()?;
@@ -160,66 +96,6 @@ impl Weights {
         }
         Ok(())
     }
-}
-
-/// The header's tensors, and where the data begin.
-fn header(bytes: &[u8]) -> Result<(Vec<(String, Entry)>, usize)> {
-    let place = |e: Error| e.at("header");
-    let head = bytes.first_chunk::<8>().ok_or_else(|| place(malformed("shorter than the length of its header")))?;
-    let length = u64::from_le_bytes(*head);
-    at_most("bytes", length, limits::HEADER_BYTES).map_err(place)?;
-    if length % 8 != 0 {
-        return Err(place(malformed(format!("{length} bytes long, which is no multiple of 8"))));
-    }
-    let start = 8 + length as usize;
-    let text = bytes.get(8..start).ok_or_else(|| place(malformed("runs past the end of the file")))?;
-    let text = std::str::from_utf8(text).map_err(|e| place(malformed("not UTF-8").caused_by(e)))?;
-    if !text.starts_with('{') {
-        return Err(place(malformed("does not begin with `{`")));
-    }
-    let tensors: Header = serde_json::from_str(text).map_err(|e| place(malformed(e.to_string()).caused_by(e)))?;
-    at_most("tensors", tensors.0.len() as u64, limits::TENSORS as u64).map_err(place)?;
-    Ok((tensors.0, start))
-}
-
-/// The tensor's bytes within data of `size` bytes, if they are what its type and shape need.
-fn extent(entry: &Entry, size: u64) -> Result<Range<u64>> {
-    if entry.dtype != "F16" {
-        return Err(malformed(format!("`{}`, where weights are F16", entry.dtype)).at("dtype"));
-    }
-    at_most("dimensions", entry.shape.len() as u64, limits::RANK as u64).map_err(|e| e.at("shape"))?;
-    let mut needed = 2u64;
-    for &dimension in &entry.shape {
-        at_most("elements in a dimension", dimension, limits::DIMENSION).map_err(|e| e.at("shape"))?;
-        needed = needed.checked_mul(dimension).ok_or_else(|| malformed("the product overflows").at("shape"))?;
-    }
-    let (begin, end) = entry.data_offsets;
-    if begin > end || end > size {
-        let message = format!("{begin}..{end} does not lie within the {size} bytes of data");
-        return Err(malformed(message).at("data_offsets"));
-    }
-    if end - begin != needed {
-        let message = format!("{} bytes, where shape {:?} needs {needed}", end - begin, entry.shape);
-        return Err(malformed(message).at("data_offsets"));
-    }
-    Ok(begin..end)
-}
-
-/// Sorts by place and refuses gaps and overlaps.
-fn contiguous(tensors: &mut [(String, Place)], start: usize, end: usize) -> Result<()> {
-    tensors.sort_by_key(|(_, place)| (place.range.start, place.range.end));
-    let mut reached = start;
-    for (name, place) in tensors.iter() {
-        if place.range.start != reached {
-            let fault = if place.range.start < reached { "overlaps the tensor before it" } else { "follows a gap" };
-            return Err(malformed(fault).at("data_offsets").at(name));
-        }
-        reached = place.range.end;
-    }
-    if reached != end {
-        return Err(malformed(format!("{} bytes after the last tensor", end - reached)).at("data"));
-    }
-    Ok(())
 }
 
 impl View for &Tensor {
@@ -333,16 +209,5 @@ mod tests {
         tensors.get_mut("a").unwrap().data.pop();
         let error = write(&tensors).unwrap_err();
         assert_eq!((error.kind(), error.place()), (ErrorKind::Argument, "a"));
-    }
-
-    #[test]
-    fn shapes_are_bounded() {
-        let entry = |shape: &[u64], end| Entry { dtype: "F16".into(), shape: shape.to_vec(), data_offsets: (0, end) };
-        assert_eq!(extent(&entry(&[1 << 31], 1 << 32), 1 << 32).unwrap(), 0..1 << 32);
-        assert_eq!(extent(&entry(&[1; 8], 2), 2).unwrap(), 0..2);
-        assert_eq!(extent(&entry(&[], 2), 2).unwrap(), 0..2);
-        let limit = |shape: &[u64]| extent(&entry(shape, 2), 2).unwrap_err().kind() == ErrorKind::Limit;
-        assert!(limit(&[(1 << 31) + 1]) && limit(&[1; 9]) && limit(&[0, u64::MAX]));
-        assert!(extent(&entry(&[3], 4), 8).is_err() && extent(&entry(&[2], 4), 3).is_err());
     }
 }

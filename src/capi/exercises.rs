@@ -175,6 +175,7 @@ fn from_columns(given: &mtl_exercise_columns) -> Outcome<Vec<(usize, crate::Resu
                 None => None,
             },
             words: words_of(bounds[index].clone().map(|word| words.get(word)))?,
+            vectors: Vec::new(),
         })
     };
     Ok((0..count).map(|index| (bounds[index].len(), exercise(index))).collect())

@@ -12,10 +12,11 @@ use crate::ErrorKind;
 use crate::bundle::Bundle;
 use crate::bundle::manifest::{Kind, Manifest, Task};
 use crate::engine::{EngineOptions, Report};
-use crate::scorer::Scorer;
+use crate::scorer::{Scorer, SentenceVectors};
 use crate::tagger::Tagger;
 use crate::text::scheme::{self, Scheme};
 use std::ffi::c_char;
+use std::path::Path;
 use std::sync::Arc;
 
 /// An opened model: immutable, to be used from many threads at once.
@@ -38,11 +39,18 @@ enum Network {
 }
 
 impl Network {
-    fn open(bundle: &Arc<Bundle>, options: &EngineOptions) -> crate::Result<Self> {
+    fn open(bundle: &Arc<Bundle>, options: &EngineOptions, vectors: Option<&Path>) -> Outcome<Self> {
         let bundle = Arc::clone(bundle);
-        match bundle.manifest().kind {
-            Kind::Tagger => Tagger::open(bundle, options).map(Self::Tagger),
-            Kind::Scorer => Ok(Self::Scorer(Box::new(Scorer::open(bundle, options)?))),
+        match (bundle.manifest().kind, vectors) {
+            (Kind::Tagger, None) => Ok(Self::Tagger(Tagger::open(bundle, options)?)),
+            (Kind::Tagger, Some(_)) => {
+                Err(argument("option vectors is for a scorer, and this is a tagger", "open it without"))
+            }
+            (Kind::Scorer, None) => Ok(Self::Scorer(Box::new(Scorer::open(bundle, options)?))),
+            (Kind::Scorer, Some(path)) => {
+                let vectors = Arc::new(SentenceVectors::open(path)?);
+                Ok(Self::Scorer(Box::new(Scorer::open(bundle, options)?.with_vectors(vectors)?)))
+            }
         }
     }
 
@@ -62,8 +70,8 @@ impl Network {
 }
 
 impl Model {
-    fn open(bundle: &super::bundle::Opened, options: &EngineOptions) -> Outcome<Self> {
-        let network = Network::open(&bundle.bundle, options)?;
+    fn open(bundle: &super::bundle::Opened, options: &EngineOptions, vectors: Option<&Path>) -> Outcome<Self> {
+        let network = Network::open(&bundle.bundle, options, vectors)?;
         let json = |text: serde_json::Result<String>| text.map_err(|e| library(ErrorKind::Engine, e.to_string(), ""));
         let manifest = json(serde_json::to_string(network.manifest()))?;
         let report = json(serde_json::to_string(network.report()))?;
@@ -146,7 +154,11 @@ pub extern "C" fn mtl_model_open(
         if let Some(env) = optional_value(env)? {
             env.give_to(&mut engine);
         }
-        out.write(Arc::into_raw(Arc::new(Object::new(Model::open(bundle, &engine)?))));
+        out.write(Arc::into_raw(Arc::new(Object::new(Model::open(
+            bundle,
+            &engine,
+            options.and_then(|o| o.vectors.as_deref()),
+        )?))));
         Ok(())
     })
 }

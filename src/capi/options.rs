@@ -10,6 +10,7 @@ use crate::scorer::pairs::PairOptions;
 use crate::tagger::{DocumentOptions, MAX_NBEST};
 use crate::text::offsets::Unit;
 use std::ffi::c_char;
+use std::path::PathBuf;
 
 /// Options of other calls, by name.
 pub type mtl_options = Object<Options>;
@@ -19,6 +20,8 @@ pub type mtl_options = Object<Options>;
 pub struct Options {
     pub(super) trusted: bool,
     pub(super) engine: EngineOptions,
+    /// A table of word vectors by sentence, for a scorer.
+    pub(super) vectors: Option<PathBuf>,
     pub(super) documents: DocumentOptions,
     pub(super) align: AlignOptions,
     pub(super) score: ScoreOptions<'static>,
@@ -57,6 +60,7 @@ const KEYS: &[(&str, &[Scope], Setter)] = &[
     ("threads", &[Scope::Model], |o, v| put(&mut o.engine.threads, number(v, crate::engine::MAX_THREADS))),
     ("library", &[Scope::Model], |o, v| put(&mut o.engine.library, Ok(Some(v.into())))),
     ("providers", &[Scope::Model], |o, v| put(&mut o.engine.providers, providers(v))),
+    ("vectors", &[Scope::Model], |o, v| put(&mut o.vectors, Ok(Some(v.into())))),
     ("accept_telemetry", &[Scope::Model], |o, v| put(&mut o.engine.accept_telemetry, flag(v))),
     ("tasks", &[Scope::Tag], |o, v| put(&mut o.documents.tasks, Ok(names(v)))),
     ("language", &[Scope::Tag], |o, v| put(&mut o.documents.language, Ok((!v.is_empty()).then(|| v.into())))),
@@ -168,6 +172,7 @@ pub extern "C" fn mtl_options_new(out_options: *mut *mut mtl_options, out_error:
 /// | | `library` | path of ONNX Runtime's shared library; without it, the one beside the program or the loader's own |
 /// | | `providers` | `cpu`; ONNX Runtime's execution providers in order, such as `tensorrt?,cuda?,cpu`: with a question mark one is used if it is there, without one it must be |
 /// | | `accept_telemetry` | `false`; `true` takes an ONNX Runtime that may write telemetry |
+/// | | `vectors` | for a scorer that reads word vectors of whole sentences (its manifest's `word_vectors` is `given`): path of the table of them, which is mapped, and which nobody may write to |
 /// | `mtl_tag` | `tasks` | all of the model's; or names between commas |
 /// | | `language` | each document's is detected; or an ISO 639-1 code for all |
 /// | | `scores` | `false`, `true` |

@@ -10,7 +10,7 @@ use std::path::Path;
 
 /// Runs the command. Nothing is written unless all of it could be read and fitted.
 pub fn run(args: &AdaptArgs) -> Outcome<u8> {
-    let scorer = Scorer::open(model::open(&args.model, &args.zoo)?, &model::engine_options(&args.engine)?)?;
+    let scorer = model::scorer(model::open(&args.model, &args.zoo)?, &args.engine, args.vectors.as_deref())?;
     let mut learners = args.learners.as_deref().map_or(Ok(Vec::new()), read)?;
     let histories = histories(&scorer, args)?;
     let (users, words) = (histories.len(), histories.iter().flatten().map(|h| h.mistakes.len()).sum::<usize>());

@@ -132,7 +132,7 @@ pub struct EvalArgs {
     pub data: PathBuf,
     /// Score these predictions of mistakes instead of a model: lines `instance probability`
     #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "task", "lang", "input", "token_column",
-        "label_column", "scheme", "map", "map_predicted", "comments", "zero_shot", "track", "key", "calibrated",
+        "label_column", "scheme", "map", "map_predicted", "comments", "zero_shot", "track", "vectors", "key", "calibrated",
         "learners"])]
     pub predictions: Option<PathBuf>,
     /// Take away first the shift of a model that was trained with mistakes weighted by A and other words by 1 - A
@@ -141,6 +141,9 @@ pub struct EvalArgs {
     /// The track of a scorer's exercises [default: as the file's name begins, en_es.slam.test, or the model's only one]
     #[arg(long, value_name = "T")]
     pub track: Option<String>,
+    /// A scorer's table of word vectors by sentence, where it has none of its own
+    #[arg(long, value_name = "FILE")]
+    pub vectors: Option<PathBuf>,
     /// The labels of a scorer's exercises, lines `instance label` [default: those in the file]
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
@@ -227,6 +230,9 @@ pub struct ScoreArgs {
     /// The track of the files [default: as their names begin, en_es.slam.test, or the model's only one]
     #[arg(long, short, value_name = "T")]
     pub track: Option<String>,
+    /// The table of word vectors by sentence, for a model that has none of its own
+    #[arg(long, value_name = "FILE")]
+    pub vectors: Option<PathBuf>,
     #[command(flatten)]
     pub engine: EngineArgs,
     /// Score these learners with what `mtl adapt` has found of them
@@ -263,6 +269,9 @@ pub struct AdaptArgs {
     /// The labels of files that have none: lines `instance label`
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
+    /// The table of word vectors by sentence, for a model that has none of its own
+    #[arg(long, value_name = "FILE")]
+    pub vectors: Option<PathBuf>,
     /// A learner to adapt to; may be repeated [default: all learners of the files]
     #[arg(long, value_name = "ID")]
     pub user: Vec<String>,

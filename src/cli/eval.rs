@@ -48,15 +48,14 @@ pub fn run(args: &EvalArgs) -> Outcome<u8> {
         let error = Error::new(ErrorKind::Argument, "what is to be scored is not named");
         return Err(error.remedy("pass --model, and --task and --lang for a tagger, or --predictions").into());
     };
-    if let Some((option, _)) = [
+    let of_scorers = [
         ("--track", args.track.is_some()),
+        ("--vectors", args.vectors.is_some()),
         ("--key", args.key.is_some()),
         ("--calibrated", args.calibrated),
         ("--learners", args.learners.is_some()),
-    ]
-    .iter()
-    .find(|(_, given)| *given)
-    {
+    ];
+    if let Some((option, _)) = of_scorers.iter().find(|(_, given)| *given) {
         let message = format!("{option} is for scorers, and this model is a tagger");
         return Err(Error::new(ErrorKind::Argument, message).remedy("leave it out").into());
     }

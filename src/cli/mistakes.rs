@@ -8,7 +8,7 @@ use crate::{adapt, input, model};
 use libmtl::bundle::{Bundle, SCORER_TASK};
 use libmtl::metrics::Predictions;
 use libmtl::scorer::slam::{self, Record};
-use libmtl::scorer::{Exercise, ScoreOptions, Scorer};
+use libmtl::scorer::{Exercise, ScoreOptions};
 use libmtl::{Error, ErrorKind, Result};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -30,7 +30,7 @@ struct Line<'a> {
 /// Scores the exercises of `--data` against their labels.
 pub fn run(bundle: Arc<Bundle>, args: &EvalArgs) -> Outcome<u8> {
     refuse_options_of_taggers(args)?;
-    let scorer = Scorer::open(bundle, &model::engine_options(&args.engine)?)?;
+    let scorer = model::scorer(bundle, &args.engine, args.vectors.as_deref())?;
     let track = track(&scorer, &args.data, args.track.as_deref())?;
     let key = args.key.as_deref().map(key).transpose()?;
     let learners = args.learners.as_deref().map_or(Ok(Vec::new()), adapt::read)?;

@@ -4,9 +4,10 @@ use crate::args::{EngineArgs, EngineName, ProviderName, ZooArgs};
 use libmtl::bundle::Bundle;
 use libmtl::engine::onnx::library_from_environment;
 use libmtl::engine::{Attempt, EngineOptions, ProviderRequest, Report};
+use libmtl::scorer::{Scorer, SentenceVectors};
 use libmtl::zoo::{self, Zoo};
 use libmtl::{Error, ErrorKind, Result};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The zoo that the user named, or the first that is found.
@@ -32,6 +33,23 @@ fn usual_places() -> Vec<PathBuf> {
 pub fn open(model: &str, args: &ZooArgs) -> Result<Arc<Bundle>> {
     let path = zoo::resolve(model, zoo(args)?.as_ref())?;
     Bundle::open(&path).map(Arc::new)
+}
+
+/// Opens a scorer, with the table of word vectors at `vectors` where it has none of its own.
+pub fn scorer(bundle: Arc<Bundle>, engine: &EngineArgs, vectors: Option<&Path>) -> Result<Scorer> {
+    let scorer = Scorer::open(bundle, &engine_options(engine)?)?;
+    match (vectors, scorer.given_width()) {
+        (None, None) => Ok(scorer),
+        (None, Some(width)) => {
+            let message = format!("the model reads word vectors of width {width} by sentence, and there are none");
+            let remedy = "pass a table of them with --vectors; docs/training.md says how to make one";
+            Err(Error::new(ErrorKind::Argument, message).remedy(remedy))
+        }
+        (Some(path), _) => {
+            let vectors = Arc::new(SentenceVectors::open(path)?);
+            scorer.with_vectors(vectors).map_err(|e| e.at(path.display()).at("--vectors"))
+        }
+    }
 }
 
 /// What the library wants to know about the engine.

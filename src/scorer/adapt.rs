@@ -4,7 +4,7 @@
 //! prior is how the learners that the model was trained on differ from its unknown one, in the directions in which they
 //! differ most.
 
-use super::features::{self, Encoded};
+use super::features::Encoded;
 use super::fit::{self, Gaussian, Head, Observation};
 use super::learner::{self, Learner, MAX_RANK, MAX_USER};
 use super::linear::{self, Matrix, add_scaled};
@@ -188,7 +188,7 @@ impl Scorer {
     pub fn adapt(&self, history: &[Labelled], prior: Option<&Learner>, cancel: &Cancel) -> Result<Learner> {
         cancel.check()?;
         let user = self.check_history(history, prior)?;
-        let batch = features::encode(&self.bundle, &self.settings, history.iter().map(|h| &h.exercise), cancel)?;
+        let batch = self.encode(history.iter().map(|h| &h.exercise), cancel)?;
         let mut exercises = Vec::with_capacity(history.len());
         for exercise in &batch.exercises {
             exercises.push(exercise.as_ref().map_err(Error::clone)?);

@@ -22,6 +22,9 @@ pub struct Exercise {
     pub time: Option<f64>,
     /// The words of the right answer.
     pub words: Vec<String>,
+    /// Their vectors, one after the other, for a model that has none of its own; empty where the scorer's table of
+    /// [`SentenceVectors`](super::SentenceVectors) has them.
+    pub vectors: Vec<f32>,
 }
 
 /// An exercise and which of its words the learner got wrong.

@@ -2,6 +2,7 @@
 
 use super::Exercise;
 use super::slam::MAX_WORDS;
+use super::vectors::{Rows, SentenceVectors};
 use crate::bundle::manifest::Scorer as Settings;
 use crate::bundle::{Bundle, layout};
 use crate::tagger::features::{UNKNOWN_CHAR, UNKNOWN_WORD};
@@ -14,7 +15,7 @@ const UNKNOWN: u32 = 0;
 
 /// An exercise as the network reads it.
 #[derive(Debug)]
-pub(super) struct Encoded {
+pub(super) struct Encoded<'a> {
     /// Index of the track.
     pub track: usize,
     /// Learner, country.
@@ -29,6 +30,8 @@ pub(super) struct Encoded {
     pub words: Vec<u32>,
     /// Added to the learner's row: `[embedding]`, or none.
     pub offset: Vec<f32>,
+    /// The words' vectors, where the model has none of its own.
+    pub vectors: Rows<'a>,
 }
 
 /// A distinct word of a track.
@@ -44,21 +47,22 @@ pub(super) struct Word {
 
 /// The exercises of a call.
 #[derive(Debug)]
-pub(super) struct Batch {
+pub(super) struct Batch<'a> {
     /// Each exercise, or what is wrong with it.
-    pub exercises: Vec<Result<Encoded>>,
+    pub exercises: Vec<Result<Encoded<'a>>>,
     /// Their distinct words.
     pub words: Vec<Word>,
 }
 
 /// The features of `exercises`. The only error is that of `cancel`.
 pub(super) fn encode<'a>(
-    bundle: &Bundle,
-    settings: &Settings,
+    bundle: &'a Bundle,
+    settings: &'a Settings,
+    vectors: Option<&'a SentenceVectors>,
     exercises: impl ExactSizeIterator<Item = &'a Exercise>,
     cancel: &Cancel,
-) -> Result<Batch> {
-    let mut encoder = Encoder { bundle, settings, seen: HashMap::new(), words: Vec::new() };
+) -> Result<Batch<'a>> {
+    let mut encoder = Encoder { bundle, settings, vectors, seen: HashMap::new(), words: Vec::new() };
     let mut encoded = Vec::with_capacity(exercises.len());
     for (number, exercise) in exercises.enumerate() {
         cancel.check()?;
@@ -70,13 +74,14 @@ pub(super) fn encode<'a>(
 struct Encoder<'a> {
     bundle: &'a Bundle,
     settings: &'a Settings,
+    vectors: Option<&'a SentenceVectors>,
     /// By track and lower-cased form.
     seen: HashMap<(usize, String), u32>,
     words: Vec<Word>,
 }
 
-impl Encoder<'_> {
-    fn exercise(&mut self, exercise: &Exercise) -> Result<Encoded> {
+impl<'a> Encoder<'a> {
+    fn exercise(&mut self, exercise: &'a Exercise) -> Result<Encoded<'a>> {
         let track = track(self.settings, &exercise.track).map_err(|e| e.at("track"))?;
         if exercise.words.len() > MAX_WORDS {
             let message = format!("{} words, where {MAX_WORDS} are the limit", exercise.words.len());
@@ -85,6 +90,7 @@ impl Encoder<'_> {
         let words = exercise.words.iter().enumerate();
         let words = words.map(|(i, word)| self.word(track, word).map_err(|e| e.at(format!("word {i}"))));
         let words = words.collect::<Result<_>>()?;
+        let vectors = self.rows(exercise).map_err(|e| e.at("vectors"))?;
         let row = |file: &str, id: &str| self.bundle.table(file).and_then(|table| table.get(id)).unwrap_or(UNKNOWN);
         let country = exercise.countries.first().map_or("", String::as_str);
         Ok(Encoded {
@@ -99,7 +105,32 @@ impl Encoder<'_> {
             time: self.settings.time.apply(exercise.time),
             words,
             offset: Vec::new(),
+            vectors,
         })
+    }
+
+    /// The words' vectors, where the model has none of its own.
+    fn rows(&self, exercise: &'a Exercise) -> Result<Rows<'a>> {
+        let own = Rows::Single(&exercise.vectors);
+        let fault = |message: String, remedy: &str| Err(Error::new(ErrorKind::Argument, message).remedy(remedy));
+        let Some(width) = self.settings.architecture.given_width() else {
+            return match exercise.vectors.is_empty() {
+                true => Ok(own),
+                false => fault("the model has word vectors of its own".into(), "leave them empty"),
+            };
+        };
+        let (given, needed) = (exercise.vectors.len(), exercise.words.len() * width);
+        match self.vectors {
+            _ if given == needed && own.is_finite() => Ok(own),
+            _ if given > 0 => {
+                fault(format!("{given} numbers, where {needed} are needed, all finite"), "give one row a word")
+            }
+            Some(table) => table.rows(&exercise.words),
+            None => fault(
+                format!("the model reads word vectors of width {width}, and there are none"),
+                "open it with a table of them (`mtl score --vectors`, in C the option `vectors`): docs/training.md",
+            ),
+        }
     }
 
     fn word(&mut self, track: usize, word: &str) -> Result<u32> {

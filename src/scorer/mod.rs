@@ -16,9 +16,11 @@ mod network;
 mod onnx;
 pub mod pairs;
 pub mod slam;
+mod vectors;
 
 pub use exercise::{Exercise, Labelled};
 pub use learner::Learner;
+pub use vectors::SentenceVectors;
 
 use crate::bundle::manifest::{Kind, Manifest, Scorer as Settings};
 use crate::bundle::{Bundle, GoldenExercise};
@@ -26,6 +28,7 @@ use crate::engine::{self, EngineKind, EngineOptions, Pool, Report, native};
 use crate::kernels::activation::{self, Function};
 use crate::{Cancel, Error, ErrorKind, Result};
 use adapt::Adapter;
+use features::Batch;
 use model::Model;
 use network::Network;
 use std::collections::HashMap;
@@ -43,6 +46,7 @@ pub struct Scorer {
     pool: Arc<Pool>,
     engine: Engine,
     report: Report,
+    vectors: Option<Arc<SentenceVectors>>,
 }
 
 /// Who does the arithmetic.
@@ -83,7 +87,8 @@ impl Scorer {
                 (Arc::new(Pool::new(0)?), engine, report)
             }
         };
-        let scorer = Self { bundle, settings, model: OnceLock::new(), adapter: OnceLock::new(), pool, engine, report };
+        let (model, adapter, vectors) = (OnceLock::new(), OnceLock::new(), None);
+        let scorer = Self { bundle, settings, model, adapter, pool, engine, report, vectors };
         if options.engine == EngineKind::Native {
             scorer.native()?;
         }
@@ -97,6 +102,26 @@ impl Scorer {
         }
         let model = Model::open(&self.bundle, &self.settings).map_err(|e| e.at(self.bundle.place()))?;
         Ok(self.model.get_or_init(|| model))
+    }
+
+    /// With the word vectors of sentences, for a model that has none of its own ([`Scorer::given_width`]). Fails where it
+    /// has, or where theirs are of another width.
+    pub fn with_vectors(mut self, vectors: Arc<SentenceVectors>) -> Result<Self> {
+        let message = match self.given_width() {
+            Some(width) if width == vectors.width() => {
+                self.vectors = Some(vectors);
+                return Ok(self);
+            }
+            Some(width) => format!("word vectors of width {}, where the model reads {width}", vectors.width()),
+            None => "the model has word vectors of its own".into(),
+        };
+        Err(Error::new(ErrorKind::Argument, message).remedy("pass the table that belongs to the model, or none"))
+    }
+
+    /// The width of the word vectors that must be given with each exercise or by [`Scorer::with_vectors`]; `None` for a
+    /// model that has a table of its own.
+    pub fn given_width(&self) -> Option<usize> {
+        self.settings.architecture.given_width()
     }
 
     /// The bundle that it was opened on.
@@ -134,7 +159,7 @@ impl Scorer {
     ) -> Result<Vec<Result<Vec<f32>>>> {
         cancel.check()?;
         let learners = self.learners(options.learners)?;
-        let mut batch = features::encode(&self.bundle, &self.settings, exercises.iter(), cancel)?;
+        let mut batch = self.encode(exercises.iter(), cancel)?;
         for (encoded, exercise) in batch.exercises.iter_mut().zip(exercises) {
             if let (Ok(encoded), Some(learner)) = (encoded, learners.get(exercise.user.as_str())) {
                 encoded.offset = learner.offset().to_vec();
@@ -154,6 +179,15 @@ impl Scorer {
             .zip(logits)
             .map(|(exercise, logits)| probabilities(exercise.err(), logits, shift))
             .collect()
+    }
+
+    /// What the network reads of `exercises`.
+    fn encode<'a>(
+        &'a self,
+        exercises: impl ExactSizeIterator<Item = &'a Exercise>,
+        cancel: &Cancel,
+    ) -> Result<Batch<'a>> {
+        features::encode(&self.bundle, &self.settings, self.vectors.as_deref(), exercises, cancel)
     }
 
     /// The learners by user; one that was fitted to another model, or two of one user, are an error.
@@ -221,6 +255,7 @@ impl From<&GoldenExercise> for Exercise {
             format: case.format.clone(),
             time: case.time,
             words: case.words.clone(),
+            vectors: case.vectors.clone(),
         }
     }
 }

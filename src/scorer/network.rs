@@ -90,6 +90,10 @@ impl Network<'_> {
 
     /// What the BiLSTM of `encoder` reads for each of `words`.
     fn encode_block(&self, encoder: Encoder, words: &[Word], scratch: &mut Scratch) -> Result<Vec<f32>> {
+        if encoder == Encoder::Word && self.sizes.given_width().is_some() {
+            // Not of a word, but of where it stands.
+            return Ok(Vec::new());
+        }
         let width = self.sizes.inputs(encoder);
         let mut features = vec![0.0; words.len() * width];
         let rows = words.iter().zip(features.chunks_exact_mut(width));
@@ -183,7 +187,7 @@ impl Network<'_> {
     /// `[exercises, 2 hidden]`: who does the exercise, and how.
     fn meta(&self, meta: &Meta, exercises: &[&Encoded]) -> Result<Vec<f32>> {
         let e = self.sizes.embedding;
-        let encode = |tables: &[&str], rows: fn(&Encoded) -> (&[u32], f32)| -> Result<Vec<f32>> {
+        let encode = |tables: &[&str], rows: for<'e> fn(&'e Encoded) -> (&'e [u32], f32)| -> Result<Vec<f32>> {
             let width = tables.len() * e + 1;
             let mut inputs = vec![0.0; exercises.len() * width];
             for (exercise, input) in exercises.iter().zip(inputs.chunks_exact_mut(width)) {
@@ -222,6 +226,7 @@ impl Network<'_> {
         let words: usize = lengths.iter().sum();
         let stacks = self.model.tracks[track].encoders.len() * 2;
         let mut context = vec![0.0; words * stacks * hidden];
+        let given = self.sizes.given_width().and_then(|_| self.sizes.encoders.iter().position(|&e| e == Encoder::Word));
         for (encoder, directions) in self.model.tracks[track].encoders.iter().enumerate() {
             let inputs = self.sizes.inputs(self.sizes.encoders[encoder]);
             for (direction, layers) in directions.iter().enumerate() {
@@ -229,11 +234,12 @@ impl Network<'_> {
                 for (depth, layer) in layers.iter().enumerate() {
                     let below = std::mem::replace(&mut states, vec![0.0; words * hidden]);
                     let fill = |place: Place, row: &mut [f32]| {
+                        let exercise = exercises[place.sequence];
+                        if depth == 0 && given == Some(encoder) {
+                            return exercise.vectors.copy(place.token, row);
+                        }
                         row.copy_from_slice(match depth {
-                            0 => {
-                                let word = exercises[place.sequence].words[place.token] as usize;
-                                &features[encoder][word * inputs..][..inputs]
-                            }
+                            0 => &features[encoder][exercise.words[place.token] as usize * inputs..][..inputs],
                             _ => &below[(starts[place.sequence] + place.token) * hidden..][..hidden],
                         });
                     };

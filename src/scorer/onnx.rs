@@ -2,6 +2,7 @@
 //! logits. Exercises go in sub-batches of bounded memory; a call is stopped between them and while it waits for its turn.
 
 use super::features::{Batch, Encoded};
+use super::vectors::Rows;
 use crate::bundle::manifest::{Combine, Encoder, Scorer as Settings, ScorerArchitecture as Sizes, Summary};
 use crate::bundle::{Bundle, graph};
 use crate::engine::onnx::batches::{self, Costs, Limits, Padded};
@@ -27,7 +28,9 @@ impl Onnx {
         let probe = |track: usize, session: &mut Session| {
             let words = vec![WordType { row: 0, chars: vec![1] }];
             let (user, setting, offset) = ([0; 2], [0; 3], Vec::new());
-            let exercise = Encoded { track, user, setting, days: 0.0, time: 0.0, words: vec![0], offset };
+            let vectors = vec![0.0; settings.architecture.given_width().unwrap_or(0)];
+            let vectors = Rows::Single(&vectors);
+            let exercise = Encoded { track, user, setting, days: 0.0, time: 0.0, words: vec![0], vectors, offset };
             let batch = engine::Batch { words, sentences: vec![exercise.words.clone()] };
             run(session, settings, &batch, &[0], &[&exercise]).map(drop)
         };
@@ -95,7 +98,8 @@ fn run(
     let shares = char_shares(sizes.char_summary, batch, &padded);
     let track = group.first().map_or(0, |&member| exercises[member].track);
     let names = [graph::logits_name(&settings.tracks[track])];
-    let inputs = inputs(sizes, &padded, &meta, &shares)?;
+    let vectors = word_vectors(sizes, &padded, group.iter().map(|&member| exercises[member]));
+    let inputs = inputs(sizes, &padded, &meta, &shares, &vectors)?;
     let found = session::run(session, inputs, &names, |_, shape, values| unpad(shape, values, &padded, 1))?;
     Ok(found.into_iter().next().unwrap_or_default())
 }
@@ -111,11 +115,11 @@ struct Meta {
 }
 
 impl Meta {
-    fn new<'a>(sizes: &Sizes, exercises: impl Iterator<Item = &'a Encoded> + Clone) -> Self {
+    fn new<'a>(sizes: &Sizes, exercises: impl Iterator<Item = &'a Encoded<'a>> + Clone) -> Self {
         let rows = |table: usize| {
             exercises.clone().map(move |e| i64::from([&e.user[..], &e.setting[..]].concat()[table])).collect()
         };
-        let offset = |e: &'a Encoded| (0..sizes.embedding).map(|i| e.offset.get(i).copied().unwrap_or(0.0));
+        let offset = |e: &'a Encoded<'a>| (0..sizes.embedding).map(|i| e.offset.get(i).copied().unwrap_or(0.0));
         Self {
             rows: [0, 1, 2, 3, 4].map(rows),
             learner: exercises.clone().flat_map(offset).collect(),
@@ -138,12 +142,35 @@ fn char_shares(summary: Summary, batch: &engine::Batch, padded: &Padded) -> Vec<
     shares
 }
 
+/// `[time, batch, width]`: the vectors that are given for the words of `exercises`, zero where a sentence has ended.
+fn word_vectors<'a>(sizes: &Sizes, padded: &Padded, exercises: impl Iterator<Item = &'a Encoded<'a>>) -> Vec<f32> {
+    let (batch, width) = (padded.lengths.len(), sizes.given_width().unwrap_or(0));
+    let mut vectors = vec![0.0; padded.time * batch * width];
+    for (member, exercise) in exercises.enumerate().filter(|_| width > 0) {
+        for word in 0..exercise.words.len() {
+            exercise.vectors.copy(word, &mut vectors[(word * batch + member) * width..][..width]);
+        }
+    }
+    vectors
+}
+
 /// The graph's inputs; which there are depends on the architecture.
-fn inputs<'a>(sizes: &Sizes, padded: &'a Padded, meta: &'a Meta, shares: &'a [f32]) -> Result<Inputs<'a>> {
+fn inputs<'a>(
+    sizes: &Sizes,
+    padded: &'a Padded,
+    meta: &'a Meta,
+    shares: &'a [f32],
+    vectors: &'a [f32],
+) -> Result<Inputs<'a>> {
     let (words, batch, width) = (padded.words.len(), padded.lengths.len(), padded.width);
     let has = |encoder| sizes.encoders.contains(&encoder);
-    let mut inputs =
-        vec![input("tokens", [padded.time, batch], &padded.tokens)?, input("lengths", [batch], &padded.lengths)?];
+    let mut inputs = vec![input("lengths", [batch], &padded.lengths)?];
+    if sizes.reads_words() {
+        inputs.push(input("tokens", [padded.time, batch], &padded.tokens)?);
+    }
+    if let Some(given) = sizes.given_width() {
+        inputs.push(input("word_vectors", [padded.time, batch, given], vectors)?);
+    }
     if sizes.combine != Combine::None {
         for (name, rows) in graph::ID_INPUTS.iter().zip(&meta.rows) {
             inputs.push(input(*name, [batch], rows)?);
@@ -152,7 +179,7 @@ fn inputs<'a>(sizes: &Sizes, padded: &'a Padded, meta: &'a Meta, shares: &'a [f3
         inputs.push(input("days", [batch, 1], &meta.days)?);
         inputs.push(input("seconds", [batch, 1], &meta.seconds)?);
     }
-    if has(Encoder::Word) {
+    if has(Encoder::Word) && sizes.given_width().is_none() {
         inputs.push(input("word_rows", [words], &padded.word_rows)?);
     }
     if sizes.reads_characters() {

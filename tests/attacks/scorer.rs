@@ -27,6 +27,36 @@ const ARCHITECTURE: &[Attack] = &[
         Bundle,
         &["weights.safetensors", "implies"],
     ),
+    attack("word vectors without width", |v| set(v, "word_width", 0), Bundle, &["architecture: word_width: 0, where"]),
+    attack("word vectors without end", |v| set(v, "word_width", 2049), Limit, &["architecture: word_width: 2049"]),
+    attack(
+        "word vectors of another width",
+        |v| set(v, "word_width", 4),
+        Bundle,
+        &["weights.safetensors: track.aa_bb.word.", "where the manifest implies"],
+    ),
+    attack(
+        "word vectors from nowhere",
+        |v| set(v, "word_vectors", "internet"),
+        Bundle,
+        &["bundle.json: unknown variant `internet`"],
+    ),
+    attack(
+        "a table beside given word vectors",
+        |v| set(v, "word_vectors", "given"),
+        Bundle,
+        &["architecture: word_vectors: given ones need the encoder `word`, and leave 1 row"],
+    ),
+    attack(
+        "given word vectors that nothing reads",
+        |v| {
+            set(v, "word_vectors", "given");
+            set(v, "encoders", vec!["char_cnn"]);
+            set(v, "words", vec![1, 1]);
+        },
+        Bundle,
+        &["architecture: word_vectors: given ones need"],
+    ),
     attack(
         "an unknown summary",
         |v| set(v, "char_summary", "median"),

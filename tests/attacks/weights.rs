@@ -101,7 +101,7 @@ const ATTACKS: &[Attack] = &[
         "other numbers of the same width",
         |v| v.tensor("lstm.bias", "dtype", "BF16"),
         Bundle,
-        &["lstm.bias: dtype: `BF16`, where weights are F16"],
+        &["lstm.bias: dtype: `BF16`, where F16 is allowed"],
     ),
     attack(
         "a shape of [0, 2^64 - 1]",

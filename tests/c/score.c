@@ -150,6 +150,21 @@ static void an_option_of_another_call_is_refused(void) {
   mtl_model_release(model);
 }
 
+static void vectors_are_for_a_scorer_that_has_none(void) {
+  char path[4096];
+  mtl_options *options = options_of("vectors=nowhere.safetensors");
+  for (int scorer = 0; scorer < 2; scorer++) {
+    mtl_bundle *bundle = NULL;
+    const mtl_model *model = NULL;
+    snprintf(path, sizeof path, "%s%s", bundle_path, scorer ? "/../sla-demo" : "");
+    WORKS(mtl_bundle_open(path, strlen(path), NULL, &bundle, E));
+    FAILS(scorer ? MTL_ERROR_IO : MTL_ERROR_ARGUMENT, mtl_model_open(bundle, options, NULL, &model, E));
+    CHECK(model == NULL);
+    mtl_bundle_free(bundle);
+  }
+  mtl_options_free(options);
+}
+
 void test_score(void) {
   RUN(every_word_has_a_probability);
   RUN(columns_are_exercises);
@@ -157,4 +172,5 @@ void test_score(void) {
   RUN(it_can_be_cancelled);
   RUN(a_tagger_scores_nothing);
   RUN(an_option_of_another_call_is_refused);
+  RUN(vectors_are_for_a_scorer_that_has_none);
 }

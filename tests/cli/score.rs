@@ -2,7 +2,7 @@
 
 use super::*;
 use common::onnx_options;
-use common::scorer::{exercises, random_contents, random_scorer};
+use common::scorer::{exercises, given_vectors, random_contents, random_scorer};
 use libmtl::bundle::{Bundle, GoldenExercise, write};
 use libmtl::engine::EngineOptions;
 use libmtl::scorer::{Exercise, ScoreOptions, Scorer};
@@ -115,6 +115,7 @@ fn a_scorer_is_verified_and_listed() {
         format: e.format.clone(),
         time: e.time,
         words: e.words.clone(),
+        vectors: Vec::new(),
         probabilities,
         tolerance: 1e-5,
     };
@@ -220,4 +221,36 @@ fn a_page_of_risks_holds_hostile_text_as_text() {
     assert!(calibrated.contains("about a fifth are mistakes"), "{calibrated}");
     let nothing = run(&["score", "-m", path(&model), "--html", "-t", "cc_dd"], b"").good();
     assert!(nothing.contains("nothing to score") && nothing.trim_end().ends_with("</html>"), "{nothing}");
+}
+
+/// A model that reads vectors of whole sentences takes a table of them, and says so without one.
+#[test]
+fn word_vectors_by_sentence_come_from_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = random_scorer(1, |settings| given_vectors(settings, 2));
+    let slam = file(
+        &folder,
+        "aa_bb.slam",
+        "# user:u1 countries:c1 days:1 client:k1 session:s1 format:f1 time:3\n\
+        AAAAAAAA0101 Ab X Y root 0 1\nAAAAAAAA0102 c X Y dep 1 0\n",
+    );
+    let header = r#"{"ab c":{"dtype":"F16","shape":[2,2],"data_offsets":[0,8]}}     "#;
+    let table = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &[0x00, 0x3c].repeat(4)].concat();
+    std::fs::write(folder.path().join("table"), &table).unwrap();
+    std::fs::write(folder.path().join("short"), &table[..table.len() - 1]).unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let with = |vectors: &str| run(&["score", "-m", path(&model), "--vectors", vectors, &slam], b"");
+    let text = with(&at("table")).good();
+    assert_eq!(text.lines().count(), 2, "{text}");
+    let scores = run(&["eval", "-m", path(&model), "--vectors", &at("table"), "-d", &slam], b"").good();
+    assert!(scores.contains("\"exercises\":1"), "{scores}");
+    run(&["score", "-m", path(&model), &slam], b"").refused(&["width 2", "--vectors", "docs/training.md"]);
+    with(&at("nowhere")).refused(&["nowhere", "check the path"]);
+    with(&at("short")).refused(&["short: ab c: data_offsets", "docs/training.md"]);
+    let own = random_scorer(1, |_| ());
+    run(&["score", "-m", path(&own), "--vectors", &at("table"), &slam], b"")
+        .refused(&["--vectors", "has word vectors of its own"]);
+    let other = file(&folder, "aa_bb.other", std::fs::read_to_string(&slam).unwrap().replace(" Ab ", " d "));
+    run(&["score", "-m", path(&model), "--vectors", &at("table"), &other], b"")
+        .refused(&["aa_bb.other: line 1", "lacks the sentence \"d c\""]);
 }

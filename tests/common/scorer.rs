@@ -32,6 +32,13 @@ pub fn combine(settings: &mut Scorer, combine: Combine) {
     }
 }
 
+/// Lets whoever scores give word vectors of `width` numbers.
+pub fn given_vectors(settings: &mut Scorer, width: usize) {
+    let a = &mut settings.architecture;
+    (a.word_width, a.word_vectors) = (Some(width), WordVectors::Given);
+    a.words.iter_mut().for_each(|rows| *rows = 1);
+}
+
 /// The contents of such a scorer.
 pub fn random_contents(seed: u64, change: impl FnOnce(&mut Scorer)) -> Contents {
     let scaling = Scaling { transform: Transform::Log1p, limit: 100.0, mean: 1.0, scale: 0.7 };
@@ -46,6 +53,8 @@ pub fn random_contents(seed: u64, change: impl FnOnce(&mut Scorer)) -> Contents 
             sessions: 3,
             formats: 4,
             words: vec![20, 31],
+            word_width: None,
+            word_vectors: WordVectors::Table,
             chars: vec![12, 9],
             char_widths: vec![2, 3],
             char_filters: 3,
@@ -134,6 +143,7 @@ pub fn exercises(seed: u64, count: usize) -> Vec<Exercise> {
             format,
             time: rng.random::<bool>().then(|| f64::from(rng.random_range(0..60))),
             words: (0..rng.random_range(1..10)).map(|_| word(&mut rng)).collect(),
+            vectors: Vec::new(),
         }
     };
     (0..count).map(exercise).collect()

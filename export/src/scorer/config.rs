@@ -75,6 +75,9 @@ pub struct Model {
     pub hidden: usize,
     /// Context encoders; leave some out to ablate them.
     pub encoders: Vec<Encoder>,
+    /// Width of word vectors; that of every embedding without it, or that of the tracks' `sentence_vectors`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub word_width: Option<usize>,
     /// Layers of the BiLSTM over words.
     pub word_layers: usize,
     /// Layers of the BiLSTMs over character features.
@@ -101,6 +104,7 @@ impl Default for Model {
             embedding: 32,
             hidden: 32,
             encoders: vec![Encoder::Word, Encoder::CharLstm, Encoder::CharCnn],
+            word_width: None,
             word_layers: 1,
             char_layers: 1,
             char_widths: vec![2, 3, 4],
@@ -208,6 +212,12 @@ pub struct Track {
     pub dev: String,
     /// Scored once at the end; labels as for `dev`.
     pub test: Option<String>,
+    /// Word vectors as text (fastText, GloVe) that the table of words begins with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vectors: Option<String>,
+    /// A table of word vectors by sentence (safetensors), which are read as they are: there is no table of words then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sentence_vectors: Option<String>,
     /// Trains on so many exercises, drawn by seed; all without it.
     pub limit: Option<usize>,
     /// Learners whom train and dev leave out.
@@ -253,6 +263,11 @@ impl Config {
         Ok(config)
     }
 
+    /// Whether a context encoder reads word vectors.
+    pub fn reads_words(&self) -> bool {
+        self.model.encoders.contains(&Encoder::Word)
+    }
+
     fn unknown_track(&self, track: &str) -> libmtl::Error {
         let known: Vec<&str> = self.tracks.iter().map(|t| t.name.as_str()).collect();
         fail(format!("no track {track:?}")).remedy(format!("its tracks are {}", known.join(", ")))
@@ -280,6 +295,7 @@ impl Config {
         if !(1..=2).contains(&m.char_convolutions) {
             return Err(fail(format!("[model] char_convolutions = {}; give 1 or 2", m.char_convolutions)));
         }
+        self.check_vectors()?;
         for (key, value) in [("[model] dropout", m.dropout), ("[features] unknown_rate", self.features.unknown_rate)] {
             if !(0.0..1.0).contains(&value) {
                 return Err(fail(format!("{key} = {value}; give a rate in 0..1")));
@@ -295,6 +311,20 @@ impl Config {
         match t.target.as_ref().filter(|target| self.tracks.iter().all(|track| track.name != **target)) {
             Some(target) => Err(self.unknown_track(target).at("[training] target")),
             None => Ok(()),
+        }
+    }
+
+    fn check_vectors(&self) -> Result<()> {
+        let given = self.tracks.iter().filter(|track| track.sentence_vectors.is_some()).count();
+        if given != 0 && given != self.tracks.len() {
+            return Err(fail("[[track]] sentence_vectors: give them to every track, or to none"));
+        }
+        if given > 0 && (self.model.word_width.is_some() || self.tracks.iter().any(|track| track.vectors.is_some())) {
+            return Err(fail("[[track]] sentence_vectors take the place of `vectors` and of [model] `word_width`"));
+        }
+        match self.model.word_width {
+            Some(0) => Err(fail("[model] word_width must be at least 1")),
+            _ => Ok(()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Labelled exercises: vocabularies, scaling, and batches as tensors.
 
 use super::config::{Config, Feature, Track};
+use super::vectors::Given;
 use crate::Result;
 use crate::error::fail;
 use crate::random;
@@ -85,6 +86,8 @@ pub struct TrackLexicon {
     pub chars: Table,
     /// Every word of the data.
     pub entries: Vec<Word>,
+    /// The vectors of its sentences, if they are given.
+    pub given: Option<Given>,
     index: HashMap<String, u32>,
 }
 
@@ -106,6 +109,8 @@ pub struct Encoded {
     numbers: [f32; 2],
     /// Indices into the track's entries.
     pub words: Vec<u32>,
+    /// Number of the sentence, where its vectors are given.
+    pub sentence: u32,
     mistakes: Vec<bool>,
 }
 
@@ -117,8 +122,8 @@ fn ids(exercise: &Exercise) -> [&str; 5] {
 const ID_FEATURES: [Feature; 5] = [Feature::User, Feature::Country, Feature::Client, Feature::Session, Feature::Format];
 
 impl Lexicon {
-    /// Of the training data alone.
-    pub fn build(config: &Config, data: &[TrackData]) -> Self {
+    /// Of the training data alone. The only error is that of a table of given vectors.
+    pub fn build(config: &Config, data: &[TrackData]) -> Result<Self> {
         let train = || data.iter().flat_map(|d| &d.train).map(|l| &l.exercise);
         let ignored =
             |feature: Feature| config.features.ignore.contains(&feature) || config.model.combine == Combine::None;
@@ -133,30 +138,40 @@ impl Lexicon {
             scaling(days, LIMITS[0], transform, ignored(Feature::Days)),
             scaling(time, LIMITS[1], transform, ignored(Feature::Time)),
         ];
-        let tracks = data.iter().map(|d| {
+        let tracks = data.iter().zip(&config.tracks).map(|(d, track)| {
+            let given = Given::open(config, track)?;
             let words: Vec<String> =
                 d.train.iter().flat_map(|l| &l.exercise.words).map(|word| word.to_lowercase()).collect();
             let chars: BTreeSet<String> = words.iter().flat_map(|w| w.chars()).map(String::from).collect();
-            let words = table(words.iter().map(String::as_str), UNKNOWN_WORD + 1);
-            TrackLexicon {
-                words,
+            let known = words.iter().map(String::as_str).filter(|_| given.is_none());
+            Ok(TrackLexicon {
+                words: table(known, UNKNOWN_WORD + 1),
                 chars: table(chars.iter().map(String::as_str), UNKNOWN_CHAR + 1),
+                given,
                 ..TrackLexicon::default()
-            }
+            })
         });
-        Self { ids, scaling, tracks: tracks.collect() }
+        let tracks: Vec<TrackLexicon> = tracks.collect::<Result<_>>()?;
+        let widths: BTreeSet<usize> = tracks.iter().filter_map(|t| Some(t.given.as_ref()?.width())).collect();
+        if widths.len() > 1 {
+            return Err(fail(format!("[[track]] sentence_vectors of widths {widths:?}; give vectors of one width")));
+        }
+        Ok(Self { ids, scaling, tracks })
     }
 
-    /// What the network reads of an exercise of the `track`-th track.
-    pub fn encode(&mut self, track: usize, labelled: &Labelled) -> Encoded {
+    /// What the network reads of an exercise of the `track`-th track; fails where a sentence's given vectors are missing.
+    pub fn encode(&mut self, track: usize, labelled: &Labelled) -> Result<Encoded> {
         let exercise = &labelled.exercise;
         let values = ids(exercise);
-        Encoded {
+        let given = self.tracks[track].given.as_mut().filter(|_| !exercise.words.is_empty());
+        let sentence = given.map_or(Ok(0), |given| given.number(&exercise.words))?;
+        Ok(Encoded {
+            sentence,
             ids: std::array::from_fn(|i| self.ids[i].get(values[i]).copied().unwrap_or(0)),
             numbers: [self.scaling[0].apply(Some(exercise.days)), self.scaling[1].apply(exercise.time)],
             words: exercise.words.iter().map(|word| self.tracks[track].entry(&word.to_lowercase())).collect(),
             mistakes: labelled.mistakes.clone(),
-        }
+        })
     }
 }
 
@@ -205,6 +220,8 @@ pub struct Batch {
     pub numbers: [Vec<f32>; 2],
     /// By cell, the row of the word.
     pub rows: Vec<i64>,
+    /// By cell, the vector of the word, `[cells, width]`, where it is given.
+    pub vectors: Option<Vec<f32>>,
     /// By cell, the distinct word.
     pub types: Vec<i64>,
     /// By cell, the cell that stands there when the sequence runs backward.
@@ -228,7 +245,7 @@ impl Batch {
     /// least, `unknown` the rate at which ids and words are read as unknown.
     pub fn new(
         exercises: &[&Encoded],
-        entries: &[Word],
+        lexicon: &TrackLexicon,
         least: usize,
         mut unknown: Option<(f64, &mut ChaCha8Rng)>,
     ) -> Self {
@@ -236,6 +253,7 @@ impl Batch {
             let hidden = unknown.as_mut().is_some_and(|(rate, rng)| rng.random::<f64>() < *rate);
             if hidden { 0 } else { i64::from(row) }
         };
+        let entries = &lexicon.entries;
         let size = exercises.len();
         let lengths: Vec<usize> = exercises.iter().map(|e| e.words.len()).collect();
         let time = lengths.iter().copied().max().unwrap_or(0);
@@ -253,6 +271,7 @@ impl Batch {
             ids: std::array::from_fn(|i| exercises.iter().map(|e| row(e.ids[i])).collect()),
             numbers: std::array::from_fn(|i| exercises.iter().map(|e| e.numbers[i]).collect()),
             rows: vec![0; time * size],
+            vectors: lexicon.given.as_ref().map(|given| vec![0.0; time * size * given.width()]),
             types: vec![0; time * size],
             reverse: (0..(time * size) as i64).collect(),
             cells: Vec::new(),
@@ -271,6 +290,11 @@ impl Batch {
                 batch.reverse[cell] = ((batch.lengths[b] - 1 - t) * size + b) as i64;
                 batch.cells.push(cell as i64);
                 batch.owner.push(b as i64);
+                if let (Some(given), Some(vectors)) = (&lexicon.given, &mut batch.vectors) {
+                    let width = given.width();
+                    let own = &given.sentence(exercise.sentence)[t * width..][..width];
+                    vectors[cell * width..][..width].copy_from_slice(own);
+                }
             }
         }
         batch

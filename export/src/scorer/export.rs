@@ -53,7 +53,7 @@ pub fn export(run: &mut Run, seed: u64, request: &Request) -> Result<Manifest> {
         words: tracks().map(|(track, lexicon)| (track.clone(), lexicon.words.clone())).collect(),
         tables: tables.chain(tracks().map(|(track, l)| (layout::chars(track), l.chars.clone()))).collect(),
         golden: Vec::new(),
-        exercises: golden(run),
+        exercises: golden(run)?,
     };
     libmtl::bundle::write(request.output, &contents)
 }
@@ -114,7 +114,7 @@ fn metrics(run: &Run, request: &Request) -> Result<Vec<Metric>> {
 }
 
 /// The first dev exercises of each track; of every third one the learner and the words are unknown.
-fn golden(run: &mut Run) -> Vec<GoldenExercise> {
+fn golden(run: &mut Run) -> Result<Vec<GoldenExercise>> {
     let mut cases = Vec::new();
     for track in 0..run.data.len() {
         let picked: Vec<Labelled> =
@@ -123,9 +123,14 @@ fn golden(run: &mut Run) -> Vec<GoldenExercise> {
             if i % 3 == 2 {
                 labelled.exercise.user = "nobody".into();
                 labelled.exercise.time = None;
-                labelled.exercise.words.iter_mut().for_each(|word| word.push_str("Ω-x"));
+                // Of given vectors no sentence is unknown.
+                if run.lexicon.tracks[track].given.is_none() {
+                    labelled.exercise.words.iter_mut().for_each(|word| word.push_str("Ω-x"));
+                }
             }
-            let encoded = [run.lexicon.encode(track, &labelled)];
+            let encoded = [run.lexicon.encode(track, &labelled)?];
+            let given = run.lexicon.tracks[track].given.as_ref();
+            let vectors = given.map_or(Vec::new(), |given| given.sentence(encoded[0].sentence).to_vec());
             let probabilities = run.predict(track, &encoded).remove(0);
             let e = labelled.exercise;
             cases.push(GoldenExercise {
@@ -138,10 +143,11 @@ fn golden(run: &mut Run) -> Vec<GoldenExercise> {
                 format: e.format,
                 time: e.time,
                 words: e.words,
+                vectors,
                 probabilities: probabilities.iter().map(|p| (p * 1e6).round() / 1e6).collect(),
                 tolerance: TOLERANCE,
             });
         }
     }
-    cases
+    Ok(cases)
 }

@@ -13,6 +13,7 @@ mod slam;
 mod split;
 mod train;
 mod trees;
+mod vectors;
 mod words;
 
 use crate::Result;

@@ -150,9 +150,13 @@ impl Model {
             .iter()
             .map(|&encoder| {
                 let features = match encoder {
-                    Encoder::Word => {
-                        self.get(&format!("{name}.word.embedding")).index_select(0, &Tensor::from_slice(&batch.rows))
-                    }
+                    Encoder::Word => match &batch.vectors {
+                        Some(vectors) => Tensor::from_slice(vectors).view([batch.rows.len() as i64, -1]),
+                        None => {
+                            let table = self.get(&format!("{name}.word.embedding"));
+                            table.index_select(0, &Tensor::from_slice(&batch.rows))
+                        }
+                    },
                     Encoder::CharLstm => self.char_lstm(&name, batch, train).index_select(0, &types),
                     Encoder::CharCnn => self.char_cnn(&name, batch).index_select(0, &types),
                 };

@@ -237,6 +237,7 @@ impl Course<'_> {
             format: FORMATS[format].0.to_string(),
             time,
             words: sentence.iter().map(|&word| self.lexicon.words[word].text.clone()).collect(),
+            ..Exercise::default()
         };
         Labelled { exercise, mistakes }
     }

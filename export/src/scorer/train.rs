@@ -1,8 +1,9 @@
 //! One training run of a scorer: steps over every track at once, selection on dev, checkpoints, the test score.
 
-use super::config::{Config, Sampling};
+use super::config::{Config, Sampling, Track};
 use super::data::{Batch, Encoded, Labelled, Lexicon, TrackData};
 use super::model::Model;
+use super::vectors;
 use crate::Result;
 use crate::checkpoint;
 use crate::curves::{self, Point};
@@ -12,7 +13,7 @@ use crate::sampler::SentenceSampler;
 use crate::summary::Columns;
 use crate::train::{Clock, Progress, RunResult, Set, announce, check_loss, interrupted, progress_bar, seed_step};
 use indicatif::ProgressBar;
-use libmtl::bundle::manifest::{Scorer as Settings, ScorerArchitecture};
+use libmtl::bundle::manifest::{Scorer as Settings, ScorerArchitecture, WordVectors};
 use libmtl::metrics::Predictions;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -71,20 +72,24 @@ impl Run {
     pub fn new(config: Config, seed: u64, folder: &Path) -> Result<Self> {
         tch::set_num_threads(config.threads);
         let data = config.tracks.iter().map(|t| TrackData::read(&config, t, seed)).collect::<Result<Vec<_>>>()?;
-        let mut lexicon = Lexicon::build(&config, &data);
+        let mut lexicon = Lexicon::build(&config, &data)?;
         let settings = settings(&config, &lexicon);
         let model = Model::new(&settings, &settings.tensors(), config.model.dropout, seed);
-        let mut encode = |set: fn(&TrackData) -> &Vec<Labelled>| {
-            let tracks = data.iter().enumerate();
-            tracks.map(|(t, d)| set(d).iter().map(|l| lexicon.encode(t, l)).collect()).collect()
+        let mut encode = |set: fn(&TrackData) -> &Vec<Labelled>| -> Result<Vec<Vec<Encoded>>> {
+            let tracks = data.iter().zip(&config.tracks).enumerate();
+            let track = |(t, (d, track)): (usize, (&TrackData, &Track))| {
+                set(d).iter().map(|l| lexicon.encode(t, l)).collect::<Result<_>>().map_err(|e| e.at(&track.name))
+            };
+            tracks.map(track).collect()
         };
-        let (train, dev, test) = (encode(|d| &d.train), encode(|d| &d.dev), encode(|d| &d.test));
+        let (train, dev, test) = (encode(|d| &d.train)?, encode(|d| &d.dev)?, encode(|d| &d.test)?);
         Ok(Self { config, lexicon, settings, model, data, seed, train, dev, test, folder: folder.to_path_buf() })
     }
 
     /// Trains to the end, or until `stop` says so of the steps done; goes on from the folder's checkpoint if any.
     pub fn train(&mut self, stop: impl Fn(u64) -> bool) -> Result<RunResult<Scores>> {
         std::fs::create_dir_all(&self.folder).map_err(|e| libmtl::Error::io(self.folder.display(), e))?;
+        vectors::initialise(&mut self.model, &self.config, &self.lexicon)?;
         let mut optimizer = Optimizer::new(&self.config.optimizer);
         let fresh = Progress::new(checkpoint::digest(&self.config), self.seed, self.data.len());
         let saved = checkpoint::load_last(&self.folder, &mut self.model, &mut optimizer)?;
@@ -122,7 +127,7 @@ impl Run {
                 let picked: Vec<&Encoded> =
                     sampler.batch(progress.drawn[track]).iter().map(|&i| &self.train[track][i]).collect();
                 let unknown = Some((self.config.features.unknown_rate, &mut rng));
-                let batch = Batch::new(&picked, &self.lexicon.tracks[track].entries, self.least(), unknown);
+                let batch = Batch::new(&picked, &self.lexicon.tracks[track], self.least(), unknown);
                 // The sum over tracks: each one's gradient is added to what is there.
                 let loss = self.model.loss(track, &batch);
                 (&loss * shares[track]).backward();
@@ -219,7 +224,7 @@ impl Run {
         let mut out = vec![Vec::new(); exercises.len()];
         for part in order.chunks(PREDICT_BATCH) {
             let picked: Vec<&Encoded> = part.iter().map(|&i| &exercises[i]).collect();
-            let batch = Batch::new(&picked, &self.lexicon.tracks[track].entries, self.least(), None);
+            let batch = Batch::new(&picked, &self.lexicon.tracks[track], self.least(), None);
             for (&i, own) in part.iter().zip(self.model.predict(track, &batch)) {
                 out[i] = own;
             }
@@ -236,6 +241,7 @@ impl Run {
 fn settings(config: &Config, lexicon: &Lexicon) -> Settings {
     let m = &config.model;
     let rows = |i: usize| lexicon.ids[i].len() + 1;
+    let given = lexicon.tracks.first().and_then(|track| Some(track.given.as_ref()?.width()));
     Settings {
         tracks: config.tracks.iter().map(|t| t.name.clone()).collect(),
         architecture: ScorerArchitecture {
@@ -247,6 +253,8 @@ fn settings(config: &Config, lexicon: &Lexicon) -> Settings {
             sessions: rows(3),
             formats: rows(4),
             words: lexicon.tracks.iter().map(|t| t.words.len() + 1).collect(),
+            word_width: given.or(m.word_width),
+            word_vectors: if given.is_some() { WordVectors::Given } else { WordVectors::Table },
             chars: lexicon.tracks.iter().map(|t| t.chars.len() + 2).collect(),
             char_widths: m.char_widths.clone(),
             char_filters: m.char_filters,

@@ -49,7 +49,7 @@ fn run(folder: &Path, name: &str, change: impl FnOnce(&mut Config)) -> Run {
 
 fn batch(run: &Run, track: usize, exercises: std::ops::Range<usize>) -> Batch {
     let picked: Vec<&Encoded> = run.train[track][exercises].iter().collect();
-    Batch::new(&picked, &run.lexicon.tracks[track].entries, run.least(), None)
+    Batch::new(&picked, &run.lexicon.tracks[track], run.least(), None)
 }
 
 /// Central differences along a random direction of each parameter.
@@ -181,7 +181,7 @@ fn unknown_rows_are_trained() {
     let run = run(folder.path(), "run", |_| ());
     let picked: Vec<&Encoded> = run.train[0][..40].iter().collect();
     let mut rng = random::stream(1, "test", 0);
-    let batch = Batch::new(&picked, &run.lexicon.tracks[0].entries, run.least(), Some((0.3, &mut rng)));
+    let batch = Batch::new(&picked, &run.lexicon.tracks[0], run.least(), Some((0.3, &mut rng)));
     run.model.loss(0, &batch).backward();
     for table in ["user", "country", "client", "session", "format", "track.en_es.word"] {
         let gradient = run.model.parameters[&format!("{table}.embedding")].grad().get(0);

@@ -16,16 +16,20 @@ pub(super) fn inputs(scorer: &Scorer) -> Vec<Port> {
     let a = &scorer.architecture;
     let has = |encoder| a.encoders.contains(&encoder);
     let [words, chars, batch] = ["words", "chars", "batch"].map(Named);
-    let mut ports = vec![
-        Port::new("tokens", data_type::INT64, &[Named("time"), batch]),
-        Port::new("lengths", data_type::INT32, &[batch]),
-    ];
+    let mut ports = Vec::new();
+    if a.reads_words() {
+        ports.push(Port::new("tokens", data_type::INT64, &[Named("time"), batch]));
+    }
+    ports.push(Port::new("lengths", data_type::INT32, &[batch]));
+    if let Some(width) = a.given_width() {
+        ports.push(Port::new("word_vectors", data_type::FLOAT, &[Named("time"), batch, Fixed(width)]));
+    }
     if a.combine != Combine::None {
         ports.extend(ID_INPUTS.map(|id| Port::new(id, data_type::INT64, &[batch])));
         ports.push(Port::new("learner", data_type::FLOAT, &[batch, Fixed(a.embedding)]));
         ports.extend(["days", "seconds"].map(|number| Port::new(number, data_type::FLOAT, &[batch, Fixed(1)])));
     }
-    if has(Encoder::Word) {
+    if has(Encoder::Word) && a.given_width().is_none() {
         ports.push(Port::new("word_rows", data_type::INT64, &[words]));
     }
     if a.reads_characters() {
@@ -153,15 +157,19 @@ impl Builder<'_> {
     /// `[batch, time, 2 hidden]`: an encoder's features of each distinct word, and the BiLSTM over them.
     fn context_encoder(&mut self, a: &ScorerArchitecture, encoder: Encoder, characters: &str, at: &str) -> String {
         let features = match encoder {
-            Encoder::Word => self.rows(&format!("{at}.word.embedding"), "word_rows", &format!("{at}/word/rows")),
-            Encoder::CharLstm => self.char_lstm(a.hidden, characters, at),
+            Encoder::Word if a.given_width().is_some() => None,
+            Encoder::Word => Some(self.rows(&format!("{at}.word.embedding"), "word_rows", &format!("{at}/word/rows"))),
+            Encoder::CharLstm => Some(self.char_lstm(a.hidden, characters, at)),
             Encoder::CharCnn => {
                 let convolutions = (&a.char_widths[..], a.char_convolutions);
-                self.char_cnn(characters, convolutions, &format!("{at}/char"), &format!("{at}.char.conv"))
+                Some(self.char_cnn(characters, convolutions, &format!("{at}/char"), &format!("{at}.char.conv")))
             }
         };
         let name = format!("{at}/{}", encoder.name());
-        let steps = self.node("Gather", &[&features, "tokens"], &format!("{name}/input"), vec![int("axis", 0)]);
+        let steps = match features {
+            None => "word_vectors".to_string(),
+            Some(words) => self.node("Gather", &[&words, "tokens"], &format!("{name}/input"), vec![int("axis", 0)]),
+        };
         let states = self.stack(&steps, &format!("{at}.{}", encoder.name()), a.layers(encoder), a.hidden, &name);
         self.by_sentence(&states, &name)
     }

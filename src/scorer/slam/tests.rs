@@ -47,6 +47,7 @@ fn an_exercise_has_its_fields_and_words() {
         format: "reverse_translate".into(),
         time: Some(9.0),
         words: vec!["Dónde".into(), "está".into()],
+        vectors: Vec::new(),
     };
     assert_eq!(first.exercise, expected);
     let token = Token {
