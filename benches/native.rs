@@ -6,9 +6,10 @@
 
 #[path = "../tests/common/mod.rs"]
 mod common;
+mod cpu_time;
 
 use common::{Sizes, random_batch, random_bundle};
-use criterion::measurement::{Measurement, ValueFormatter, WallTime};
+use cpu_time::CpuTime;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use libmtl::Cancel;
 use libmtl::bundle::Bundle;
@@ -17,48 +18,7 @@ use libmtl::engine::{Batch, Engine, EngineOptions, Head};
 use libmtl::kernels::crf::{self, Transitions};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rustix::time::{ClockId, clock_gettime};
 use std::hint::black_box;
-use std::time::Duration;
-
-/// CPU time of this process.
-struct CpuTime;
-
-impl CpuTime {
-    fn now() -> Duration {
-        let now = clock_gettime(ClockId::ProcessCPUTime);
-        Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
-    }
-}
-
-impl Measurement for CpuTime {
-    type Intermediate = Duration;
-    type Value = Duration;
-
-    fn start(&self) -> Duration {
-        Self::now()
-    }
-
-    fn end(&self, start: Duration) -> Duration {
-        Self::now() - start
-    }
-
-    fn add(&self, a: &Duration, b: &Duration) -> Duration {
-        *a + *b
-    }
-
-    fn zero(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn to_f64(&self, value: &Duration) -> f64 {
-        value.as_nanos() as f64
-    }
-
-    fn formatter(&self) -> &dyn ValueFormatter {
-        WallTime.formatter()
-    }
-}
 
 const TOKENS: usize = 25;
 

@@ -23,7 +23,9 @@ pub(super) struct Adapter {
     embedding: usize,
     user: Layer,
     exercise: Layer,
+    /// The columns that read the setting.
     joint: Layer,
+    /// The columns that read the context.
     hidden: Option<Layer>,
     head: Head,
     /// Q: directions of the embedding, `[rank, embedding]`, of length 1 at right angles.
@@ -45,11 +47,17 @@ impl Layer {
         Ok(Self { weight: Matrix { columns: data.len() / bias.len(), data }, bias })
     }
 
-    /// The layer's outputs for `inputs`, before an activation. Fewer inputs than columns are the first ones.
+    /// The layer's outputs for `inputs`, before an activation.
     fn apply(&self, inputs: &[f64]) -> Vec<f64> {
         let mut outputs = self.bias.clone();
         self.weight.add_product(inputs, &mut outputs);
         outputs
+    }
+
+    /// The layer's first `width` columns and the others, each with its bias.
+    fn columns(self, width: usize) -> (Self, Self) {
+        let (first, others) = (self.weight.slice(0..width), self.weight.slice(width..self.weight.columns));
+        (Self { weight: first, bias: self.bias.clone() }, Self { weight: others, bias: self.bias })
     }
 }
 
@@ -81,14 +89,16 @@ impl Adapter {
         // U = (columns of the learner) Qᵀ L.
         let along = directions.transposed().times(&Matrix { columns: rank, data: spread.clone() });
         let alpha = f64::from(settings.alpha);
+        let (learner, setting) = joint.columns(width);
+        let (context, meta) = hidden.map(|hidden| hidden.columns(width)).unzip();
         let head = Head {
             user: user.weight.slice(0..embedding).times(&along),
-            joint: joint.weight.slice(0..width),
-            hidden: hidden.as_ref().map(|layer| layer.weight.slice(width..2 * width)),
+            joint: learner.weight,
+            hidden: meta.map(|meta| meta.weight),
             last: decoder.weight.data,
             bias: decoder.bias.first().copied().unwrap_or_default() + ((1.0 - alpha) / alpha).ln(),
         };
-        Ok(Self { embedding, user, exercise, joint, hidden, head, directions, spread })
+        Ok(Self { embedding, user, exercise, joint: setting, hidden: context, head, directions, spread })
     }
 
     fn observe(
@@ -110,15 +120,13 @@ impl Adapter {
         let mut setting =
             self.exercise.apply(&rows(&["client", "session", "format"], &exercise.setting, exercise.time)?);
         setting.iter_mut().for_each(|x| *x = x.tanh());
-        let mut joint = self.joint.bias.clone();
-        self.joint.weight.slice(width..2 * width).add_product(&setting, &mut joint);
         let contexts: Vec<f64> = contexts.into_iter().map(f64::from).collect();
         let words = match &self.hidden {
             None => contexts,
             Some(hidden) => contexts.chunks_exact(width).flat_map(|context| hidden.apply(context)).collect(),
         };
         let user = self.user.apply(&rows(&["user", "country"], &exercise.user, exercise.days)?);
-        Ok(Observation { user, exercise: joint, words, mistakes: mistakes.to_vec() })
+        Ok(Observation { user, exercise: self.joint.apply(&setting), words, mistakes: mistakes.to_vec() })
     }
 
     /// What was known of a learner, in the coordinates of z.
