@@ -81,6 +81,8 @@ enum Command {
     /// Train, evaluate and export a word-error scorer
     #[command(subcommand)]
     Scorer(scorer::Command),
+    /// Draw protocols and runs of scorers as one page of HTML
+    Report(scorer::ReportOptions),
     /// Simulate learners: SYNTHETIC .slam files for the scorer
     Simulate {
         /// The folder that the files go into
@@ -166,6 +168,7 @@ fn run(command: Command) -> Result<()> {
             print_json(&manifest.metrics)
         }
         Command::Scorer(command) => scorer::run(command),
+        Command::Report(options) => scorer::report(&options),
         Command::Simulate { output, options } => scorer::simulate(&output, &options),
     }
 }

@@ -88,6 +88,14 @@ fn low_resource_trains_every_system_once_and_goes_on() {
     let multi = folder.join("runs/tiny/low-resource-en_es/20-exercises/multi-task/seed-1");
     let result = json(&multi.join("result.json"));
     assert!(result["test"]["fr_en"].is_null() && result["dev"]["fr_en"].is_object(), "the other track trains along");
+    let picture = json(&multi.join("picture.json"));
+    let bins = picture["reliability"]["en_es"][1].as_array().unwrap();
+    let words: u64 = bins.iter().map(|bin| bin["instances"].as_u64().unwrap()).sum();
+    assert_eq!(words, result["test"]["en_es"]["words"].as_u64().unwrap());
+    let learners = picture["learners"].as_array().unwrap();
+    assert!(
+        learners.len() > 12 && learners.iter().all(|learner| learner["words"].as_u64() > learner["right"].as_u64())
+    );
     std::fs::remove_file(multi.join("best.safetensors")).unwrap();
     let again = protocol(folder, &[&arguments[..], &["--seed", "1", "--seed", "2"]].concat());
     assert!(again.0.contains("over seeds 1, 2 ") && again.1.contains("[16/16]"), "{again:?}");

@@ -138,6 +138,9 @@ pub struct EvalArgs {
     /// Take away first the shift of a model that was trained with mistakes weighted by A and other words by 1 - A
     #[arg(long, value_name = "A", requires = "predictions")]
     pub alpha: Option<f64>,
+    /// Write a reliability diagram, before and after --alpha
+    #[arg(long, value_name = "FILE.svg", requires = "predictions")]
+    pub reliability: Option<PathBuf>,
     /// The track of a scorer's exercises [default: as the file's name begins, en_es.slam.test, or the model's only one]
     #[arg(long, value_name = "T")]
     pub track: Option<String>,

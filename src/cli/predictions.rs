@@ -4,7 +4,7 @@ use crate::args::EvalArgs;
 use crate::stop::{self, Outcome};
 use crate::{input, warn};
 use libmtl::Error;
-use libmtl::metrics::Predictions;
+use libmtl::metrics::{Bin, Predictions, reliability_svg};
 use libmtl::scorer::slam;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -48,8 +48,14 @@ pub fn run(file: &Path, args: &EvalArgs) -> Outcome<u8> {
     let predicted = slam::predictions(input::open(file)?).map_err(at(file))?;
     let (mistakes, probabilities) = slam::pair(&gold, &predicted).map_err(at(file))?;
     let mut predictions = Predictions::new(mistakes, probabilities)?;
+    let mut bins = vec![("as predicted".to_string(), predictions.reliability(10))];
     if let Some(alpha) = args.alpha {
         predictions = predictions.unweighted(alpha).map_err(|e| e.at("--alpha"))?;
+        bins.push((format!("alpha {alpha} undone"), predictions.reliability(10)));
+    }
+    if let Some(path) = &args.reliability {
+        let series: Vec<(&str, &[Bin])> = bins.iter().map(|(name, bins)| (name.as_str(), bins.as_slice())).collect();
+        std::fs::write(path, reliability_svg(&series)).map_err(|e| Error::io(path.display(), e))?;
     }
     if !args.quiet && predicted.len() > gold.len() {
         let extra = predicted.len() - gold.len();

@@ -2,6 +2,7 @@
 //! script computes them (seeds B.7), and how well probabilities are calibrated.
 
 use crate::{Error, ErrorKind, Result};
+use serde::{Deserialize, Serialize};
 
 /// Which words were mistakes, and the probability that was predicted of each.
 ///
@@ -20,7 +21,7 @@ pub struct Predictions {
 }
 
 /// The instances whose probability lies in one part of 0 to 1.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Bin {
     /// Instances in it.
     pub instances: usize,

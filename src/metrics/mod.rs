@@ -1,7 +1,9 @@
 //! Scores: span F1 as conlleval counts it, strict span F1, token accuracy; and those of predicted mistakes.
 
+mod diagram;
 mod mistakes;
 
+pub use diagram::reliability_svg;
 pub use mistakes::{Bin, Predictions, unweighted};
 
 use crate::text::scheme::{Scheme, Span, spans_lenient, spans_strict};

@@ -45,6 +45,23 @@ fn the_weight_of_training_is_taken_away() {
 }
 
 #[test]
+fn a_reliability_diagram_is_drawn_before_and_after() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("diagram.svg");
+    let draw = |more: &[&str]| {
+        let drawn = [&["--reliability", path.to_str().unwrap()], more].concat();
+        assert_eq!(eval(&folder, &lines(LABELS), &lines(PREDICTED), &drawn).code, 0);
+        std::fs::read_to_string(&path).unwrap()
+    };
+    let (plain, both) = (draw(&[]), draw(&["--alpha", "0.7"]));
+    assert!(plain.starts_with("<svg") && plain.contains("as predicted: calibration error 0.310, 10 words"), "{plain}");
+    assert!(!plain.contains("undone") && both.contains("alpha 0.7 undone") && both.contains("as predicted"), "{both}");
+    let nowhere = folder.path().join("none/diagram.svg");
+    let more = ["--reliability", nowhere.to_str().unwrap()];
+    eval(&folder, &lines(LABELS), &lines(PREDICTED), &more).refused(&["none/diagram.svg", "check the path"]);
+}
+
+#[test]
 fn what_is_not_defined_is_null_and_said() {
     let folder = tempfile::tempdir().unwrap();
     let output = eval(&folder, &lines([1, 1]), &lines([0.0, 0.9]), &[]);

@@ -3,6 +3,7 @@
 use super::config::{Config, Sampling, Track};
 use super::data::{Batch, Encoded, Labelled, Lexicon, TrackData};
 use super::model::Model;
+use super::picture::Picture;
 use super::vectors;
 use crate::Result;
 use crate::checkpoint;
@@ -60,10 +61,12 @@ pub struct Run {
     pub model: Model,
     /// Exercises by track.
     pub data: Vec<TrackData>,
-    seed: u64,
+    /// The seed.
+    pub seed: u64,
+    /// Test exercises by track.
+    pub test: Vec<Vec<Encoded>>,
     train: Vec<Vec<Encoded>>,
     dev: Vec<Vec<Encoded>>,
-    test: Vec<Vec<Encoded>>,
     folder: PathBuf,
 }
 
@@ -106,6 +109,7 @@ impl Run {
             test: self.scores(Set::Test)?,
         };
         checkpoint::write_json(&self.folder.join("result.json"), &result)?;
+        checkpoint::write_json(&self.folder.join("picture.json"), &Picture::of(self)?)?;
         Ok(result)
     }
 
@@ -275,9 +279,14 @@ fn settings(config: &Config, lexicon: &Lexicon) -> Settings {
 /// Probabilities are kept this far from 0 and 1, where fp32 rounds them to: the log loss would be infinite.
 const CERTAINTY: f64 = 1e-7;
 
-fn score(exercises: usize, mistakes: Vec<bool>, probabilities: &[f32], alpha: f64) -> Result<Scores> {
+/// What is predicted of words, nearly certain at most.
+pub fn predictions(mistakes: Vec<bool>, probabilities: &[f32]) -> Result<Predictions> {
     let kept = probabilities.iter().map(|&p| f64::from(p).clamp(CERTAINTY, 1.0 - CERTAINTY)).collect();
-    let predictions = Predictions::new(mistakes, kept)?;
+    Predictions::new(mistakes, kept)
+}
+
+fn score(exercises: usize, mistakes: Vec<bool>, probabilities: &[f32], alpha: f64) -> Result<Scores> {
+    let predictions = predictions(mistakes, probabilities)?;
     Ok(Scores {
         exercises: exercises as u64,
         words: predictions.len() as u64,

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-pub use table::Summary;
+pub use table::{Row, Summary};
 
 /// What is compared, and how.
 #[derive(Debug, Subcommand)]
@@ -64,9 +64,11 @@ pub enum System {
 }
 
 impl System {
-    const ALL: [System; 4] = [System::Logistic, System::Trees, System::SingleTask, System::MultiTask];
+    /// In the order of the table's columns.
+    pub const ALL: [System; 4] = [System::Logistic, System::Trees, System::SingleTask, System::MultiTask];
 
-    fn name(self) -> &'static str {
+    /// Its name, as commands and tables have it.
+    pub fn name(self) -> &'static str {
         match self {
             System::Logistic => "logistic",
             System::Trees => "trees",
