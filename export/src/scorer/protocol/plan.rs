@@ -210,12 +210,12 @@ fn ablations(config: &Config) -> Vec<Row> {
         ("char_cnn", &[Encoder::CharCnn]),
         ("characters", &[Encoder::CharLstm, Encoder::CharCnn]),
     ];
-    let mut seen = BTreeSet::new();
+    let mut seen = BTreeSet::from([format!("{:?}", config.model.encoders)]);
     for (name, without) in parts {
         let mut config = config.clone();
         config.model.encoders.retain(|encoder| !without.contains(encoder));
         let left = format!("{:?}", config.model.encoders);
-        // Of a network that lacks one already, nothing, or the same twice, may be left.
+        // Of a network that lacks one already, nothing, the same twice, or all may be left.
         if !config.model.encoders.is_empty() && seen.insert(left) {
             rows.push(Row { name: format!("without {name}"), config });
         }

@@ -138,7 +138,8 @@ fn table(summary: &Summary) -> String {
                 continue;
             };
             let score = |name: &str| columns.get(name).map_or("–".into(), |s| format!("{:.3} ± {:.3}", s.mean, s.sd));
-            let bold = if auc(row, *system).is_some_and(|s| s.mean == best) { "strong" } else { "span" };
+            let highest = systems.len() > 1 && auc(row, *system).is_some_and(|s| s.mean == best);
+            let bold = if highest { "strong" } else { "span" };
             let (f1, loss) = (score("f1"), score("log_loss"));
             let _ =
                 write!(html, "<td><{bold}>{}</{bold}><small>F1 {f1}<br/>log loss {loss}</small></td>", score("auc"));
