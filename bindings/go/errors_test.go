@@ -79,6 +79,8 @@ func TestOpenNamesWhatIsWrong(t *testing.T) {
 		{bundle("mtl-mobile"), []mtl.OpenOption{mtl.WithThreads(-1)}, mtl.ErrArgument, "threads"},
 		{bundle("mtl-mobile"), []mtl.OpenOption{mtl.OpenWith("colour", "red")}, mtl.ErrArgument, "colour"},
 		{bundle("mtl-mobile"), []mtl.OpenOption{mtl.OpenWith("tasks", "ner")}, mtl.ErrArgument, "tasks"},
+		{bundle("mtl-mobile"), []mtl.OpenOption{mtl.WithVectors("nowhere")}, mtl.ErrArgument, "vectors is for a scorer"},
+		{bundle("sla-demo"), []mtl.OpenOption{mtl.WithVectors("nowhere")}, mtl.ErrIO, "nowhere"},
 	} {
 		model, err := mtl.Open(context.Background(), c.path, c.options...)
 		if model != nil || !errors.Is(err, c.code) || !strings.Contains(err.Error(), c.says) {

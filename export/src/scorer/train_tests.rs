@@ -65,6 +65,10 @@ fn gradients_agree_with_finite_differences() {
             c.model.dropout = 0.0;
             variant(c);
         });
+        // A window of padding alone responds with the bias: at 0, where it begins, ReLU has a kink.
+        for (_, bias) in run.model.parameters.iter_mut().filter(|(n, _)| n.contains(".conv.") && n.ends_with(".bias")) {
+            let _ = tch::no_grad(|| bias.uniform_(0.02, 0.1));
+        }
         let batch = batch(&run, 0, 0..6);
         run.model.loss(0, &batch).backward();
         let names: Vec<String> = run.model.parameters.keys().cloned().collect();
@@ -89,11 +93,16 @@ fn gradients_agree_with_finite_differences() {
                     run.model.loss(0, &batch).double_value(&[])
                 })
             };
-            let (above, below) = (shifted(1e-2), shifted(-2e-2));
-            shifted(1e-2);
-            let found = (above - below) / 2e-2;
+            let mut difference = |epsilon: f64| {
+                let (above, below) = (shifted(epsilon), shifted(-2.0 * epsilon));
+                shifted(epsilon);
+                (above - below) / (2.0 * epsilon)
+            };
+            // Sums are in f32. ReLU and max have kinks: a step that crosses one says nothing, and a smaller one may not.
             let tolerance = 2e-4f64.max(0.03 * expected.abs());
-            assert!((found - expected).abs() < tolerance, "{name}: {found} by differences, {expected} by backward");
+            let found = [1e-2, 3e-3, 1e-3].map(&mut difference);
+            let agrees = found.iter().any(|found| (found - expected).abs() < tolerance);
+            assert!(agrees, "{name}: {found:?} by differences, {expected} by backward");
         }
     }
 }
