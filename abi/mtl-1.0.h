@@ -54,6 +54,7 @@ typedef struct mtl_result mtl_result;
 typedef struct mtl_alignment mtl_alignment;
 typedef struct mtl_exercises mtl_exercises;
 typedef struct mtl_scores mtl_scores;
+typedef struct mtl_learner mtl_learner;
 typedef struct mtl_slot mtl_slot;
 typedef struct mtl_bilstm_crf mtl_bilstm_crf;
 
@@ -453,6 +454,7 @@ mtl_status mtl_options_new(mtl_options **out_options, mtl_error **out_error);
 // | | `library` | path of ONNX Runtime's shared library; without it, the one beside the program or the loader's own |
 // | | `providers` | `cpu`; ONNX Runtime's execution providers in order, such as `tensorrt?,cuda?,cpu`: with a question mark one is used if it is there, without one it must be |
 // | | `accept_telemetry` | `false`; `true` takes an ONNX Runtime that may write telemetry |
+// | | `vectors` | for a scorer that reads word vectors of whole sentences (its manifest's `word_vectors` is `given`): path of the table of them, which is mapped, and which nobody may write to |
 // | `mtl_tag` | `tasks` | all of the model's; or names between commas |
 // | | `language` | each document's is detected; or an ISO 639-1 code for all |
 // | | `scores` | `false`, `true` |
@@ -785,10 +787,25 @@ mtl_status mtl_exercises_add_columns(mtl_exercises *exercises,
                                      const mtl_exercise_columns *columns,
                                      mtl_error **out_error);
 
+// Says which words were mistakes, for `mtl_scorer_adapt`: 1 for a mistake, else 0, for all words of the exercises that were
+// added since the last call of this function, in their order. `mtl_score` does not look at them. `MTL_ERROR_ARGUMENT`:
+// `count` is not the number of these words, or a value is neither 0 nor 1. Since 1.0.
+mtl_status mtl_exercises_set_mistakes(mtl_exercises *exercises,
+                                      const uint8_t *mistakes,
+                                      size_t count,
+                                      mtl_error **out_error);
+
+// Lets `mtl_score` score the exercises of this learner's user with what `mtl_scorer_adapt` has found. The list keeps a copy:
+// the learner may be freed. One for each user; `mtl_score` refuses two of one user, and a learner of another model. Since
+// 1.0.
+mtl_status mtl_exercises_add_learner(mtl_exercises *exercises,
+                                     const mtl_learner *learner,
+                                     mtl_error **out_error);
+
 // How many exercises there are; 0 for NULL. Since 1.0.
 size_t mtl_exercises_count(const mtl_exercises *exercises);
 
-// Takes all exercises out. Since 1.0.
+// Takes all exercises out, and the learners. Since 1.0.
 mtl_status mtl_exercises_clear(mtl_exercises *exercises, mtl_error **out_error);
 
 // Frees the list; NULL is ignored. Since 1.0.
@@ -796,7 +813,8 @@ void mtl_exercises_free(mtl_exercises *exercises);
 
 // Predicts for each word of each exercise how probable it is that the learner gets it wrong. `model` is one of kind
 // `scorer`; `mtl_tag` takes the others. Each exercise gets a result or an error of its own (`mtl_probabilities.status`);
-// a learner, a country, a word that the model does not know is none. `options` and `cancel` may be NULL. The caller frees
+// a learner, a country, a word that the model does not know is none. Learners that it was adapted to are among the
+// `exercises` (`mtl_exercises_add_learner`). `options` and `cancel` may be NULL. The caller frees
 // the scores. An exercise's scores do not depend on the others. `MTL_ERROR_ARGUMENT` (a model of another kind),
 // `MTL_ERROR_CANCELLED`, `MTL_ERROR_DEADLINE`, `MTL_ERROR_ENGINE`. Since 1.0.
 mtl_status mtl_score(const mtl_model *model,
@@ -816,6 +834,44 @@ const mtl_error *mtl_scores_error(const mtl_scores *scores, uint32_t exercise);
 
 // Frees the scores; NULL is ignored. Since 1.0.
 void mtl_scores_free(mtl_scores *scores);
+
+// Fits a learner to what they have answered, so that a model which has never seen them scores them as who they are.
+// `model` is one of kind `scorer`; it does not change. `history` holds exercises of one user (`mtl_exercises_set`, key
+// `user`), with what came of them (`mtl_exercises_set_mistakes`). `prior`, which may be NULL, is what was found of the
+// same learner before: then the history holds new answers only, and old ones go on counting. `cancel` may be NULL. The
+// caller frees the learner, passes it on by `mtl_exercises_add_learner`, and keeps it by `mtl_learner_save`. An exercise
+// at fault is the call's error. `MTL_ERROR_ARGUMENT` (a model of another kind, a history of two users or without
+// mistakes, a prior of another user or model), `MTL_ERROR_INPUT`, `MTL_ERROR_LIMIT`, `MTL_ERROR_CANCELLED`,
+// `MTL_ERROR_DEADLINE`. Since 1.0.
+mtl_status mtl_scorer_adapt(const mtl_model *model,
+                            const mtl_exercises *history,
+                            const mtl_learner *prior,
+                            const mtl_cancel *cancel,
+                            mtl_learner **out_learner,
+                            mtl_error **out_error);
+
+// The learner's bytes, for storage: a few hundred, which any machine reads. They belong to the learner. NULL for a NULL
+// learner. Since 1.0.
+const void *mtl_learner_save(const mtl_learner *learner,
+                             size_t *out_length);
+
+// Makes a learner from the `length` bytes at `data` that `mtl_learner_save` gave. The caller frees it. Bytes of anything
+// else are refused: `MTL_ERROR_INPUT`. Since 1.0.
+mtl_status mtl_learner_load(const void *data,
+                            size_t length,
+                            mtl_learner **out_learner,
+                            mtl_error **out_error);
+
+// The user whose exercises the learner is for, not ended by a NUL; it belongs to the learner. NULL for a NULL learner.
+// Since 1.0.
+const char *mtl_learner_user(const mtl_learner *learner,
+                             size_t *out_length);
+
+// How many answered words the learner was fitted to, over all calls; 0 for NULL. Since 1.0.
+uint64_t mtl_learner_words(const mtl_learner *learner);
+
+// Frees the learner; NULL is ignored. Since 1.0.
+void mtl_learner_free(mtl_learner *learner);
 
 // Makes a slot that holds a reference of its own to `model`. Since 1.0.
 mtl_status mtl_slot_new(const mtl_model *model, mtl_slot **out_slot, mtl_error **out_error);
