@@ -172,6 +172,20 @@ static void alignments(void) {
   mtl_batch_free(correct);
 }
 
+/* Of four words that a tagger cannot adapt to. */
+static void learners(const mtl_model *tagger, mtl_exercises *history) {
+  static const uint8_t mistakes[] = {0, 1, 1, 0};
+  mtl_learner *learner = NULL;
+  size_t length = 7;
+  MUST(mtl_exercises_set_mistakes(history, mistakes, 4, NULL) == MTL_OK);
+  MUST(mtl_scorer_adapt(tagger, history, NULL, NULL, &learner, NULL) == MTL_ERROR_ARGUMENT);
+  MUST(mtl_learner_load("no learner", 10, &learner, NULL) == MTL_ERROR_INPUT && learner == NULL);
+  MUST(mtl_exercises_add_learner(history, learner, NULL) == MTL_ERROR_ARGUMENT);
+  MUST(mtl_learner_save(learner, &length) == NULL && mtl_learner_user(learner, &length) == NULL);
+  MUST(mtl_learner_words(learner) == 0);
+  mtl_learner_free(learner);
+}
+
 static void exercises(const mtl_bundle *bundle) {
   static const char *const words[] = {"la", "casa"};
   static const size_t lengths[] = {2, 4};
@@ -190,6 +204,7 @@ static void exercises(const mtl_bundle *bundle) {
   MUST(mtl_score(tagger, made, NULL, NULL, &scores, NULL) == MTL_ERROR_ARGUMENT && scores == NULL);
   MUST(mtl_scores_error(NULL, 0) == NULL);
   mtl_scores_free(NULL);
+  learners(tagger, made);
   mtl_model_release(tagger);
   MUST(mtl_exercises_clear(made, NULL) == MTL_OK && mtl_exercises_count(made) == 0);
   mtl_exercises_free(made);

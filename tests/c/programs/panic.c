@@ -190,9 +190,9 @@ static void score(void) {
   ON(mtl_exercises_set_mistakes(exercises, mistakes, 1, &error));
   ON(mtl_scorer_adapt(model, exercises, NULL, NULL, &learner, &error));
   bytes = mtl_learner_save(learner, &length);
-  MAKES(mtl_learner_load(bytes, length, &stored, &error));
+  if (bytes != NULL) MAKES(mtl_learner_load(bytes, length, &stored, &error));
   mtl_learner_user(learner, NULL), mtl_learner_words(learner);
-  ON(mtl_exercises_add_learner(exercises, stored, &error));
+  if (stored != NULL) ON(mtl_exercises_add_learner(exercises, stored, &error));
   mtl_learner_free(stored);
   mtl_learner_free(learner);
   ON(mtl_score(model, exercises, NULL, NULL, &scores, &error));
