@@ -43,8 +43,11 @@ fn surprise(scorer: &Scorer, history: &[Labelled], learners: &[Learner]) -> f64 
 }
 
 fn combinations() -> [tempfile::TempDir; 2] {
-    [Combine::Product, Combine::Concat]
-        .map(|combine| random_scorer(3, |settings| settings.architecture.combine = combine))
+    [Combine::Product, Combine::Concat].map(|combine| {
+        random_scorer(3, |settings| {
+            (settings.architecture.combine, settings.architecture.user_bias) = (combine, combine == Combine::Concat);
+        })
+    })
 }
 
 /// A learner who always errs and one who never does end on different sides of the unknown one, known to the model or not;

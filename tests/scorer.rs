@@ -37,6 +37,7 @@ fn an_exercise_is_scored_alike_in_any_company() {
     ] {
         let bundle = random_scorer(3, |settings| {
             settings.architecture.context = context;
+            settings.architecture.user_bias = combine != Combine::None;
             common::scorer::combine(settings, combine);
             settings.architecture.encoders = encoders.clone();
             settings.architecture.char_convolutions = char_convolutions;

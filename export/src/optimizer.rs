@@ -62,6 +62,30 @@ impl Optimizer {
         self.update_all("", parameters, &gradients, scale, rate);
     }
 
+    /// Moves the running average of `parameters` towards what they are after `step` steps: it keeps `keep` of itself,
+    /// less in the first steps, which it soon forgets. No average is held where `keep` is 0.
+    pub fn follow(&mut self, parameters: &BTreeMap<String, Tensor>, keep: f64, step: u64) {
+        if keep == 0.0 {
+            return;
+        }
+        let keep = keep.min((step + 1) as f64 / (step + 10) as f64);
+        tch::no_grad(|| {
+            for (name, tensor) in parameters {
+                let average = self.buffers.entry(average(name)).or_insert_with(|| tensor.copy());
+                let _ = average.lerp_(tensor, 1.0 - keep);
+            }
+        });
+    }
+
+    /// Exchanges `parameters` with their averages, where there are any; a second call undoes the first.
+    pub fn swap_average(&mut self, parameters: &mut BTreeMap<String, Tensor>) {
+        for (name, tensor) in parameters {
+            if let Some(average) = self.buffers.get_mut(&average(name)) {
+                std::mem::swap(tensor, average);
+            }
+        }
+    }
+
     fn update_all(
         &mut self,
         scope: &str,
@@ -145,6 +169,11 @@ impl Optimizer {
         let zeros = || Tensor::zeros([length as i64], (Kind::Float, Device::Cpu));
         values_mut(self.buffers.entry(key).or_insert_with(zeros))
     }
+}
+
+/// The buffer of a parameter's average.
+fn average(name: &str) -> String {
+    format!("|{name}|average")
 }
 
 /// The rows that a step touches, each with its learning rate.

@@ -99,7 +99,7 @@ fn the_papers_variant_has_parity_too() {
     let experiment = EXPERIMENT
         .replace(
             "hidden = 7",
-            "hidden = 7\ncontext = \"own\"\ncombine = \"concat\"\nencoders = [\"char_cnn\", \"word\"]\nchar_convolutions = 2",
+            "hidden = 7\nuser_bias = true\ncontext = \"own\"\ncombine = \"concat\"\nencoders = [\"char_cnn\", \"word\"]\nchar_convolutions = 2",
         )
         .replace("[training]", "[features]\nnumbers = \"raw\"\nignore = [\"user\", \"time\"]\n\n[training]")
         .replace("[1, 2]", "[1]");

@@ -68,6 +68,9 @@ pub struct ScorerArchitecture {
     pub context: Context,
     /// How the decoder joins context and learner.
     pub combine: Combine,
+    /// Whether a learner has a number of their own that is added to every logit: an ability, as in Rasch's model.
+    #[serde(default)]
+    pub user_bias: bool,
 }
 
 fn one() -> usize {
@@ -223,6 +226,9 @@ impl Scorer {
             tensors.layer("decoder.hidden", 2 * h, 4 * h);
         }
         tensors.layer("decoder", 1, 2 * h);
+        if a.user_bias {
+            tensors.push("user.bias".into(), &[a.users]);
+        }
         tensors.0
     }
 }
@@ -389,6 +395,9 @@ impl ScorerArchitecture {
         {
             let message = "given ones need the encoder `word`, and leave 1 row of each track's table of words";
             return Err(malformed(message).at("word_vectors"));
+        }
+        if self.combine == Combine::None && self.user_bias {
+            return Err(malformed("true, where there is no meta encoder that would read learners").at("user_bias"));
         }
         if (1..self.encoders.len()).any(|i| self.encoders[..i].contains(&self.encoders[i])) {
             return Err(malformed("one of them is there twice").at("encoders"));

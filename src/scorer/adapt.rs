@@ -21,6 +21,7 @@ const MAX_HISTORY: usize = 1 << 16;
 #[derive(Debug)]
 pub(super) struct Adapter {
     embedding: usize,
+    user_bias: bool,
     user: Layer,
     exercise: Layer,
     /// The columns that read the setting.
@@ -98,7 +99,8 @@ impl Adapter {
             last: decoder.weight.data,
             bias: decoder.bias.first().copied().unwrap_or_default() + ((1.0 - alpha) / alpha).ln(),
         };
-        Ok(Self { embedding, user, exercise, joint: setting, hidden: context, head, directions, spread })
+        let user_bias = settings.architecture.user_bias;
+        Ok(Self { embedding, user_bias, user, exercise, joint: setting, hidden: context, head, directions, spread })
     }
 
     fn observe(
@@ -126,7 +128,8 @@ impl Adapter {
             Some(hidden) => contexts.chunks_exact(width).flat_map(|context| hidden.apply(context)).collect(),
         };
         let user = self.user.apply(&rows(&["user", "country"], &exercise.user, exercise.days)?);
-        Ok(Observation { user, exercise: self.joint.apply(&setting), words, mistakes: mistakes.to_vec() })
+        let bias = if self.user_bias { row(bundle, "user.bias", exercise.user[0], 1)?[0] } else { 0.0 };
+        Ok(Observation { user, exercise: self.joint.apply(&setting), words, bias, mistakes: mistakes.to_vec() })
     }
 
     /// What was known of a learner, in the coordinates of z.

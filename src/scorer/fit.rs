@@ -42,6 +42,8 @@ pub(super) struct Observation {
     pub exercise: Vec<f64>,
     /// Of each word, the context, or what decoder.hidden makes of it, with its bias: `[words, width]`.
     pub words: Vec<f64>,
+    /// What is added to each word's logit.
+    pub bias: f64,
     /// One a word.
     pub mistakes: Vec<bool>,
 }
@@ -151,7 +153,8 @@ impl Head {
                 (joined, slopes, hidden.times(&by_meta))
             }
         };
-        let logits = joined.chunks_exact(width).map(|word| self.bias + dot(word, &self.last)).collect();
+        let logits =
+            joined.chunks_exact(width).map(|word| self.bias + observation.bias + dot(word, &self.last)).collect();
         let weights = factors.chunks_exact(width).flat_map(|word| word.iter().zip(&self.last).map(|(a, b)| a * b));
         let weights = Matrix { columns: width, data: weights.collect() };
         (logits, weights.times(&by_joined))

@@ -30,6 +30,7 @@ fn case(seed: u64, rank: usize, concat: bool, exercises: usize) -> Case {
             user: numbers(WIDTH),
             exercise: numbers(WIDTH),
             words: numbers(words * WIDTH),
+            bias: numbers(1)[0],
             mistakes: numbers(words).into_iter().map(|x| x > 0.5).collect(),
         }
     });
@@ -62,7 +63,7 @@ fn reference(case: &Case, z: &[f64]) -> f64 {
                 None => word(i) * meta[i],
                 Some(hidden) => (word(i) + product(hidden, i, &meta)).tanh(),
             };
-            let p = sigmoid(head.bias + (0..WIDTH).map(|i| head.last[i] * joined(i)).sum::<f64>());
+            let p = sigmoid(head.bias + o.bias + (0..WIDTH).map(|i| head.last[i] * joined(i)).sum::<f64>());
             sum -= if mistake { p.ln() } else { (1.0 - p).ln() };
         }
     }

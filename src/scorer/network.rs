@@ -159,7 +159,16 @@ impl Network<'_> {
             None => context,
             Some(meta) => self.join(&context, &self.meta(meta, exercises)?, exercises)?,
         };
-        self.layer(&self.model.decoder.last, width, 1, &joined)
+        let mut logits = self.layer(&self.model.decoder.last, width, 1, &joined)?;
+        if self.sizes.user_bias {
+            let owners = exercises.iter().flat_map(|e| std::iter::repeat_n(e.user[0], e.words.len()));
+            for (logit, user) in logits.iter_mut().zip(owners) {
+                let mut bias = [0.0];
+                self.row("user.bias", user, &mut bias)?;
+                *logit += bias[0];
+            }
+        }
+        Ok(logits)
     }
 
     /// `[words, 2 hidden]`: each word's context with its exercise's `meta`.

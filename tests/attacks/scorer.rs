@@ -64,10 +64,26 @@ const ARCHITECTURE: &[Attack] = &[
         &["bundle.json: unknown variant `median`"],
     ),
     attack(
+        "learners' biases that have no tensor",
+        |v| set(v, "user_bias", true),
+        Bundle,
+        &["weights.safetensors", "implies"],
+    ),
+    attack(
         "learners without a meta encoder",
         |v| set(v, "combine", "none"),
         Bundle,
         &["scorer: architecture: combine: 6 rows of the table user"],
+    ),
+    attack(
+        "learners' biases without a meta encoder",
+        |v| {
+            set(v, "combine", "none");
+            set(v, "user_bias", true);
+            ["users", "countries", "clients", "sessions", "formats"].iter().for_each(|ids| set(v, ids, 1));
+        },
+        Bundle,
+        &["scorer: architecture: user_bias: true, where there is no meta encoder"],
     ),
     attack(
         "a meta encoder that nothing reads",

@@ -65,6 +65,7 @@ pub fn random_contents(seed: u64, change: impl FnOnce(&mut Scorer)) -> Contents 
             char_layers: 1,
             context: Context::Shared,
             combine: Combine::Product,
+            user_bias: false,
         },
         days: scaling,
         time: scaling,

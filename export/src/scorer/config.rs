@@ -94,6 +94,8 @@ pub struct Model {
     pub context: Context,
     /// How the decoder joins context and learner; `none` leaves out the whole meta encoder.
     pub combine: Combine,
+    /// Whether a learner has a number of their own that is added to every logit.
+    pub user_bias: bool,
     /// Dropout on the input of every LSTM layer and on both halves of the meta encoder.
     pub dropout: f64,
 }
@@ -113,6 +115,7 @@ impl Default for Model {
             char_summary: Summary::Mean,
             context: Context::Shared,
             combine: Combine::Product,
+            user_bias: false,
             dropout: 0.2,
         }
     }
@@ -182,6 +185,18 @@ pub struct Training {
     pub patience: u64,
     /// The weight of mistakes in the loss; that of right words is 1 - alpha.
     pub alpha: f64,
+    /// Each step draws the learners' rows towards zero by this times the learning rate (decoupled weight decay,
+    /// Loshchilov & Hutter 2019, algorithm 2): of a learner seen seldom, little is believed.
+    pub user_decay: f64,
+    /// Learners' biases are trained by plain gradient descent at this times the learning rate: Adam would move that of
+    /// each learner alike, however little is known of them.
+    pub user_bias_rate: f64,
+    /// And with this times half their square as a part of the loss: how far learners are believed to differ.
+    pub user_bias_decay: f64,
+    /// What is scored and kept is the weights' running average over about 1 / (1 - average) steps; 0: those of the step.
+    pub average: f64,
+    /// Trains on train and dev (seeds B.10, protocol 1): all `steps`, the last one's weights, nothing selected.
+    pub with_dev: bool,
     /// The track whose dev score selects the model; without one, the mean over tracks does.
     pub target: Option<String>,
 }
@@ -195,6 +210,11 @@ impl Default for Training {
             evaluate_every: 250,
             patience: 5,
             alpha: 0.7,
+            user_decay: 0.0,
+            user_bias_rate: 2_000.0,
+            user_bias_decay: 4e-5,
+            average: 0.0,
+            with_dev: false,
             target: None,
         }
     }
@@ -296,17 +316,31 @@ impl Config {
             return Err(fail(format!("[model] char_convolutions = {}; give 1 or 2", m.char_convolutions)));
         }
         self.check_vectors()?;
-        for (key, value) in [("[model] dropout", m.dropout), ("[features] unknown_rate", self.features.unknown_rate)] {
+        let t = &self.training;
+        let rate = self.optimizer.learning_rate;
+        let rates = [
+            ("[model] dropout", m.dropout),
+            ("[features] unknown_rate", self.features.unknown_rate),
+            ("[training] average", t.average),
+            ("[training] user_decay, times [optimizer] learning_rate,", t.user_decay * rate),
+            ("[training] user_bias_decay, times both rates,", t.user_bias_decay * t.user_bias_rate * rate),
+        ];
+        for (key, value) in rates {
             if !(0.0..1.0).contains(&value) {
                 return Err(fail(format!("{key} = {value}; give a rate in 0..1")));
             }
         }
-        let t = &self.training;
         if t.batch == 0 || t.evaluate_every == 0 {
             return Err(fail("[training]: batch and evaluate_every must be at least 1"));
         }
         if !(t.alpha > 0.0 && t.alpha < 1.0) {
             return Err(fail(format!("[training] alpha = {}; give a weight between 0 and 1", t.alpha)));
+        }
+        if m.user_bias && m.combine == Combine::None {
+            return Err(fail("[model] user_bias: combine = \"none\" reads no learners; leave one of them out"));
+        }
+        if t.with_dev && t.target.is_some() {
+            return Err(fail("[training]: with_dev trains on dev and selects nothing; leave out target"));
         }
         match t.target.as_ref().filter(|target| self.tracks.iter().all(|track| track.name != **target)) {
             Some(target) => Err(self.unknown_track(target).at("[training] target")),
@@ -345,8 +379,33 @@ mod tests {
     }
 
     #[test]
+    fn training_settings_without_a_meaning_are_refused() {
+        let check = |training: &str| {
+            let track = "[[track]]\nname = \"a_b\"\ntrain = \"t\"\ndev = \"d\"";
+            let text = format!("name = \"x\"\nseeds = [1]\n[training]\n{training}\n{track}");
+            toml::from_str::<Config>(&text).unwrap().check()
+        };
+        check("average = 0.99\nuser_decay = 3.0\nwith_dev = true").unwrap();
+        for (training, part) in [
+            ("average = 1.0", "[training] average = 1"),
+            ("average = -0.1", "[training] average = -0.1"),
+            ("user_decay = -1.0", "[training] user_decay"),
+            ("user_decay = 1000.0", "[training] user_decay"),
+            ("user_decay = nan", "[training] user_decay"),
+            ("user_bias_decay = -1e-5", "[training] user_bias_decay"),
+            ("user_bias_rate = 1e9", "[training] user_bias_decay"),
+            ("[model]\nuser_bias = true\ncombine = \"none\"", "leave one of them out"),
+            ("with_dev = true\ntarget = \"a_b\"", "leave out target"),
+        ] {
+            let error = check(training).unwrap_err().to_string();
+            assert!(error.contains(part), "{training}: {error}");
+        }
+    }
+
+    #[test]
     fn the_experiments_of_the_tree_are_sound() {
-        for name in ["sla-demo", "slam-adapt", "slam-adapt-part", "slam-low-resource", "slam-paper"] {
+        for name in ["sla-demo", "slam-adapt", "slam-adapt-part", "slam-es-en-part", "slam-low-resource", "slam-paper"]
+        {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("configs/{name}.toml"));
             assert_eq!(Config::read(&path, None).unwrap().name, name);
         }

@@ -46,7 +46,7 @@ pub struct TrackData<T = Labelled> {
     pub test: Vec<T>,
 }
 
-impl<T: From<Record>> TrackData<T> {
+impl<T: From<Record> + Clone> TrackData<T> {
     /// Reads the files of `track`.
     pub fn read(config: &Config, track: &Track, seed: u64) -> Result<Self> {
         let read = |path: &String, keep: &dyn Fn(&String) -> bool| -> Result<Vec<T>> {
@@ -56,6 +56,10 @@ impl<T: From<Record>> TrackData<T> {
         let known = |user: &String| !track.without.contains(user);
         let scored = |user: &String| track.only.is_empty() || track.only.contains(user);
         let mut train = read(&track.train, &known)?;
+        let dev = read(&track.dev, &known)?;
+        if config.training.with_dev {
+            train.extend(dev.iter().cloned());
+        }
         if let Some(limit) = track.limit {
             train.shuffle(&mut random::stream(seed, &format!("limit {}", track.name), 0));
             train.truncate(limit);
@@ -64,7 +68,7 @@ impl<T: From<Record>> TrackData<T> {
             return Err(fail("no exercise to train on").at(&track.train));
         }
         let test = track.test.as_ref().map_or(Ok(Vec::new()), |path| read(path, &scored))?;
-        Ok(Self { train, dev: read(&track.dev, &known)?, test })
+        Ok(Self { train, dev, test })
     }
 }
 

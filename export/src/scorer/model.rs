@@ -118,7 +118,12 @@ impl Model {
             Combine::Concat => self.linear("decoder.hidden", &Tensor::cat(&[context, meta()], 1)).tanh(),
             Combine::None => context,
         };
-        self.linear("decoder", &joined).squeeze_dim(1)
+        let logits = self.linear("decoder", &joined).squeeze_dim(1);
+        if !self.settings.architecture.user_bias {
+            return logits;
+        }
+        let bias = self.get("user.bias").index_select(0, &Tensor::from_slice(&batch.ids[0]));
+        logits + bias.index_select(0, &Tensor::from_slice(&batch.owner))
     }
 
     fn linear(&self, name: &str, x: &Tensor) -> Tensor {

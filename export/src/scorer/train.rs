@@ -85,7 +85,11 @@ impl Run {
             };
             tracks.map(track).collect()
         };
-        let (train, dev, test) = (encode(|d| &d.train)?, encode(|d| &d.dev)?, encode(|d| &d.test)?);
+        let (train, mut dev, test) = (encode(|d| &d.train)?, encode(|d| &d.dev)?, encode(|d| &d.test)?);
+        // What a network was trained on says nothing of it.
+        if config.training.with_dev {
+            dev.iter_mut().for_each(Vec::clear);
+        }
         Ok(Self { config, lexicon, settings, model, data, seed, train, dev, test, folder: folder.to_path_buf() })
     }
 
@@ -142,7 +146,10 @@ impl Run {
                 clock.tokens += batch.cells.len();
             }
             let rate = optimizer.learning_rate(progress.step, t.steps);
+            self.step_user_bias(rate * t.user_bias_rate, t.user_bias_decay);
             optimizer.apply_dense(&mut self.model.parameters, rate);
+            self.draw_users_to_zero(rate * t.user_decay);
+            optimizer.follow(&self.model.parameters, t.average, progress.step);
             progress.step += 1;
             bar.inc(1);
             if progress.step.is_multiple_of(20) {
@@ -171,14 +178,34 @@ impl Run {
         self.train.iter().map(share).collect()
     }
 
+    /// A step of gradient descent; the optimiser finds no gradient left.
+    fn step_user_bias(&mut self, rate: f64, decay: f64) {
+        if let Some(bias) = self.model.parameters.get_mut("user.bias") {
+            let gradient = bias.grad();
+            tch::no_grad(|| {
+                let _ = bias.g_mul_scalar_(1.0 - rate * decay);
+                let _ = bias.g_sub_(&(gradient * rate));
+            });
+            bias.zero_grad();
+        }
+    }
+
+    fn draw_users_to_zero(&mut self, part: f64) {
+        // Without a meta encoder there is no such table.
+        if let Some(users) = self.model.parameters.get_mut("user.embedding").filter(|_| part > 0.0) {
+            let _ = tch::no_grad(|| users.g_mul_scalar_(1.0 - part));
+        }
+    }
+
     fn evaluate(
         &mut self,
         progress: &mut Progress,
-        optimizer: &Optimizer,
+        optimizer: &mut Optimizer,
         learning_rate: f64,
         bar: &ProgressBar,
         clock: &mut Clock,
     ) -> Result<()> {
+        optimizer.swap_average(&mut self.model.parameters);
         let dev: BTreeMap<String, f64> = self.scores(Set::Dev)?.into_iter().map(|(t, s)| (t, s.auc)).collect();
         let score = match self.config.training.target.as_ref().and_then(|target| dev.get(target)) {
             Some(score) => *score,
@@ -188,16 +215,19 @@ impl Run {
         let loss = losses.filter_map(|(t, loss)| Some((t.name.clone(), (*loss)?))).collect();
         let tokens_per_second = clock.restart();
         progress.curve.push(Point { step: progress.step, learning_rate, loss, dev, score, tokens_per_second });
-        if progress.best.is_none_or(|(best, _)| score > best) {
+        let t = &self.config.training;
+        if t.with_dev || progress.best.is_none_or(|(best, _)| score > best) {
             progress.best = Some((score, progress.step));
             checkpoint::save_best(&self.folder, &self.model)?;
         }
-        let t = &self.config.training;
+        optimizer.swap_average(&mut self.model.parameters);
         let since = progress.best.map_or(0, |(_, step)| (progress.step - step) / t.evaluate_every);
         progress.finished = progress.step >= t.steps || (t.patience > 0 && since >= t.patience);
         checkpoint::save_last(&self.folder, &self.model, optimizer, progress)?;
-        curves::write(&self.folder, &self.config.name, &progress.curve)?;
-        announce(bar, curves::line(&self.config.name, self.seed, &progress.curve, progress.best));
+        if !t.with_dev {
+            curves::write(&self.folder, &self.config.name, &progress.curve)?;
+            announce(bar, curves::line(&self.config.name, self.seed, &progress.curve, progress.best));
+        }
         clock.restart();
         Ok(())
     }
@@ -269,6 +299,7 @@ fn settings(config: &Config, lexicon: &Lexicon) -> Settings {
             char_layers: m.char_layers,
             context: m.context,
             combine: m.combine,
+            user_bias: m.user_bias,
         },
         days: lexicon.scaling[0],
         time: lexicon.scaling[1],

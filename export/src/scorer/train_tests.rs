@@ -15,7 +15,7 @@ const EVERY_FEATURE: [Feature; 7] =
 const VARIANTS: [fn(&mut Config); 4] = [
     |_| (),
     |c| {
-        (c.model.context, c.model.combine) = (Context::Own, Combine::Concat);
+        (c.model.context, c.model.combine, c.model.user_bias) = (Context::Own, Combine::Concat, true);
         (c.model.char_convolutions, c.model.char_summary) = (2, Summary::Last);
     },
     |c| c.model.combine = Combine::None,
@@ -151,14 +151,16 @@ fn the_published_sizes_have_the_published_number_of_parameters() {
     );
 }
 
+/// The weights' averages, too, are a run's state.
 #[test]
 fn a_run_that_was_interrupted_ends_as_one_that_was_not() {
     let _turn = fixture::turn();
     let folder = tempfile::tempdir().unwrap();
-    let whole = run(folder.path(), "whole", |_| ()).train(|_| false).unwrap();
-    let error = run(folder.path(), "parts", |_| ()).train(|step| step == 13).unwrap_err();
+    let averaged = |c: &mut Config| (c.training.average, c.model.user_bias) = (0.9, true);
+    let whole = run(folder.path(), "whole", averaged).train(|_| false).unwrap();
+    let error = run(folder.path(), "parts", averaged).train(|step| step == 13).unwrap_err();
     assert_eq!(error.kind(), libmtl::ErrorKind::Interrupted);
-    let mut again = run(folder.path(), "parts", |_| ());
+    let mut again = run(folder.path(), "parts", averaged);
     assert_eq!(again.train(|_| false).unwrap(), whole);
     assert_eq!((whole.steps, whole.dev.len(), whole.test.len()), (30, 2, 0));
     let words: usize = again.data[0].dev.iter().map(|l| l.mistakes.len()).sum();
@@ -180,6 +182,52 @@ fn proportional_steps_are_dealt_out_by_the_sizes_of_tracks() {
     };
     assert_eq!(shares(Sampling::Equal), [1.0, 1.0]);
     assert_eq!(shares(Sampling::Proportional), [0.5, 1.5]);
+}
+
+#[test]
+fn an_average_keeps_what_was_before_and_decay_draws_learners_to_zero() {
+    let _turn = fixture::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let after = |name: &str, change: fn(&mut Config)| {
+        let mut run = run(folder.path(), name, change);
+        run.train(|_| false).unwrap();
+        run.model.parameters
+    };
+    let change = |c: &mut Config| (c.model.user_bias, c.training.steps, c.training.evaluate_every) = (true, 10, 10);
+    let plain = after("plain", change);
+    let averaged = after("averaged", |c| {
+        (c.model.user_bias, c.training.steps, c.training.evaluate_every) = (true, 10, 10);
+        c.training.average = 0.9;
+    });
+    let decayed = after("decayed", |c| {
+        (c.model.user_bias, c.training.steps, c.training.evaluate_every) = (true, 10, 10);
+        (c.training.user_decay, c.training.user_bias_decay) = (200.0, 0.1);
+    });
+    let size = |parameters: &BTreeMap<String, Tensor>, name: &str| parameters[name].norm().double_value(&[]);
+    for name in ["user.bias", "decoder.weight"] {
+        assert!(plain[name] != averaged[name], "{name}");
+    }
+    assert!(size(&averaged, "user.bias") < size(&plain, "user.bias"), "it lags behind a bias that grows from zero");
+    for name in ["user.bias", "user.embedding"] {
+        assert!(size(&decayed, name) < 0.5 * size(&plain, name), "{name}");
+    }
+}
+
+#[test]
+fn training_on_dev_selects_nothing_and_reports_no_dev_score() {
+    let _turn = fixture::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let parts = run(folder.path(), "parts", |_| ());
+    let mut all = run(folder.path(), "all", |c| {
+        (c.training.with_dev, c.training.patience) = (true, 1);
+        c.tracks[0].test = Some(c.tracks[0].dev.clone());
+    });
+    for track in 0..2 {
+        assert_eq!(all.train[track].len(), parts.train[track].len() + parts.dev[track].len());
+    }
+    let result = all.train(|_| false).unwrap();
+    assert_eq!((result.steps, result.selected_step), (30, 30));
+    assert!(result.dev.is_empty() && result.test.len() == 1);
 }
 
 /// Unknown rows are read in training, so that they have a gradient.

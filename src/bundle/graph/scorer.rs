@@ -54,6 +54,8 @@ struct Shared<'a> {
     scorer: &'a Scorer,
     /// The learner's side of the decoder, `[batch, 1, 2 hidden]`, where there is one.
     learner: Option<String>,
+    /// What is added to the learner's logits, `[batch, 1]`, where there is something.
+    user_bias: Option<String>,
     /// Weight and bias of the layer that joins the context encoders, where tracks share it.
     context: Option<[String; 2]>,
     /// The context's columns of the decoder's hidden layer, where there is one.
@@ -80,6 +82,11 @@ impl Builder<'_> {
             learner: learner.map(|learner| {
                 let middle = self.constant("meta/middle", ints("value_ints", &[1]));
                 self.node("Unsqueeze", &[&learner, &middle], "meta/learner", vec![])
+            }),
+            user_bias: a.user_bias.then(|| {
+                let bias = self.rows("user.bias", "user", "user/bias");
+                let last = self.constant("user/bias_axis", ints("value_ints", &[1]));
+                self.node("Unsqueeze", &[&bias, &last], "user/bias_column", vec![])
             }),
             context: (a.context == Context::Shared).then(|| self.layer("context")),
             hidden,
@@ -151,7 +158,13 @@ impl Builder<'_> {
         };
         let logits = self.project(&joined, &shared.last[0], &shared.last[1], perm(), &format!("{at}/decoder"));
         let shape = self.constant(&format!("{at}/shape"), ints("value_ints", &[0, -1]));
-        self.node("Reshape", &[&logits, &shape], &logits_name(track), vec![]);
+        match &shared.user_bias {
+            None => self.node("Reshape", &[&logits, &shape], &logits_name(track), vec![]),
+            Some(bias) => {
+                let own = self.node("Reshape", &[&logits, &shape], &format!("{at}/own_logits"), vec![]);
+                self.node("Add", &[&own, bias], &logits_name(track), vec![])
+            }
+        };
     }
 
     /// `[batch, time, 2 hidden]`: an encoder's features of each distinct word, and the BiLSTM over them.
