@@ -158,6 +158,15 @@ fn what_cannot_be_adapted_to_is_refused() {
     {
         assert!(error.contains("another model than random-scorer"), "{error}");
     }
+    // The model's digest, and a precision of one number where the model has directions for ten.
+    let mut bytes = ada.to_bytes();
+    let directions = bytes.len() - 4 * (ada.offset().len() + 10) - "ada".len() - 4;
+    assert_eq!(bytes[directions..][..4], 4u32.to_le_bytes());
+    bytes[directions] = 1;
+    bytes.truncate(bytes.len() - 4 * 9);
+    let flat = Learner::from_bytes(&bytes).unwrap();
+    let error = adapt(&scorer, &good, Some(&flat)).unwrap_err().to_string();
+    assert!(error.contains("fitted in 1 directions, where the model has 4"), "{error}");
     let changes: [fn(&mut ScorerArchitecture); 2] = [
         |a| a.users = 1,
         |a| {

@@ -133,13 +133,20 @@ impl Adapter {
     }
 
     /// What was known of a learner, in the coordinates of z.
-    fn known(&self, prior: Option<&Learner>) -> Gaussian {
+    fn known(&self, prior: Option<&Learner>) -> Result<Gaussian> {
         let rank = self.directions.data.len() / self.embedding;
-        match prior {
+        Ok(match prior {
             None => Gaussian {
                 mean: vec![0.0; rank],
                 precision: (0..rank * rank).map(|i| f64::from(i % (rank + 1) == 0)).collect(),
             },
+            // The digest says whose learner it is; bytes that were changed since can still be of another rank.
+            Some(learner) if learner.rank() != rank => {
+                let message = format!("fitted in {} directions, where the model has {rank}", learner.rank());
+                return Err(Error::new(ErrorKind::Input, message)
+                    .at(format!("learner {:?}", learner.user))
+                    .remedy("pass the bytes that were stored, unchanged"));
+            }
             Some(learner) => {
                 let offset: Vec<f64> = learner.offset.iter().copied().map(f64::from).collect();
                 let mut mean = vec![0.0; rank];
@@ -147,7 +154,7 @@ impl Adapter {
                 linear::solve_lower(&self.spread, &mut mean);
                 Gaussian { mean, precision: learner::square(&learner.precision) }
             }
-        }
+        })
     }
 
     /// The offset of a place: Qᵀ L z.
@@ -210,7 +217,7 @@ impl Scorer {
         let observations = answered
             .map(|((exercise, contexts), given)| adapter.observe(&self.bundle, exercise, contexts, &given.mistakes))
             .collect::<Result<Vec<_>>>()?;
-        let found = fit::fit(&adapter.head, &observations, &adapter.known(prior), cancel)?;
+        let found = fit::fit(&adapter.head, &observations, &adapter.known(prior)?, cancel)?;
         let words: usize = history.iter().map(|h| h.mistakes.len()).sum();
         Ok(Learner {
             user: user.to_string(),

@@ -51,12 +51,17 @@ impl Learner {
         self.words
     }
 
+    /// In how many directions it was fitted.
+    pub(super) fn rank(&self) -> usize {
+        rank(self.precision.len())
+    }
+
     /// For storage: little-endian, 4 bytes for each number of the embedding, about 130 more, and the name.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         bytes.extend(self.model.as_bytes());
         bytes.extend(self.words.to_le_bytes());
-        for count in [self.user.len(), self.offset.len(), rank(self.precision.len())] {
+        for count in [self.user.len(), self.offset.len(), self.rank()] {
             bytes.extend((count as u32).to_le_bytes());
         }
         bytes.extend(self.user.as_bytes());
