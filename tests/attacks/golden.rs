@@ -18,7 +18,8 @@ const CHANGES: &[Change] = &[
     ("unknown label", |c| c["labels"][0] = "B-X".into(), "line 2: labels: `B-X` is no label of"),
     ("a row too few", |c| drop(c["emissions"].as_array_mut().unwrap().pop()), "line 2: emissions: 3 rows for 4 tokens"),
     ("a short row", |c| c["emissions"][1] = json!([0.0]), "line 2: emissions: row 1: "),
-    ("infinity", |c| c["emissions"][3][0] = json!(1e300), "line 2: emissions: row 3: "),
+    // The parser refuses it where serde_json's `float_roundtrip` is on, as beside the trainer; else we do.
+    ("infinity", |c| c["emissions"][3][0] = json!(1e300), "line 2: "),
     ("no number", |c| c["emissions"][0][0] = Value::Null, "line 2: invalid type: null"),
     ("any tolerance", |c| c["tolerance"] = json!(1e30), "line 2: tolerance: "),
     ("no tolerance", |c| c["tolerance"] = json!(0), "line 2: tolerance: 0, where it must be in (0, 1]"),

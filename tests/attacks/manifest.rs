@@ -235,12 +235,8 @@ const FIELDS: &[Attack] = &[
         Bundle,
         &["temperature[`da`]: -1, where"],
     ),
-    attack(
-        "an infinite temperature",
-        |v| v.text("\"da\": 1.5", "\"da\": 1e39"),
-        Bundle,
-        &["temperature[`da`]: inf, where"],
-    ),
+    // The parser refuses it where serde_json's `float_roundtrip` is on, as beside the trainer; else we do.
+    attack("an infinite temperature", |v| v.text("\"da\": 1.5", "\"da\": 1e39"), Bundle, &["bundle.json: "]),
     attack(
         "a temperature beyond numbers",
         |v| v.text("\"da\": 1.5", "\"da\": 1e999"),
