@@ -5,7 +5,6 @@ import "C"
 
 import (
 	"context"
-	"errors"
 )
 
 // Answer is what a learner typed, and what is right.
@@ -105,17 +104,11 @@ func align(ctx context.Context, given []AlignOption, fillCorrect, fillTyped func
 	}
 	defer C.mtl_batch_free(typed)
 
-	cancel, unwatch, err := watch(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer unwatch()
 	var alignment *C.mtl_alignment
-	var e *C.mtl_error
-	if err := failure(C.mtl_align(correct, typed, options, cancel, &alignment, &e), &e); err != nil {
-		if errors.Is(err, ErrCancelled) {
-			return nil, ended(ctx)
-		}
+	err = call(ctx, func(cancel *C.mtl_cancel, e **C.mtl_error) C.mtl_status {
+		return C.mtl_align(correct, typed, options, cancel, &alignment, e)
+	})
+	if err != nil {
 		return nil, err
 	}
 	defer C.mtl_alignment_free(alignment)

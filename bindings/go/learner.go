@@ -5,7 +5,6 @@ import "C"
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"unsafe"
 )
@@ -81,17 +80,11 @@ func (m *Model) Adapt(ctx context.Context, history []Answered, prior *Learner) (
 		}
 		defer C.mtl_learner_free(before)
 	}
-	cancel, unwatch, err := watch(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer unwatch()
 	var learner *C.mtl_learner
-	var e *C.mtl_error
-	if err := failure(C.mtl_scorer_adapt(model, list, before, cancel, &learner, &e), &e); err != nil {
-		if errors.Is(err, ErrCancelled) {
-			return nil, ended(ctx)
-		}
+	err = call(ctx, func(cancel *C.mtl_cancel, e **C.mtl_error) C.mtl_status {
+		return C.mtl_scorer_adapt(model, list, before, cancel, &learner, e)
+	})
+	if err != nil {
 		return nil, err
 	}
 	defer C.mtl_learner_free(learner)

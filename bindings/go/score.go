@@ -5,7 +5,6 @@ import "C"
 
 import (
 	"context"
-	"errors"
 	"math"
 	"runtime"
 	"strings"
@@ -76,17 +75,11 @@ func (m *Model) Score(ctx context.Context, exercises []Exercise, given ...ScoreO
 		return nil, err
 	}
 
-	cancel, unwatch, err := watch(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer unwatch()
 	var scores *C.mtl_scores
-	var e *C.mtl_error
-	if err := failure(C.mtl_score(model, list, options, cancel, &scores, &e), &e); err != nil {
-		if errors.Is(err, ErrCancelled) {
-			return nil, ended(ctx)
-		}
+	err = call(ctx, func(cancel *C.mtl_cancel, e **C.mtl_error) C.mtl_status {
+		return C.mtl_score(model, list, options, cancel, &scores, e)
+	})
+	if err != nil {
 		return nil, err
 	}
 	defer C.mtl_scores_free(scores)

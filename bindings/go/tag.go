@@ -43,18 +43,11 @@ func (m *Model) tag(ctx context.Context, given []TagOption, fill func(*C.mtl_bat
 	}
 	defer C.mtl_batch_free(batch)
 
-	cancel, unwatch, err := watch(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer unwatch()
-
 	var result *C.mtl_result
-	var e *C.mtl_error
-	if err := failure(C.mtl_tag(model, batch, options, cancel, &result, &e), &e); err != nil {
-		if errors.Is(err, ErrCancelled) {
-			return nil, ended(ctx)
-		}
+	err = call(ctx, func(cancel *C.mtl_cancel, e **C.mtl_error) C.mtl_status {
+		return C.mtl_tag(model, batch, options, cancel, &result, e)
+	})
+	if err != nil {
 		return nil, err
 	}
 	defer C.mtl_result_free(result)
@@ -73,6 +66,21 @@ func newBatch(fill func(*C.mtl_batch) error) (*C.mtl_batch, error) {
 		return nil, err
 	}
 	return batch, nil
+}
+
+// call makes a call of C's that ends when ctx does.
+func call(ctx context.Context, f func(*C.mtl_cancel, **C.mtl_error) C.mtl_status) error {
+	cancel, unwatch, err := watch(ctx)
+	if err != nil {
+		return err
+	}
+	defer unwatch()
+	var e *C.mtl_error
+	err = failure(f(cancel, &e), &e)
+	if errors.Is(err, ErrCancelled) {
+		return ended(ctx)
+	}
+	return err
 }
 
 // watch makes a token that fires when ctx ends; none for a context that cannot. The context's own clock decides about
