@@ -161,11 +161,12 @@ impl Network<'_> {
         };
         let mut logits = self.layer(&self.model.decoder.last, width, 1, &joined)?;
         if self.sizes.user_bias {
-            let owners = exercises.iter().flat_map(|e| std::iter::repeat_n(e.user[0], e.words.len()));
-            for (logit, user) in logits.iter_mut().zip(owners) {
+            let mut rest = logits.as_mut_slice();
+            for exercise in exercises {
                 let mut bias = [0.0];
-                self.row("user.bias", user, &mut bias)?;
-                *logit += bias[0];
+                self.row("user.bias", exercise.user[0], &mut bias)?;
+                let own = rest.split_off_mut(..exercise.words.len()).unwrap_or_default();
+                own.iter_mut().for_each(|logit| *logit += bias[0]);
             }
         }
         Ok(logits)
