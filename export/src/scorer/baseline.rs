@@ -87,13 +87,5 @@ pub fn score(exercises: &[Record], probabilities: Vec<f64>) -> Result<Scores> {
     let mistakes =
         exercises.iter().flat_map(|record| &record.tokens).map(|token| token.mistake == Some(true)).collect();
     let predictions = Predictions::new(mistakes, probabilities)?;
-    Ok(Scores {
-        exercises: exercises.len() as u64,
-        words: predictions.len() as u64,
-        mistakes: predictions.mistakes() as u64,
-        auc: predictions.auc()?,
-        f1: predictions.f1(),
-        accuracy: predictions.accuracy(),
-        log_loss: predictions.log_loss()?,
-    })
+    Scores::new(exercises.len(), &predictions, &predictions)
 }

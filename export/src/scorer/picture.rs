@@ -1,6 +1,6 @@
 //! `picture.json`: what `mtl-export report` draws of a run.
 
-use super::train::{Run, predictions};
+use super::train::{Predicted, Run};
 use crate::Result;
 use crate::model::flat;
 use libmtl::metrics::Bin;
@@ -36,15 +36,12 @@ pub struct Learner {
 }
 
 impl Picture {
-    /// Of the parameters that `run` has now.
-    pub fn of(run: &Run) -> Result<Self> {
+    /// Of the parameters that `run` has now, and what they predict of the test sets.
+    pub fn of(run: &Run, test: &Predicted) -> Result<Self> {
         let alpha = run.config.training.alpha;
         let mut reliability = BTreeMap::new();
-        for (index, track) in run.config.tracks.iter().enumerate().filter(|(index, _)| !run.test[*index].is_empty()) {
-            let mistakes = run.data[index].test.iter().flat_map(|l| &l.mistakes).copied().collect();
-            let raw = predictions(mistakes, &run.predict(index, &run.test[index]).concat())?;
-            let bins = raw.reliability(10);
-            reliability.insert(track.name.clone(), [bins, raw.unweighted(alpha)?.reliability(10)]);
+        for (track, (_, raw)) in test {
+            reliability.insert(track.clone(), [raw.reliability(10), raw.clone().unweighted(alpha)?.reliability(10)]);
         }
         let (experiment, seed) = (run.config.name.clone(), run.seed);
         Ok(Self { experiment, seed, alpha, reliability, learners: learners(run) })

@@ -43,11 +43,29 @@ pub struct Scores {
     pub log_loss: f64,
 }
 
+impl Scores {
+    /// Of `predictions`, whose log loss is that of `calibrated`.
+    pub fn new(exercises: usize, predictions: &Predictions, calibrated: &Predictions) -> Result<Self> {
+        Ok(Self {
+            exercises: exercises as u64,
+            words: predictions.len() as u64,
+            mistakes: predictions.mistakes() as u64,
+            auc: predictions.auc()?,
+            f1: predictions.f1(),
+            accuracy: predictions.accuracy(),
+            log_loss: calibrated.log_loss()?,
+        })
+    }
+}
+
 impl Columns for Scores {
     fn columns(&self) -> Vec<(&'static str, f64)> {
         vec![("auc", self.auc), ("f1", self.f1), ("accuracy", self.accuracy), ("log_loss", self.log_loss)]
     }
 }
+
+/// By track: how many exercises were scored, and what is predicted of their words.
+pub type Predicted = BTreeMap<String, (usize, Predictions)>;
 
 /// A run with its data and network.
 pub struct Run {
@@ -63,10 +81,9 @@ pub struct Run {
     pub data: Vec<TrackData>,
     /// The seed.
     pub seed: u64,
-    /// Test exercises by track.
-    pub test: Vec<Vec<Encoded>>,
     train: Vec<Vec<Encoded>>,
     dev: Vec<Vec<Encoded>>,
+    test: Vec<Vec<Encoded>>,
     folder: PathBuf,
 }
 
@@ -103,6 +120,7 @@ impl Run {
         let mut progress = fresh.or_saved(saved, &self.folder)?;
         self.steps(&mut progress, &mut optimizer, stop)?;
         checkpoint::load_best(&self.folder, &mut self.model)?;
+        let test = self.predictions(Set::Test)?;
         let result = RunResult {
             experiment: self.config.name.clone(),
             seed: self.seed,
@@ -110,10 +128,10 @@ impl Run {
             steps: progress.step,
             selected_step: progress.best.map_or(0, |(_, step)| step),
             dev: self.scores(Set::Dev)?,
-            test: self.scores(Set::Test)?,
+            test: self.scored(&test)?,
         };
         checkpoint::write_json(&self.folder.join("result.json"), &result)?;
-        checkpoint::write_json(&self.folder.join("picture.json"), &Picture::of(self)?)?;
+        checkpoint::write_json(&self.folder.join("picture.json"), &Picture::of(self, &test)?)?;
         Ok(result)
     }
 
@@ -234,6 +252,20 @@ impl Run {
 
     /// Scores of every track that has exercises in `set`.
     pub fn scores(&self, set: Set) -> Result<BTreeMap<String, Scores>> {
+        self.scored(&self.predictions(set)?)
+    }
+
+    fn scored(&self, predicted: &Predicted) -> Result<BTreeMap<String, Scores>> {
+        let alpha = self.config.training.alpha;
+        let scores = |(track, (exercises, words)): (&String, &(usize, Predictions))| {
+            let scores =
+                words.clone().unweighted(alpha).and_then(|calibrated| Scores::new(*exercises, words, &calibrated));
+            Ok((track.clone(), scores.map_err(|e| e.at(track))?))
+        };
+        predicted.iter().map(scores).collect()
+    }
+
+    fn predictions(&self, set: Set) -> Result<Predicted> {
         let mut out = BTreeMap::new();
         for (index, track) in self.config.tracks.iter().enumerate() {
             let (encoded, data) = match set {
@@ -244,9 +276,9 @@ impl Run {
                 continue;
             }
             let mistakes = data.iter().flat_map(|l| &l.mistakes).copied().collect();
-            let probabilities = self.predict(index, encoded).concat();
-            let scores = score(encoded.len(), mistakes, &probabilities, self.config.training.alpha);
-            out.insert(track.name.clone(), scores.map_err(|e| e.at(&track.name))?);
+            let probabilities = self.predict(index, encoded).into_iter().flatten().map(nearly).collect();
+            let words = Predictions::new(mistakes, probabilities).map_err(|e| e.at(&track.name))?;
+            out.insert(track.name.clone(), (encoded.len(), words));
         }
         Ok(out)
     }
@@ -310,23 +342,9 @@ fn settings(config: &Config, lexicon: &Lexicon) -> Settings {
 /// Probabilities are kept this far from 0 and 1, where fp32 rounds them to: the log loss would be infinite.
 const CERTAINTY: f64 = 1e-7;
 
-/// What is predicted of words, nearly certain at most.
-pub fn predictions(mistakes: Vec<bool>, probabilities: &[f32]) -> Result<Predictions> {
-    let kept = probabilities.iter().map(|&p| f64::from(p).clamp(CERTAINTY, 1.0 - CERTAINTY)).collect();
-    Predictions::new(mistakes, kept)
-}
-
-fn score(exercises: usize, mistakes: Vec<bool>, probabilities: &[f32], alpha: f64) -> Result<Scores> {
-    let predictions = predictions(mistakes, probabilities)?;
-    Ok(Scores {
-        exercises: exercises as u64,
-        words: predictions.len() as u64,
-        mistakes: predictions.mistakes() as u64,
-        auc: predictions.auc()?,
-        f1: predictions.f1(),
-        accuracy: predictions.accuracy(),
-        log_loss: predictions.unweighted(alpha)?.log_loss()?,
-    })
+/// A probability that is nearly certain at most.
+pub fn nearly(p: impl Into<f64>) -> f64 {
+    p.into().clamp(CERTAINTY, 1.0 - CERTAINTY)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod history;
 
 use super::config::Feature;
 use super::data::TrackData;
+use super::train::nearly;
 use crate::Result;
 use crate::error::fail;
 use features::Table;
@@ -23,9 +24,6 @@ const L2: f32 = 10.0;
 const COLUMNS: f64 = 0.5;
 const ROWS: f32 = 0.8;
 
-/// Probabilities are kept this far from 0 and 1.
-const CERTAINTY: f64 = 1e-7;
-
 /// P(mistake) of each word of `data.test`, in their order, by what is learnt from `data.train`.
 pub fn predict(data: &TrackData<Record>, ignore: &[Feature], seed: u64) -> Result<Vec<f64>> {
     let mut table = Table::build(data, ignore, seed);
@@ -39,7 +37,7 @@ pub fn predict(data: &TrackData<Record>, ignore: &[Feature], seed: u64) -> Resul
     let rate = mistakes.iter().sum::<f64>() / mistakes.len().max(1) as f64;
     let count = words(&data.test).count();
     if table.columns.is_empty() || rate == 0.0 || rate == 1.0 {
-        return Ok(vec![rate.clamp(CERTAINTY, 1.0 - CERTAINTY); count]);
+        return Ok(vec![nearly(rate); count]);
     }
     let width = table.columns.len();
     let train: Vec<f64> = table.columns.iter_mut().flat_map(|column| std::mem::take(&mut column.train)).collect();
@@ -61,7 +59,7 @@ pub fn predict(data: &TrackData<Record>, ignore: &[Feature], seed: u64) -> Resul
     fitted.map_err(|e| fail(format!("the trees: {e}")))?;
     let test: Vec<f64> = table.columns.into_iter().flat_map(|column| column.test).collect();
     let logits = booster.predict(&Matrix::new(&test, count, width), false);
-    Ok(logits.into_iter().map(|x: f64| (1.0 / (1.0 + (-x).exp())).clamp(CERTAINTY, 1.0 - CERTAINTY)).collect())
+    Ok(logits.into_iter().map(|x: f64| nearly(1.0 / (1.0 + (-x).exp()))).collect())
 }
 
 /// Whether each word is a mistake.
