@@ -5,26 +5,22 @@ use crate::stop::{self, CANCEL, Outcome};
 use crate::{input, mistakes, model, note, score};
 use libmtl::scorer::{Labelled, Learner, Scorer, slam};
 use libmtl::{Error, ErrorKind, Result};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// Runs the command. Nothing is written unless all of it could be read and fitted.
 pub fn run(args: &AdaptArgs) -> Outcome<u8> {
     let scorer = model::scorer(model::open(&args.model, &args.zoo)?, &args.engine, args.vectors.as_deref())?;
-    let mut learners = args.learners.as_deref().map_or(Ok(Vec::new()), read)?;
+    let before = args.learners.as_deref().map_or(Ok(Vec::new()), read)?;
+    let mut learners: BTreeMap<String, Learner> = before.into_iter().map(|l| (l.user().to_string(), l)).collect();
     let histories = histories(&scorer, args)?;
     let (users, words) = (histories.len(), histories.iter().flatten().map(|h| h.mistakes.len()).sum::<usize>());
     for history in histories {
         let user = &history[0].exercise.user;
-        let prior = learners.iter().position(|learner| learner.user() == user);
-        let learner = scorer.adapt(&history, prior.map(|i| &learners[i]), &CANCEL)?;
-        match prior {
-            Some(i) => learners[i] = learner,
-            None => learners.push(learner),
-        }
+        let learner = scorer.adapt(&history, learners.get(user), &CANCEL)?;
+        learners.insert(user.clone(), learner);
     }
-    learners.sort_by(|a, b| a.user().cmp(b.user()));
-    let bytes: Vec<u8> = learners.iter().flat_map(Learner::to_bytes).collect();
+    let bytes: Vec<u8> = learners.values().flat_map(Learner::to_bytes).collect();
     write(&args.output, &bytes).map_err(|e| Error::io(args.output.display(), e))?;
     if !args.quiet {
         note(&format!("{words} words of {users} learners; {}: {} learners", args.output.display(), learners.len()));
