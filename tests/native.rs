@@ -8,6 +8,7 @@ use libmtl::bundle::manifest::{Activation, Architecture};
 use libmtl::bundle::{Bundle, Contents, write};
 use libmtl::engine::native::Native;
 use libmtl::engine::{Batch, Engine, EngineOptions, Head, WordType};
+use libmtl::kernels::{Kernel, KernelName};
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use tempfile::TempDir;
@@ -289,4 +290,32 @@ fn the_report_says_what_runs() {
     let report = native.report();
     assert_eq!((report.engine.as_str(), report.threads), ("native", 1));
     assert!(report.providers.len() == 1 && report.providers[0].used);
+    assert_eq!(report.kernel.as_deref(), Some(Kernel::best().name().name()));
+}
+
+/// Each kernel on its own: it is in the report, its results are close to the generic one's, and a batch changes no bit.
+#[test]
+fn a_kernel_can_be_forced() {
+    let (_dir, bundle) = open(&random_contents(seed(), &Sizes::default()));
+    let batch = random_batch(1, &bundle, &[12, 3, 1, 40]);
+    let alone = Batch { words: batch.words.clone(), sentences: vec![batch.sentences[3].clone()] };
+    let head = [Head { task: 0, language: Some(0) }];
+    let emissions = |kernel: KernelName, batch: &Batch| {
+        let options = EngineOptions { kernel: Some(kernel), ..EngineOptions::default() };
+        let native = Native::open(&bundle, &options).unwrap();
+        assert_eq!(native.report().kernel.as_deref(), Some(kernel.name()));
+        native.emissions(batch, &head, &Cancel::new()).unwrap().remove(0)
+    };
+    let expected = emissions(KernelName::Generic, &batch);
+    for kernel in Kernel::available() {
+        let found = emissions(kernel.name(), &batch);
+        assert_eq!(emissions(kernel.name(), &alone)[0], found[3]);
+        for (a, b) in found.iter().flatten().zip(expected.iter().flatten()) {
+            assert!((a - b).abs() < 1e-4, "{}: {a} instead of {b}", kernel.name());
+        }
+    }
+    let foreign = KernelName::ALL.into_iter().find(|&name| Kernel::named(name).is_err()).unwrap();
+    let options = EngineOptions { kernel: Some(foreign), ..EngineOptions::default() };
+    let error = Native::open(&bundle, &options).unwrap_err();
+    assert!(error.to_string().contains("this processor lacks"), "{error}");
 }

@@ -8,6 +8,7 @@ use common::ustar::Ustar;
 use common::{Sizes, onnx_options, random_batch, random_bundle};
 use libmtl::bundle::{Bundle, OpenOptions};
 use libmtl::engine::{self, Engine, EngineOptions, Head, Provider, ProviderRequest, WordType};
+use libmtl::kernels::KernelName;
 use libmtl::scorer::{Exercise, ScoreOptions, Scorer};
 use libmtl::{Cancel, Error, ErrorKind};
 use std::sync::Arc;
@@ -66,6 +67,14 @@ fn an_archive_in_memory_computes_what_its_folder_does() {
         });
         assert_eq!(of_folder, of_archive);
     }
+}
+
+#[test]
+fn a_kernel_is_refused() {
+    let folder = random_bundle(12, &Sizes::default());
+    let bundle = Bundle::open(folder.path()).unwrap();
+    let error = refused(&bundle, &EngineOptions { kernel: Some(KernelName::Generic), ..onnx_options() });
+    assert!(error.to_string().contains("kernel generic") && error.kind() == ErrorKind::Argument, "{error}");
 }
 
 #[test]

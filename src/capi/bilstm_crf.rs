@@ -8,6 +8,7 @@ use super::error::mtl_error;
 use super::kernels::{Elements, Sequences, buffer, mtl_crf, mtl_sequences, transitions, versioned};
 use super::status::mtl_status;
 use crate::cancel::Cancel;
+use crate::kernels::Kernel;
 use crate::kernels::bilstm_crf::BilstmCrf;
 use crate::kernels::dense::Affine;
 use crate::kernels::lstm::Direction;
@@ -75,15 +76,16 @@ fn network(bilstm: *const mtl_bilstm, crf: *const mtl_crf) -> Outcome<BilstmCrf>
     let bias = read(given.bias, 2 * 8 * hidden, "bias")?;
     let output = read(given.output, labels * 2 * hidden, "output")?;
     let output_bias = read(given.output_bias, labels, "output_bias")?;
+    let kernel = Kernel::best();
     let directions = [false, true].map(|reverse| {
         let half = |all: &'_ [f32]| -> std::ops::Range<usize> {
             let middle = all.len() / 2;
             if reverse { middle..all.len() } else { 0..middle }
         };
         let [input, recurrent, bias] = [&input, &recurrent, &bias].map(|all| &all[half(all)]);
-        Direction::new(inputs, hidden, reverse, input, recurrent, bias)
+        Direction::new(kernel, inputs, hidden, reverse, input, recurrent, bias)
     });
-    let output = Output::new(labels, hidden, Affine { weights: &output, bias: &output_bias }, None);
+    let output = Output::new(kernel, labels, hidden, Affine { weights: &output, bias: &output_bias }, None);
     Ok(BilstmCrf::new(directions, output, transitions))
 }
 

@@ -60,6 +60,7 @@ const KEYS: &[(&str, &[Scope], Setter)] = &[
     ("threads", &[Scope::Model], |o, v| put(&mut o.engine.threads, number(v, crate::engine::MAX_THREADS))),
     ("library", &[Scope::Model], |o, v| put(&mut o.engine.library, Ok(Some(v.into())))),
     ("providers", &[Scope::Model], |o, v| put(&mut o.engine.providers, providers(v))),
+    ("kernel", &[Scope::Model], |o, v| put(&mut o.engine.kernel, Ok(Some(v.parse()?)))),
     ("vectors", &[Scope::Model], |o, v| put(&mut o.vectors, Ok(Some(v.into())))),
     ("accept_telemetry", &[Scope::Model], |o, v| put(&mut o.engine.accept_telemetry, flag(v))),
     ("tasks", &[Scope::Tag], |o, v| put(&mut o.documents.tasks, Ok(names(v)))),
@@ -169,6 +170,7 @@ pub extern "C" fn mtl_options_new(out_options: *mut *mut mtl_options, out_error:
 /// | `mtl_bundle_open*` | `trusted` | `false`; `true` maps a file instead of reading it and does not check digests: only for a bundle from inside something verified, such as an app's package |
 /// | `mtl_model_open` | `engine` | `native`, `onnx` |
 /// | | `threads` | `0`: the thread that calls; up to 1024 |
+/// | | `kernel` | the fastest of this processor; or `generic`, `avx2`, `avx512`, `neon`: with one kernel, results are the same everywhere bit for bit. Only for the engine `native` |
 /// | | `library` | path of ONNX Runtime's shared library; without it, the one beside the program or the loader's own |
 /// | | `providers` | `cpu`; ONNX Runtime's execution providers in order, such as `tensorrt?,cuda?,cpu`: with a question mark one is used if it is there, without one it must be |
 /// | | `accept_telemetry` | `false`; `true` takes an ONNX Runtime that may write telemetry |

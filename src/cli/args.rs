@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use libmtl::engine::{EngineKind, Provider};
+use libmtl::kernels::KernelName;
 use libmtl::text::scheme::Scheme;
 use std::path::PathBuf;
 
@@ -31,6 +32,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// List the models of the zoo
     Models(ModelsArgs),
+    /// Say what this processor has and which kernel is chosen for it
+    Info(InfoArgs),
 }
 
 /// Where the zoo is.
@@ -56,6 +59,9 @@ pub struct EngineArgs {
     /// ONNX Runtime's shared library (1.28)
     #[arg(long, value_name = "PATH")]
     pub ort_library: Option<PathBuf>,
+    /// The kernel that the native engine computes with [default: the fastest of this processor; mtl info lists them]
+    #[arg(long, value_name = "KERNEL")]
+    pub kernel: Option<KernelName>,
     /// Threads to compute with [default: the processors of this machine]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
@@ -323,6 +329,14 @@ pub struct VerifyArgs {
 pub struct ModelsArgs {
     #[command(flatten)]
     pub zoo: ZooArgs,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `mtl info`.
+#[derive(Debug, Args)]
+pub struct InfoArgs {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

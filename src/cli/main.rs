@@ -1,9 +1,10 @@
-//! The `mtl` command: tag text, align answers, score and verify models, list the zoo.
+//! The `mtl` command: tag text, align answers, score and verify models, list the zoo, tell what runs it.
 
 mod adapt;
 mod align;
 mod args;
 mod eval;
+mod info;
 mod input;
 mod mistakes;
 mod model;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         }
         Command::Verify(args) => verify::run(&args),
         Command::Models(args) => models::run(&args),
+        Command::Info(args) => info::run(&args),
     };
     ExitCode::from(match outcome {
         Ok(code) => code,

@@ -68,6 +68,7 @@ pub fn engine_options(args: &EngineArgs) -> Result<EngineOptions> {
         engine: args.engine.into(),
         threads,
         library: args.ort_library.clone().or_else(library_from_environment),
+        kernel: args.kernel,
         providers: args.order.iter().map(request).collect(),
         ..EngineOptions::default()
     })

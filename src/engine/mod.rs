@@ -66,6 +66,9 @@ pub struct Report {
     pub version: String,
     /// `fp32` arithmetic on `fp16` weights, for example.
     pub precision: String,
+    /// Which of our kernels computes, where one does: see [`EngineOptions::kernel`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<String>,
     /// Threads a call may use.
     pub threads: usize,
     /// Each provider that was asked for.

@@ -1,6 +1,7 @@
 //! How to open an engine.
 
 use super::Pool;
+use crate::kernels::KernelName;
 use crate::{Error, ErrorKind};
 use serde::Serialize;
 use std::fmt;
@@ -33,6 +34,9 @@ pub struct EngineOptions {
     /// Where a call of the native engine finds the others; without it, the engine starts some of its own. The results
     /// are the same, bit for bit. ONNX Runtime always brings its own.
     pub pool: Option<Arc<Pool>>,
+    /// The kernel of the native engine; without it, the fastest that this processor has. Results are the same, bit for
+    /// bit, with one kernel, and differ in their last digits between two.
+    pub kernel: Option<KernelName>,
     /// The shared library of ONNX Runtime; without it, the one beside the program or the loader's own. A process loads
     /// one ONNX Runtime, so every engine of it names the same.
     pub library: Option<PathBuf>,

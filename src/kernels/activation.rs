@@ -1,6 +1,7 @@
 //! sigmoid, tanh and SeLU: branch-free, so that loops over them vectorise; within 1e-6 of the exact value.
 
-use super::simd::{dispatch, fused};
+use super::Kernel;
+use super::simd::fused;
 use pulp::{Simd, WithSimd};
 
 /// exp(x), to a relative 3e-7 for x in -87..=88 and clamped there outside. NaN stays NaN.
@@ -64,9 +65,9 @@ pub enum Function {
     Relu,
 }
 
-/// Applies `function` to each value.
-pub fn apply(function: Function, values: &mut [f32]) {
-    dispatch(Apply { function, values });
+/// Applies `function` to each value with `kernel`.
+pub fn apply(kernel: Kernel, function: Function, values: &mut [f32]) {
+    kernel.dispatch(Apply { function, values });
 }
 
 struct Apply<'a> {
@@ -91,14 +92,14 @@ impl WithSimd for Apply<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::simd::on_each_set;
+    use crate::kernels::simd::on_each_kernel;
 
     /// The largest absolute error over every 97th float, subnormals, the ends and infinities included.
     fn worst(function: Function, limit: f32, exact: impl Fn(f64) -> f64) -> f64 {
         let positive = (0..f32::INFINITY.to_bits()).step_by(997).chain([f32::INFINITY.to_bits(), f32::MAX.to_bits()]);
         let inputs: Vec<f32> = positive.map(f32::from_bits).flat_map(|x| [x, -x]).filter(|x| *x <= limit).collect();
         let mut outputs = inputs.clone();
-        apply(function, &mut outputs);
+        apply(Kernel::best(), function, &mut outputs);
         let error = |(&x, &y): (&f32, &f32)| {
             let error = (f64::from(y) - exact(f64::from(x))).abs();
             if error.is_nan() { f64::INFINITY } else { error }
@@ -108,7 +109,7 @@ mod tests {
 
     #[test]
     fn activations_are_accurate_over_the_whole_range() {
-        on_each_set(|| {
+        on_each_kernel(|| {
             let sigmoid = worst(Function::Sigmoid, f32::INFINITY, |x| 1.0 / (1.0 + (-x).exp()));
             let tanh = worst(Function::Tanh, f32::INFINITY, f64::tanh);
             let exact =
@@ -121,13 +122,13 @@ mod tests {
 
     #[test]
     fn edges() {
-        on_each_set(|| {
+        on_each_kernel(|| {
             let mut values = [f32::NEG_INFINITY, f32::INFINITY, 0.0];
-            apply(Function::Tanh, &mut values);
+            apply(Kernel::best(), Function::Tanh, &mut values);
             assert_eq!(values, [-1.0, 1.0, 0.0]);
             let mut values = [f32::NAN; 4];
             for function in [Function::Sigmoid, Function::Tanh, Function::Selu] {
-                apply(function, &mut values);
+                apply(Kernel::best(), function, &mut values);
                 assert!(values.iter().all(|value| value.is_nan()));
             }
         });
@@ -136,13 +137,13 @@ mod tests {
     /// A row's tail is computed by other instructions than its body: the values must be the same.
     #[test]
     fn values_do_not_depend_on_their_place() {
-        on_each_set(|| {
+        on_each_kernel(|| {
             for function in [Function::Sigmoid, Function::Tanh, Function::Selu] {
                 for length in 1..70 {
                     let mut together = vec![0.37; length];
-                    apply(function, &mut together);
+                    apply(Kernel::best(), function, &mut together);
                     let mut alone = [0.37];
-                    apply(function, &mut alone);
+                    apply(Kernel::best(), function, &mut alone);
                     assert!(together.iter().all(|value| *value == alone[0]));
                 }
             }

@@ -91,6 +91,7 @@ impl BilstmCrf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::Kernel;
     use crate::kernels::dense::Affine;
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
@@ -104,10 +105,10 @@ mod tests {
         let (inputs, hidden, labels) = (7, 5, 4);
         let directions = [false, true].map(|reverse| {
             let (w, u, b) = (draw(4 * hidden * inputs), draw(4 * hidden * hidden), draw(8 * hidden));
-            Direction::new(inputs, hidden, reverse, &w, &u, &b)
+            Direction::new(Kernel::best(), inputs, hidden, reverse, &w, &u, &b)
         });
         let (weights, bias) = (draw(labels * 2 * hidden), draw(labels));
-        let output = Output::new(labels, hidden, Affine { weights: &weights, bias: &bias }, None);
+        let output = Output::new(Kernel::best(), labels, hidden, Affine { weights: &weights, bias: &bias }, None);
         let transitions = Transitions { labels, start: draw(labels), end: draw(labels), pairs: draw(labels * labels) };
         let network = BilstmCrf::new(directions.clone(), output, transitions.clone());
 
@@ -156,8 +157,9 @@ mod tests {
     #[test]
     fn a_caller_can_end_it() {
         let ones = |n: usize| vec![1.0; n];
-        let directions = [false, true].map(|reverse| Direction::new(1, 1, reverse, &ones(4), &ones(4), &ones(8)));
-        let output = Output::new(1, 1, Affine { weights: &ones(2), bias: &ones(1) }, None);
+        let directions =
+            [false, true].map(|reverse| Direction::new(Kernel::best(), 1, 1, reverse, &ones(4), &ones(4), &ones(8)));
+        let output = Output::new(Kernel::best(), 1, 1, Affine { weights: &ones(2), bias: &ones(1) }, None);
         let network = BilstmCrf::new(directions, output, Transitions::zeros(1));
         let stop =
             |_: usize, _: &[f32], _: Vec<u16>, _: f32| Err(crate::Error::new(crate::ErrorKind::Argument, "enough"));

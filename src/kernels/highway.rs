@@ -1,8 +1,9 @@
 //! Highway layer: z <- g * f(W z + b) + (1 - g) * z, g = sigmoid(W' z + b').
 
+use super::Kernel;
 use super::activation::{Function, relu, selu, sigmoid};
 use super::dense::{Affine, Dense};
-use super::simd::{dispatch, fused};
+use super::simd::fused;
 use pulp::{Simd, WithSimd};
 
 /// One layer; its two matrices packed side by side.
@@ -14,10 +15,10 @@ pub struct Highway {
 }
 
 impl Highway {
-    /// Packs a layer over vectors of `size`; `function` is f.
+    /// Packs for `kernel` a layer over vectors of `size`; `function` is f.
     ///
     /// Panics where a slice has another length.
-    pub fn new(size: usize, transform: Affine, gate: Affine, function: Function) -> Self {
+    pub fn new(kernel: Kernel, size: usize, transform: Affine, gate: Affine, function: Function) -> Self {
         for part in [transform, gate] {
             assert_eq!((part.weights.len(), part.bias.len()), (size * size, size));
         }
@@ -30,7 +31,7 @@ impl Highway {
             let (part, row) = part(output);
             part.bias[row]
         };
-        Self { size, layer: Dense::new(2 * size, size, weight, bias), function }
+        Self { size, layer: Dense::new(kernel, 2 * size, size, weight, bias), function }
     }
 
     /// Columns that a row of `scratch` needs.
@@ -45,7 +46,7 @@ impl Highway {
         }
         scratch.resize(rows.len() / self.size * self.width(), 0.0);
         self.layer.apply(rows, self.size, scratch);
-        dispatch(Mix { layer: self, rows, scratch });
+        self.layer.kernel().dispatch(Mix { layer: self, rows, scratch });
     }
 }
 
@@ -86,13 +87,13 @@ impl Mix<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::simd::on_each_set;
+    use crate::kernels::simd::on_each_kernel;
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
     #[test]
     fn layer_equals_its_formula() {
-        on_each_set(|| {
+        on_each_kernel(|| {
             let mut rng = ChaCha8Rng::seed_from_u64(3);
             for (size, function) in
                 [(1, Function::Relu), (60, Function::Selu), (33, Function::Tanh), (7, Function::Sigmoid)]
@@ -100,8 +101,13 @@ mod tests {
                 let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() * 2.0 - 1.0).collect() };
                 let [w, v] = [draw(size * size), draw(size * size)];
                 let [b, a] = [draw(size), draw(size)];
-                let layer =
-                    Highway::new(size, Affine { weights: &w, bias: &b }, Affine { weights: &v, bias: &a }, function);
+                let layer = Highway::new(
+                    Kernel::best(),
+                    size,
+                    Affine { weights: &w, bias: &b },
+                    Affine { weights: &v, bias: &a },
+                    function,
+                );
                 let rows = draw(5 * size);
                 let (mut found, mut scratch) = (rows.clone(), Vec::new());
                 layer.apply(&mut found, &mut scratch);

@@ -11,6 +11,7 @@ pub mod dense;
 pub mod highway;
 pub mod lstm;
 pub mod output;
+pub mod processor;
 mod simd;
 
-pub(crate) use simd::vector_bits;
+pub use simd::{Kernel, KernelName};

@@ -3,15 +3,17 @@
 //! y = g * ys + (1 - g) * yu, g = sigmoid(Wg h + bg), elementwise; without a specific layer y = yu. h = [fw ; bw] is
 //! never put together: each direction adds up its half, and [`Output::combine`] joins the two sums.
 
+use super::Kernel;
 use super::activation::sigmoid;
 use super::dense::{Affine, Matrix};
-use super::simd::{dispatch, fused};
+use super::simd::fused;
 use crate::{Cancel, Result};
 use pulp::{Simd, WithSimd};
 
 /// The packed layers.
 #[derive(Debug, Clone)]
 pub struct Output {
+    kernel: Kernel,
     labels: usize,
     specific: bool,
     /// Forward half, backward half; columns universal, specific, gate.
@@ -20,10 +22,16 @@ pub struct Output {
 }
 
 impl Output {
-    /// Packs layers over `2 * hidden` inputs; `specific` is the language-specific layer and its gate.
+    /// Packs for `kernel` layers over `2 * hidden` inputs; `specific` is the language-specific layer and its gate.
     ///
     /// Panics where a slice has another length.
-    pub fn new(labels: usize, hidden: usize, universal: Affine, specific: Option<(Affine, Affine)>) -> Self {
+    pub fn new(
+        kernel: Kernel,
+        labels: usize,
+        hidden: usize,
+        universal: Affine,
+        specific: Option<(Affine, Affine)>,
+    ) -> Self {
         let layers: Vec<Affine> =
             [universal].into_iter().chain(specific.into_iter().flat_map(|(s, g)| [s, g])).collect();
         for layer in &layers {
@@ -31,14 +39,14 @@ impl Output {
         }
         let columns = labels * layers.len();
         let half = |first: usize| {
-            Matrix::new(columns, hidden, |column, input| {
+            Matrix::new(kernel, columns, hidden, |column, input| {
                 layers[column / labels].weights[column % labels * 2 * hidden + first + input]
             })
         };
         let halves = [half(0), half(hidden)];
         let mut bias: Vec<f32> = layers.iter().flat_map(|layer| layer.bias).copied().collect();
         bias.resize(halves[0].width(), 0.0);
-        Self { labels, specific: specific.is_some(), halves, bias }
+        Self { kernel, labels, specific: specific.is_some(), halves, bias }
     }
 
     /// Number of labels.
@@ -69,7 +77,7 @@ impl Output {
     /// Emissions `[rows, labels]` of both directions' sums, each `[rows, columns]`. The only error is that of `cancel`.
     pub fn combine(&self, forward: &[f32], backward: &[f32], cancel: &Cancel) -> Result<Vec<f32>> {
         let mut emissions = vec![0.0; forward.len() / self.columns().max(1) * self.labels];
-        dispatch(Combine { layer: self, forward, backward, emissions: &mut emissions, cancel })?;
+        self.kernel.dispatch(Combine { layer: self, forward, backward, emissions: &mut emissions, cancel })?;
         Ok(emissions)
     }
 }
@@ -111,20 +119,20 @@ impl WithSimd for Combine<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::simd::on_each_set;
+    use crate::kernels::simd::on_each_kernel;
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
     #[test]
     fn layers_equal_their_formula() {
-        on_each_set(|| {
+        on_each_kernel(|| {
             let mut rng = ChaCha8Rng::seed_from_u64(13);
             for (labels, hidden, specific) in [(1, 1, true), (9, 12, false), (17, 33, true)] {
                 let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() * 2.0 - 1.0).collect() };
                 let weights: [Vec<f32>; 3] = std::array::from_fn(|_| draw(labels * 2 * hidden));
                 let biases: [Vec<f32>; 3] = std::array::from_fn(|_| draw(labels));
                 let [universal, own, gate] = std::array::from_fn(|i| Affine { weights: &weights[i], bias: &biases[i] });
-                let layer = Output::new(labels, hidden, universal, specific.then_some((own, gate)));
+                let layer = Output::new(Kernel::best(), labels, hidden, universal, specific.then_some((own, gate)));
                 let (rows, stride) = (4, hidden + 3);
                 let halves = [draw(rows * stride), draw(rows * stride)];
                 let sums = [false, true].map(|backward| {

@@ -1,75 +1,181 @@
-//! The one place where the instruction set is chosen, at run time.
+//! The one place where the instruction set is detected and chosen, at run time.
 //!
-//! A kernel is a `pulp::WithSimd` whose body is plain loops over fixed-size blocks: compiled once per instruction set
-//! (x86-64 baseline, AVX2 + FMA, AVX-512; NEON), they vectorise. Hand-written kernels for a single set (fp16
-//! arithmetic, AMX) belong in a file of their own in the operation's folder, and are chosen here.
+//! Most operations are a `pulp::WithSimd` whose body is plain loops over fixed-size blocks: compiled once per
+//! instruction set, they vectorise, and [`Kernel::dispatch`] runs the copy of the kernel that was chosen. What is
+//! written for a single set belongs in a file of its own in the operation's folder, and is chosen by the kernel's name.
 
+use super::processor;
+use crate::{Error, ErrorKind, Result};
 use pulp::{Arch, Simd, WithSimd};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::OnceLock;
 
-/// Runs `kernel` with the best instruction set of this processor.
-#[inline]
-pub(crate) fn dispatch<K: WithSimd>(kernel: K) -> K::Output {
-    chosen().dispatch(kernel)
+/// The kernels, each faster than those before it; they differ in the last bits of what they compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KernelName {
+    /// What every processor of the architecture has.
+    Generic,
+    /// x86-64 with AVX2, FMA and F16C: vectors of 256 bits.
+    Avx2,
+    /// x86-64 with AVX-512: vectors of 512 bits.
+    Avx512,
+    /// aarch64 with NEON: vectors of 128 bits.
+    Neon,
 }
 
-#[cfg(not(test))]
-#[inline(always)]
-fn chosen() -> Arch {
-    Arch::new()
+impl KernelName {
+    /// Every kernel.
+    pub const ALL: [Self; 4] = [Self::Generic, Self::Avx2, Self::Avx512, Self::Neon];
+
+    /// Its name in options and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Generic => "generic",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+            Self::Neon => "neon",
+        }
+    }
+
+    /// The features that it needs, of [`processor::FEATURES`].
+    fn needs(self) -> &'static [&'static str] {
+        match self {
+            Self::Generic => &[],
+            Self::Avx2 => &["avx2", "fma", "f16c"],
+            Self::Avx512 => &["avx2", "fma", "f16c", "avx512f"],
+            Self::Neon => &["neon"],
+        }
+    }
+
+    /// The instruction set to compile for, where this processor has it.
+    fn arch(self) -> Option<Arch> {
+        match self {
+            Self::Generic => Some(Arch::Scalar),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => pulp::x86::V3::try_new().map(Arch::V3),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => pulp::x86::V4::try_new().map(Arch::V4),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => pulp::aarch64::Neon::try_new().map(Arch::Neon),
+            #[allow(unreachable_patterns, reason = "kernels of other architectures")]
+            _ => None,
+        }
+    }
 }
 
-#[cfg(test)]
-pub(crate) use forced::{chosen, on_each_set};
-
-/// `a * b + c` in double precision, in one rounding where the instruction set can. (`mul_add` without it is a slow library call.)
-#[inline(always)]
-pub(crate) fn fused_f64<S: Simd>(a: f64, b: f64, c: f64) -> f64 {
-    if S::IS_SCALAR { a * b + c } else { a.mul_add(b, c) }
+impl fmt::Display for KernelName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
 }
 
-/// `a * b + c` in single precision; as [`fused_f64`].
+impl FromStr for KernelName {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|kernel| kernel.name() == name).ok_or_else(|| {
+            let known = Self::ALL.map(Self::name).join(", ");
+            Error::new(ErrorKind::Argument, format!("unknown kernel {name:?}")).remedy(format!("use {known}"))
+        })
+    }
+}
+
+/// A kernel that this processor can run.
+#[derive(Debug, Clone, Copy)]
+pub struct Kernel {
+    name: KernelName,
+    arch: Arch,
+}
+
+impl Kernel {
+    /// The kernel that runs everywhere.
+    pub fn generic() -> Self {
+        Self { name: KernelName::Generic, arch: Arch::Scalar }
+    }
+
+    /// The fastest kernel of this processor.
+    pub fn best() -> Self {
+        #[cfg(test)]
+        if let Some(kernel) = FORCED.get() {
+            return kernel;
+        }
+        static BEST: OnceLock<Kernel> = OnceLock::new();
+        *BEST.get_or_init(|| Self::available().next_back().unwrap_or(Self::generic()))
+    }
+
+    /// The kernel `name`, or an error that says what this processor lacks for it.
+    pub fn named(name: KernelName) -> Result<Self> {
+        Self::find(name).ok_or_else(|| {
+            let lacking: Vec<&str> = name.needs().iter().filter(|need| !processor::has(need)).copied().collect();
+            let known: Vec<&str> = Self::available().map(|kernel| kernel.name.name()).collect();
+            let message = format!("the kernel {name} needs {}, which this processor lacks", lacking.join(", "));
+            Error::new(ErrorKind::Argument, message).remedy(format!("use {}, or let libmtl choose", known.join(", ")))
+        })
+    }
+
+    /// Every kernel that this processor can run, the fastest last.
+    pub fn available() -> impl DoubleEndedIterator<Item = Self> {
+        KernelName::ALL.into_iter().filter_map(Self::find)
+    }
+
+    fn find(name: KernelName) -> Option<Self> {
+        let complete = name.needs().iter().all(|need| processor::has(need));
+        name.arch().filter(|_| complete).map(|arch| Self { name, arch })
+    }
+
+    /// Its name.
+    pub fn name(self) -> KernelName {
+        self.name
+    }
+
+    /// Runs `operation` as it was compiled for this kernel.
+    #[inline]
+    pub(crate) fn dispatch<O: WithSimd>(self, operation: O) -> O::Output {
+        self.arch.dispatch(operation)
+    }
+}
+
+/// `a * b + c`, in one rounding where the instruction set can. (`mul_add` without it is a slow library call.)
 #[inline(always)]
 pub(crate) fn fused<S: Simd>(a: f32, b: f32, c: f32) -> f32 {
     if S::IS_SCALAR { a * b + c } else { a.mul_add(b, c) }
 }
 
-/// Width in bits of the vectors that kernels are dispatched to.
-pub(crate) fn vector_bits() -> usize {
-    struct Width;
-    impl WithSimd for Width {
-        type Output = usize;
+#[cfg(test)]
+thread_local!(static FORCED: std::cell::Cell<Option<Kernel>> = const { std::cell::Cell::new(None) });
 
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, _: S) -> usize {
-            S::F32_LANES * 32
-        }
+/// Calls `check` once with each kernel that this processor has as [`Kernel::best`].
+#[cfg(test)]
+pub(crate) fn on_each_kernel(check: impl Fn()) {
+    for kernel in Kernel::available() {
+        println!("kernel {}", kernel.name);
+        FORCED.set(Some(kernel));
+        check();
     }
-    dispatch(Width)
+    FORCED.set(None);
 }
 
-/// Tests run on every instruction set that this processor has.
 #[cfg(test)]
-mod forced {
+mod tests {
     use super::*;
-    use std::cell::Cell;
 
-    thread_local!(static FORCED: Cell<Option<Arch>> = const { Cell::new(None) });
-
-    pub(crate) fn chosen() -> Arch {
-        FORCED.get().unwrap_or_default()
+    #[test]
+    fn names_are_read_back() {
+        for name in KernelName::ALL {
+            assert_eq!(name.to_string().parse::<KernelName>().unwrap(), name);
+        }
+        let error = "sse9".parse::<KernelName>().unwrap_err().to_string();
+        assert!(error.contains("sse9") && error.contains("generic, avx2"), "{error}");
     }
 
-    /// Calls `check` once with each instruction set.
-    pub(crate) fn on_each_set(check: impl Fn()) {
-        let mut sets = vec![Arch::Scalar];
-        #[cfg(target_arch = "x86_64")]
-        sets.extend(pulp::x86::V3::try_new().map(Arch::V3));
-        sets.push(Arch::new());
-        for set in sets {
-            FORCED.set(Some(set));
-            println!("vectors of {} bits", vector_bits());
-            check();
-        }
-        FORCED.set(None);
+    #[test]
+    fn the_best_kernel_is_one_that_can_run_and_the_others_are_refused() {
+        assert_eq!(Kernel::best().name(), Kernel::available().next_back().unwrap().name());
+        let foreign = if cfg!(target_arch = "x86_64") { KernelName::Neon } else { KernelName::Avx512 };
+        let error = Kernel::named(foreign).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Argument);
+        let need = foreign.needs().last().unwrap();
+        assert!(error.to_string().contains(need) && error.to_string().contains("generic"), "{error}");
     }
 }

@@ -25,11 +25,12 @@ pub use vectors::SentenceVectors;
 use crate::bundle::manifest::{Kind, Manifest, Scorer as Settings};
 use crate::bundle::{Bundle, GoldenExercise};
 use crate::engine::{self, EngineKind, EngineOptions, Pool, Report, native};
+use crate::kernels::Kernel;
 use crate::kernels::activation::{self, Function};
 use crate::{Cancel, Error, ErrorKind, Result};
 use adapt::Adapter;
 use features::Batch;
-use model::Model;
+use model::{Model, Source};
 use network::Network;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -52,7 +53,7 @@ pub struct Scorer {
 /// Who does the arithmetic.
 #[derive(Debug)]
 enum Engine {
-    Native,
+    Native(Kernel),
     #[cfg(feature = "onnx")]
     Onnx(onnx::Onnx),
 }
@@ -79,8 +80,9 @@ impl Scorer {
             EngineKind::Native => {
                 native::check_options(options)?;
                 let pool = native::pool(options)?;
-                let report = native::report(options, &pool);
-                (pool, Engine::Native, report)
+                let kernel = native::kernel(options)?;
+                let report = native::report(options, &pool, kernel);
+                (pool, Engine::Native(kernel), report)
             }
             EngineKind::Onnx => {
                 let (engine, report) = open_onnx(&bundle, &settings, options)?;
@@ -100,7 +102,13 @@ impl Scorer {
         if let Some(model) = self.model.get() {
             return Ok(model);
         }
-        let model = Model::open(&self.bundle, &self.settings).map_err(|e| e.at(self.bundle.place()))?;
+        let kernel = match self.engine {
+            Engine::Native(kernel) => kernel,
+            #[cfg(feature = "onnx")]
+            Engine::Onnx(_) => Kernel::best(),
+        };
+        let source = Source { bundle: &self.bundle, kernel };
+        let model = Model::open(source, &self.settings).map_err(|e| e.at(self.bundle.place()))?;
         Ok(self.model.get_or_init(|| model))
     }
 
@@ -166,7 +174,7 @@ impl Scorer {
             }
         }
         let logits = match &self.engine {
-            Engine::Native => self.network(cancel)?.logits(&batch)?,
+            Engine::Native(_) => self.network(cancel)?.logits(&batch)?,
             #[cfg(feature = "onnx")]
             Engine::Onnx(onnx) => onnx.logits(&self.settings, &batch, cancel)?,
         };
@@ -239,7 +247,7 @@ fn probabilities(fault: Option<Error>, mut logits: Vec<f32>, shift: f32) -> Resu
             .remedy("run `mtl verify` on the model"));
     }
     logits.iter_mut().for_each(|logit| *logit += shift);
-    activation::apply(Function::Sigmoid, &mut logits);
+    activation::apply(Kernel::generic(), Function::Sigmoid, &mut logits);
     Ok(Ok(logits))
 }
 

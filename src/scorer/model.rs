@@ -3,6 +3,7 @@
 use crate::Result;
 use crate::bundle::Bundle;
 use crate::bundle::manifest::{Combine, Context, Encoder, Scorer as Settings, ScorerArchitecture as Sizes};
+use crate::kernels::Kernel;
 use crate::kernels::charcnn::{CharCnn, Filters};
 use crate::kernels::dense::{Affine, Dense};
 use crate::kernels::lstm::Direction;
@@ -54,27 +55,34 @@ pub(super) struct Decoder {
     pub last: Dense,
 }
 
+/// Where weights come from, and what they are packed for.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub bundle: &'a Bundle,
+    pub kernel: Kernel,
+}
+
 impl Model {
-    pub fn open(bundle: &Bundle, settings: &Settings) -> Result<Self> {
+    pub fn open(from: Source, settings: &Settings) -> Result<Self> {
         let sizes = &settings.architecture;
         let h = sizes.hidden;
         let inputs = 2 * h * sizes.encoders.len();
         let context = match sizes.context {
-            Context::Shared => vec![dense(bundle, "context", 2 * h, inputs)?],
+            Context::Shared => vec![dense(from, "context", 2 * h, inputs)?],
             Context::Own => {
-                let own = |track: &String| dense(bundle, &format!("track.{track}.context"), 2 * h, inputs);
+                let own = |track: &String| dense(from, &format!("track.{track}.context"), 2 * h, inputs);
                 settings.tracks.iter().map(own).collect::<Result<_>>()?
             }
         };
         let hidden = match sizes.combine {
             Combine::Product | Combine::None => None,
-            Combine::Concat => Some(dense(bundle, "decoder.hidden", 2 * h, 4 * h)?),
+            Combine::Concat => Some(dense(from, "decoder.hidden", 2 * h, 4 * h)?),
         };
         Ok(Self {
-            meta: (sizes.combine != Combine::None).then(|| Meta::open(bundle, sizes)).transpose()?,
-            tracks: settings.tracks.iter().map(|track| Track::open(bundle, sizes, track)).collect::<Result<_>>()?,
+            meta: (sizes.combine != Combine::None).then(|| Meta::open(from, sizes)).transpose()?,
+            tracks: settings.tracks.iter().map(|track| Track::open(from, sizes, track)).collect::<Result<_>>()?,
             context,
-            decoder: Decoder { hidden, last: dense(bundle, "decoder", 1, 2 * h)? },
+            decoder: Decoder { hidden, last: dense(from, "decoder", 1, 2 * h)? },
         })
     }
 
@@ -85,38 +93,38 @@ impl Model {
 }
 
 impl Meta {
-    fn open(bundle: &Bundle, sizes: &Sizes) -> Result<Self> {
+    fn open(from: Source, sizes: &Sizes) -> Result<Self> {
         let (e, h) = (sizes.embedding, sizes.hidden);
         Ok(Self {
-            user: dense(bundle, "meta.user", 2 * h, 2 * e + 1)?,
-            exercise: dense(bundle, "meta.exercise", 2 * h, 3 * e + 1)?,
-            joint: dense(bundle, "meta.joint", 2 * h, 4 * h)?,
+            user: dense(from, "meta.user", 2 * h, 2 * e + 1)?,
+            exercise: dense(from, "meta.exercise", 2 * h, 3 * e + 1)?,
+            joint: dense(from, "meta.joint", 2 * h, 4 * h)?,
         })
     }
 }
 
 impl Track {
-    fn open(bundle: &Bundle, sizes: &Sizes, track: &str) -> Result<Self> {
+    fn open(from: Source, sizes: &Sizes, track: &str) -> Result<Self> {
         let name = format!("track.{track}");
         let (e, h) = (sizes.embedding, sizes.hidden);
         let has = |encoder| sizes.encoders.contains(&encoder);
         let chars = match sizes.reads_characters() {
-            true => read(bundle, &format!("{name}.char.embedding"))?,
+            true => read(from, &format!("{name}.char.embedding"))?,
             false => Vec::new(),
         };
         let char_lstm = match has(Encoder::CharLstm) {
-            true => Some(directions(bundle, &format!("{name}.char.lstm"), e, h, 1)?.remove(0)),
+            true => Some(directions(from, &format!("{name}.char.lstm"), e, h, 1)?.remove(0)),
             false => None,
         };
         let char_cnn = match has(Encoder::CharCnn) {
-            true => Some(char_cnn(bundle, sizes, &name, &chars)?),
+            true => Some(char_cnn(from, sizes, &name, &chars)?),
             false => None,
         };
         let encoders = sizes.encoders.iter().map(|&encoder| {
             let mut stacks = [Vec::new(), Vec::new()];
             for layer in 0..sizes.layers(encoder) {
                 let inputs = if layer == 0 { sizes.inputs(encoder) } else { h };
-                let layer = directions(bundle, &format!("{name}.{}.{layer}", encoder.name()), inputs, h, 2)?;
+                let layer = directions(from, &format!("{name}.{}.{layer}", encoder.name()), inputs, h, 2)?;
                 stacks.iter_mut().zip(layer).for_each(|(stack, direction)| stack.push(direction));
             }
             Ok(stacks)
@@ -126,9 +134,9 @@ impl Track {
     }
 }
 
-fn char_cnn(bundle: &Bundle, sizes: &Sizes, name: &str, chars: &[f32]) -> Result<CharCnn> {
+fn char_cnn(from: Source, sizes: &Sizes, name: &str, chars: &[f32]) -> Result<CharCnn> {
     let layer = |name: String| -> Result<[Vec<f32>; 2]> {
-        Ok([read(bundle, &format!("{name}.weight"))?, read(bundle, &format!("{name}.bias"))?])
+        Ok([read(from, &format!("{name}.weight"))?, read(from, &format!("{name}.bias"))?])
     };
     let layers = sizes.char_widths.iter().map(|&width| {
         let first = format!("{name}.char.conv.{width}");
@@ -140,28 +148,29 @@ fn char_cnn(bundle: &Bundle, sizes: &Sizes, name: &str, chars: &[f32]) -> Result
         let second = second.as_ref().map(|[weights, bias]| Affine { weights, bias });
         Filters { width: *width, weights, bias, second }
     });
-    CharCnn::new(chars, sizes.embedding, sizes.char_filters, &filters.collect::<Vec<_>>())
+    CharCnn::new(from.kernel, chars, sizes.embedding, sizes.char_filters, &filters.collect::<Vec<_>>())
 }
 
 /// The values of a tensor, in single precision.
-fn read(bundle: &Bundle, name: &str) -> Result<Vec<f32>> {
-    Ok(bundle.tensor(name)?.data.to_f32_vec())
+fn read(from: Source, name: &str) -> Result<Vec<f32>> {
+    Ok(from.bundle.tensor(name)?.data.to_f32_vec())
 }
 
-fn dense(bundle: &Bundle, name: &str, outputs: usize, inputs: usize) -> Result<Dense> {
-    let (weights, bias) = (read(bundle, &format!("{name}.weight"))?, read(bundle, &format!("{name}.bias"))?);
-    Ok(Dense::new(outputs, inputs, |o, i| weights[o * inputs + i], |o| bias[o]))
+fn dense(from: Source, name: &str, outputs: usize, inputs: usize) -> Result<Dense> {
+    let (weights, bias) = (read(from, &format!("{name}.weight"))?, read(from, &format!("{name}.bias"))?);
+    Ok(Dense::new(from.kernel, outputs, inputs, |o, i| weights[o * inputs + i], |o| bias[o]))
 }
 
 /// The `count` directions of an LSTM layer; the second one runs backward.
-fn directions(bundle: &Bundle, name: &str, inputs: usize, hidden: usize, count: usize) -> Result<Vec<Direction>> {
-    let [input, recurrent, bias] =
-        ["weight_ih", "weight_hh", "bias"].map(|part| read(bundle, &format!("{name}.{part}")));
+fn directions(from: Source, name: &str, inputs: usize, hidden: usize, count: usize) -> Result<Vec<Direction>> {
+    let [input, recurrent, bias] = ["weight_ih", "weight_hh", "bias"].map(|part| read(from, &format!("{name}.{part}")));
     let (input, recurrent, bias) = (input?, recurrent?, bias?);
     let part = |values: &[f32], i: usize| {
         let size = values.len() / count;
         values[i * size..(i + 1) * size].to_vec()
     };
-    let direction = |i| Direction::new(inputs, hidden, i == 1, &part(&input, i), &part(&recurrent, i), &part(&bias, i));
+    let direction = |i| {
+        Direction::new(from.kernel, inputs, hidden, i == 1, &part(&input, i), &part(&recurrent, i), &part(&bias, i))
+    };
     Ok((0..count).map(direction).collect())
 }

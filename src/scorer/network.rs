@@ -271,7 +271,7 @@ impl Network<'_> {
     /// `[rows, 2 hidden]`: a layer and its activation.
     fn apply(&self, layer: &Dense, inputs: usize, rows: &[f32], function: Function) -> Result<Vec<f32>> {
         let mut outputs = self.layer(layer, inputs, 2 * self.sizes.hidden, rows)?;
-        activation::apply(function, &mut outputs);
+        activation::apply(layer.kernel(), function, &mut outputs);
         Ok(outputs)
     }
 

@@ -3,7 +3,7 @@
 
 static void each_option_takes_its_values(void) {
   mtl_options *options = options_of(
-      "trusted=true engine=native threads=3 library=libonnxruntime.so vectors=a.safetensors providers=cuda?,cpu accept_telemetry=true "
+      "trusted=true engine=native threads=3 library=libonnxruntime.so vectors=a.safetensors providers=cuda?,cpu accept_telemetry=true kernel=generic "
       "tasks=ner,upos language=en unit=utf16 invalid_utf8=replace scores=true nbest=5 zero_shot=true");
   mtl_options_free(options);
 }

@@ -49,6 +49,10 @@ fn unknown_names_list_the_known_ones() {
     tag(&["-l", "ru", "-t", "ner"]).refused(&["ner", "not trained on \"ru\"", "da, en", "zero-shot"]);
     tag(&["-l", "da", "--zero-shot"]).refused(&["--task"]);
     tag(&["--engine", "abacus"]).refused(&["abacus", "native, onnx"]);
+    tag(&["--kernel", "sse9"]).refused(&["sse9", "generic, avx2"]);
+    let foreign = if cfg!(target_arch = "x86_64") { "neon" } else { "avx512" };
+    tag(&["--kernel", foreign]).refused(&[foreign, "this processor lacks", "use generic"]);
+    tag(&["--kernel", "generic", "--engine", "onnx"]).refused(&["kernel generic", "native engine"]);
     tag(&["--provider", "cuda"]).refused(&["--engine onnx"]);
     tag(&["--nbest", "2", "-o", "conll"]).refused(&["--nbest", "jsonl"]);
     tag(&["--nbest", "101"]).refused(&["101"]);

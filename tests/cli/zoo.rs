@@ -1,4 +1,4 @@
-//! `mtl models` and `mtl verify`.
+//! `mtl models`, `mtl verify` and `mtl info`.
 
 use super::*;
 use common::random_contents;
@@ -145,4 +145,21 @@ fn an_archive_serves_wherever_a_folder_does() {
     std::fs::write(&archive, bytes).unwrap();
     tag(&archive).refused(&["random-1.mtl: header at byte", "cut short", "fetch the bundle again"]);
     run(&["verify", &archive], b"").refused(&["random-1.mtl: header at byte", "cut short"]);
+}
+
+#[test]
+fn info_names_the_chosen_kernel_which_can_be_forced() {
+    let info: Value = serde_json::from_str(&run(&["info", "--json"], b"").good()).unwrap();
+    let chosen = info["kernel"].as_str().unwrap();
+    let kernels: Vec<&str> = info["kernels"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    assert_eq!((kernels[0], kernels.last()), ("generic", Some(&chosen)));
+    assert!(info["features"].as_object().unwrap().values().all(Value::is_boolean));
+    let text = run(&["info"], b"").good();
+    assert!(text.lines().any(|line| line.ends_with(&format!("chosen     {chosen}"))), "{text}");
+
+    let folder = tempfile::tempdir().unwrap();
+    write_model(folder.path(), random_contents(6, &Sizes::default()));
+    for kernel in kernels {
+        run(&["tag", "-m", path(&folder), "-l", "da", "--kernel", kernel], b"Anna bor her.").good();
+    }
 }

@@ -5,6 +5,7 @@ use super::schedule::in_parallel;
 use crate::bundle::manifest::Activation;
 use crate::bundle::{Bundle, Bytes};
 use crate::engine::{Batch, Pool, WordType};
+use crate::kernels::Kernel;
 use crate::kernels::activation::Function;
 use crate::kernels::charcnn::{CharCnn, Filters};
 use crate::kernels::dense::Affine;
@@ -38,7 +39,7 @@ struct WordTable {
 pub(super) struct Features(Vec<f32>);
 
 impl Encoder {
-    pub fn open(bundle: &Bundle) -> Result<Self> {
+    pub fn open(bundle: &Bundle, kernel: Kernel) -> Result<Self> {
         let sizes = &bundle.manifest().architecture;
         let mut parts = Vec::new();
         for &width in &sizes.char_widths {
@@ -48,7 +49,7 @@ impl Encoder {
         let filters: Vec<Filters> =
             parts.iter().map(|(width, weights, bias)| Filters { width: *width, weights, bias, second: None }).collect();
         let embedding = read(bundle, "char.embedding")?;
-        let convolutions = CharCnn::new(&embedding, sizes.char_dim, sizes.char_filters, &filters)?;
+        let convolutions = CharCnn::new(kernel, &embedding, sizes.char_dim, sizes.char_filters, &filters)?;
         let function = match sizes.highway_activation {
             Activation::Relu => Function::Relu,
             Activation::Selu => Function::Selu,
@@ -59,7 +60,7 @@ impl Encoder {
                 let (w, b, v, a) =
                     (part("transform.weight")?, part("transform.bias")?, part("gate.weight")?, part("gate.bias")?);
                 let [transform, gate] = [(&w, &b), (&v, &a)].map(|(weights, bias)| Affine { weights, bias });
-                Ok(Highway::new(convolutions.width(), transform, gate, function))
+                Ok(Highway::new(kernel, convolutions.width(), transform, gate, function))
             })
             .collect::<Result<_>>()?;
         Ok(Self { words: WordTable::open(bundle)?, convolutions, highway })

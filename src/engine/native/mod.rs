@@ -14,6 +14,7 @@ mod schedule;
 use super::{Attempt, Batch, Engine, EngineOptions, Head, Pool, Provider, Report, check, check_threads};
 use crate::bundle::Bundle;
 use crate::bundle::manifest::Manifest;
+use crate::kernels::Kernel;
 use crate::kernels::lstm::Scratch;
 use crate::kernels::output::Output;
 use crate::{Cancel, Error, ErrorKind, Result};
@@ -37,15 +38,15 @@ pub struct Native {
 }
 
 impl Native {
-    /// Unpacks the weights of `bundle`; of `options`, threads and pool concern this engine.
+    /// Unpacks the weights of `bundle`; of `options`, threads, pool and kernel concern this engine.
     pub fn open(bundle: &Bundle, options: &EngineOptions) -> Result<Self> {
-        let pool = pool(options)?;
-        let report = report(options, &pool);
+        let (pool, kernel) = (pool(options)?, kernel(options)?);
+        let report = report(options, &pool, kernel);
         let place = |e: Error| e.at(bundle.place());
         Ok(Self {
             manifest: bundle.manifest().clone(),
-            encoder: Encoder::open(bundle).map_err(place)?,
-            network: Network::open(bundle).map_err(place)?,
+            encoder: Encoder::open(bundle, kernel).map_err(place)?,
+            network: Network::open(bundle, kernel).map_err(place)?,
             pool,
             report,
         })
@@ -100,13 +101,20 @@ pub(crate) fn pool(options: &EngineOptions) -> Result<Arc<Pool>> {
     }
 }
 
+/// The kernel that `options` name, or the best one.
+pub(crate) fn kernel(options: &EngineOptions) -> Result<Kernel> {
+    options.kernel.map_or(Ok(Kernel::best()), Kernel::named)
+}
+
 /// What runs where.
-pub(crate) fn report(options: &EngineOptions, pool: &Pool) -> Report {
-    let attempt = Attempt { provider: "cpu".into(), required: false, used: true, reason: instruction_set().into() };
+pub(crate) fn report(options: &EngineOptions, pool: &Pool, kernel: Kernel) -> Report {
+    let reason = format!("kernel {}", kernel.name());
+    let attempt = Attempt { provider: "cpu".into(), required: false, used: true, reason };
     Report {
         engine: "native".into(),
         version: env!("CARGO_PKG_VERSION").into(),
         precision: "fp32 arithmetic on fp16 weights".into(),
+        kernel: Some(kernel.name().to_string()),
         threads: options.threads.max(1).min(pool.threads() + 1),
         providers: vec![attempt],
     }
@@ -165,15 +173,5 @@ impl Engine for Native {
             }
         }
         Ok(results)
-    }
-}
-
-/// What the kernels were dispatched to, for the report.
-fn instruction_set() -> &'static str {
-    match crate::kernels::vector_bits() {
-        512 => "512-bit vectors",
-        256 => "256-bit vectors",
-        128 => "128-bit vectors",
-        _ => "no vector instructions beyond the processor's baseline",
     }
 }

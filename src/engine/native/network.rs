@@ -2,6 +2,7 @@
 
 use crate::bundle::{Bundle, graph, manifest::Task};
 use crate::engine::Head;
+use crate::kernels::Kernel;
 use crate::kernels::dense::{Affine, PANEL};
 use crate::kernels::lstm::Direction;
 use crate::kernels::output::Output;
@@ -33,7 +34,7 @@ pub(super) fn read(bundle: &Bundle, name: &str) -> Result<Vec<f32>> {
 }
 
 impl Network {
-    pub fn open(bundle: &Bundle) -> Result<Self> {
+    pub fn open(bundle: &Bundle, kernel: Kernel) -> Result<Self> {
         let manifest = bundle.manifest();
         let sizes = &manifest.architecture;
         let inputs = sizes.word_dim + sizes.char_filters * sizes.char_widths.len();
@@ -44,10 +45,10 @@ impl Network {
                 let (forward, backward) = tensor.split_at(tensor.len() / 2);
                 if reverse { backward } else { forward }
             });
-            Direction::new(inputs, hidden, reverse, input, recurrent, bias)
+            Direction::new(kernel, inputs, hidden, reverse, input, recurrent, bias)
         };
         check_size(bundle)?;
-        let heads = manifest.tasks.iter().map(|task| Heads::open(bundle, task)).collect::<Result<_>>()?;
+        let heads = manifest.tasks.iter().map(|task| Heads::open(bundle, task, kernel)).collect::<Result<_>>()?;
         Ok(Self { directions: [direction(false), direction(true)], heads })
     }
 
@@ -80,7 +81,7 @@ fn check_size(bundle: &Bundle) -> Result<()> {
 }
 
 impl Heads {
-    fn open(bundle: &Bundle, task: &Task) -> Result<Self> {
+    fn open(bundle: &Bundle, task: &Task, kernel: Kernel) -> Result<Self> {
         let (labels, hidden) = (task.labels.len(), bundle.manifest().architecture.hidden);
         let layer = |part: &str| -> Result<Layer> {
             let read = |what: &str| read(bundle, &format!("task.{}.{part}.{what}", task.name));
@@ -94,11 +95,11 @@ impl Heads {
             languages = (0..task.languages.len())
                 .map(|language| {
                     let own = (specific.stacked(language, labels), gate.stacked(language, labels));
-                    Output::new(labels, hidden, universal, Some(own))
+                    Output::new(kernel, labels, hidden, universal, Some(own))
                 })
                 .collect();
         }
-        Ok(Self { universal: Output::new(labels, hidden, universal, None), languages })
+        Ok(Self { universal: Output::new(kernel, labels, hidden, universal, None), languages })
     }
 }
 

@@ -31,6 +31,10 @@ impl Sessions {
     /// Loads ONNX Runtime where no other engine has, and opens a session on each of `graphs`, on the first providers
     /// that work; `probe` is for accelerators.
     pub fn open(bundle: &Bundle, graphs: &[Cow<[u8]>], options: &EngineOptions, probe: Probe) -> Result<Self> {
+        if let Some(kernel) = options.kernel {
+            let message = format!("the kernel {kernel} belongs to the native engine, and the engine is onnx");
+            return Err(Error::new(ErrorKind::Argument, message).remedy("name no kernel, or use the engine `native`"));
+        }
         let runtime = library::load(options)?;
         let threads = options.threads.max(1);
         let opened = guarded(|| providers::open(bundle, graphs, &runtime, options, probe))?;
@@ -38,6 +42,7 @@ impl Sessions {
             engine: "onnx".into(),
             version: runtime.version().to_string(),
             precision: "fp32 arithmetic on fp16 weights".into(),
+            kernel: None,
             threads,
             providers: opened.attempts,
         };

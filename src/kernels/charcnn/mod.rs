@@ -6,9 +6,9 @@
 
 mod generic;
 
+use super::Kernel;
 use super::activation::relu;
 use super::dense::{Affine, Dense, Matrix};
-use super::simd::dispatch;
 use crate::{Cancel, Error, ErrorKind, Result};
 
 /// Filters are padded to a multiple of this.
@@ -23,6 +23,7 @@ const LIMIT: usize = 1 << 26;
 /// The convolutions of all widths.
 #[derive(Debug, Clone)]
 pub struct CharCnn {
+    kernel: Kernel,
     filters: usize,
     chars: usize,
     convolutions: Vec<Convolution>,
@@ -63,10 +64,10 @@ impl Filters<'_> {
 }
 
 impl CharCnn {
-    /// Tabulates the terms of `embedding` `[chars, char_dim]` under each of `widths`.
+    /// Tabulates for `kernel` the terms of `embedding` `[chars, char_dim]` under each of `widths`.
     ///
     /// Panics where a slice has another length or a width is 0.
-    pub fn new(embedding: &[f32], char_dim: usize, filters: usize, widths: &[Filters]) -> Result<Self> {
+    pub fn new(kernel: Kernel, embedding: &[f32], char_dim: usize, filters: usize, widths: &[Filters]) -> Result<Self> {
         let chars = embedding.len().checked_div(char_dim).unwrap_or(0);
         let padded = filters.next_multiple_of(LANES);
         let positions = widths.iter().map(|filters| filters.width).fold(0, usize::saturating_add);
@@ -77,9 +78,9 @@ impl CharCnn {
             let remedy = "use fewer characters or filters, or the ONNX Runtime engine";
             return Err(Error::new(ErrorKind::Limit, message).remedy(remedy));
         }
-        let convolutions = widths.iter().map(|w| Convolution::new(w, embedding, char_dim, filters)).collect();
+        let convolutions = widths.iter().map(|w| Convolution::new(kernel, w, embedding, char_dim, filters)).collect();
         let least = widths.iter().map(Filters::span).max().unwrap_or(0);
-        Ok(Self { filters, chars, convolutions, least })
+        Ok(Self { kernel, filters, chars, convolutions, least })
     }
 
     /// Features of a word: filters times widths.
@@ -101,7 +102,7 @@ impl CharCnn {
         for (convolution, features) in self.convolutions.iter().zip(features.chunks_exact_mut(self.filters.max(1))) {
             let word = Word { table: self.chars, length, chars };
             match &convolution.second {
-                None => dispatch(generic::Largest { convolution, word, features: &mut *features }),
+                None => self.kernel.dispatch(generic::Largest { convolution, word, features: &mut *features }),
                 Some(second) => convolution.apply_second(second, word, features, cancel)?,
             }
             features.iter_mut().for_each(|value| *value = relu(*value));
@@ -121,13 +122,13 @@ struct Word<'a> {
 }
 
 impl Convolution {
-    fn new(given: &Filters, embedding: &[f32], char_dim: usize, filters: usize) -> Self {
+    fn new(kernel: Kernel, given: &Filters, embedding: &[f32], char_dim: usize, filters: usize) -> Self {
         let width = given.width;
         assert!(width > 0 && given.weights.len() == filters * char_dim * width && given.bias.len() == filters);
         let padded = filters.next_multiple_of(LANES);
         let mut terms = Vec::with_capacity(embedding.len().checked_div(char_dim).unwrap_or(0) * width * padded);
         for position in 0..width {
-            let matrix = Matrix::new(padded, char_dim, |filter, dimension| {
+            let matrix = Matrix::new(kernel, padded, char_dim, |filter, dimension| {
                 given.weights.get((filter * char_dim + dimension) * width + position).copied().unwrap_or(0.0)
             });
             let mut row = vec![0.0; matrix.width()];
@@ -145,7 +146,7 @@ impl Convolution {
                 filter if filter < filters => weights[(output * filters + filter) * width + input / padded],
                 _ => 0.0,
             };
-            Dense::new(filters, width * padded, weight, |output| bias[output])
+            Dense::new(kernel, filters, width * padded, weight, |output| bias[output])
         });
         Self { width, terms, bias, second }
     }
@@ -161,7 +162,7 @@ impl Convolution {
             cancel.check()?;
             let count = (windows - start).min(BLOCK);
             let rows = &mut rows[..(count + self.width - 1) * padded];
-            dispatch(generic::Each { convolution: self, word, start, rows: &mut *rows });
+            second.kernel().dispatch(generic::Each { convolution: self, word, start, rows: &mut *rows });
             rows.iter_mut().for_each(|value| *value = relu(*value));
             let outputs = &mut outputs[..count * second.width()];
             second.apply(rows, padded, outputs);
@@ -177,7 +178,7 @@ impl Convolution {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::simd::on_each_set;
+    use crate::kernels::simd::on_each_kernel;
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
@@ -185,7 +186,7 @@ mod tests {
 
     #[test]
     fn features_are_right_and_padding_stops_at_the_largest_width() {
-        on_each_set(|| {
+        on_each_kernel(|| {
             let mut rng = ChaCha8Rng::seed_from_u64(5);
             let (chars, dim, filters) = (9, 5, 11);
             let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() - 0.5).collect() };
@@ -197,7 +198,7 @@ mod tests {
                 .zip(&weights)
                 .map(|(&width, (weights, bias))| Filters { width, weights, bias, second: None })
                 .collect();
-            let cnn = CharCnn::new(&embedding, dim, filters, &given).unwrap();
+            let cnn = CharCnn::new(Kernel::best(), &embedding, dim, filters, &given).unwrap();
             assert_eq!(cnn.width(), 33);
             for length in [0, 1, 2, 3, 4, 5, 30] {
                 let word: Vec<u32> = (0..length).map(|i| 1 + (i * i + 3) % (chars as u32 - 1)).collect();
@@ -229,7 +230,7 @@ mod tests {
     /// relu(second(relu(first(x)))) in double precision, over words that end in a block, fill it, and go beyond.
     #[test]
     fn two_convolutions_are_right() {
-        on_each_set(|| {
+        on_each_kernel(|| {
             let mut rng = ChaCha8Rng::seed_from_u64(6);
             let (chars, dim, filters, width) = (9, 4, 10, 3);
             let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() - 0.5).collect() };
@@ -242,7 +243,7 @@ mod tests {
                 Filters { width, weights: &weights, bias: &bias, second },
                 Filters { width: 2, weights: &weights[..filters * dim * 2], bias: &bias, second: None },
             ];
-            let cnn = CharCnn::new(&embedding, dim, filters, &given).unwrap();
+            let cnn = CharCnn::new(Kernel::best(), &embedding, dim, filters, &given).unwrap();
             for length in [0, 1, 4, 5, 6, BLOCK + 4, BLOCK + 5, 3 * BLOCK] {
                 let word: Vec<u32> = (0..length).map(|i| 1 + (i * i + 3) as u32 % (chars as u32 - 1)).collect();
                 let mut features = vec![0.0; cnn.width()];
@@ -275,7 +276,7 @@ mod tests {
     fn tables_beyond_the_limit_are_refused() {
         let (weights, bias) = (vec![0.0; 4096], vec![0.0; 4096]);
         let given = Filters { width: 1, weights: &weights, bias: &bias, second: None };
-        let error = CharCnn::new(&vec![0.0; 20_000], 1, 4096, &[given]).unwrap_err();
+        let error = CharCnn::new(Kernel::best(), &vec![0.0; 20_000], 1, 4096, &[given]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Limit);
     }
 }

@@ -1,7 +1,7 @@
 //! The best path, and the n best.
 
 use super::{Transitions, prepared::LANES};
-use crate::kernels::simd::dispatch;
+use crate::kernels::Kernel;
 use crate::{Cancel, Result};
 use pulp::{Simd, WithSimd};
 use std::cmp::{Ordering, Reverse};
@@ -58,7 +58,7 @@ pub fn viterbi(emissions: &[f32], transitions: &Transitions, cancel: &Cancel) ->
     }
     let table = Table::new(transitions);
     let mut scores = vec![f64::NEG_INFINITY; length * table.width];
-    dispatch(Forward { table: &table, emissions, scores: &mut scores, cancel })?;
+    Kernel::best().dispatch(Forward { table: &table, emissions, scores: &mut scores, cancel })?;
     let row = |t: usize| &scores[t * table.width..][..table.labels];
     let (mut label, best) = first_largest(row(length - 1).iter().zip(&table.end).map(|(score, end)| score + end));
     let mut path = vec![0; length];

@@ -6,7 +6,7 @@
 //! at most K^L exp(-gap); unless that is below exp(-MARGIN) of what was summed, the pass refuses too.
 
 use super::prepared::{DROP, Expectations, LANES, Prepared, exponentiate, largest};
-use crate::kernels::simd::{dispatch, fused_f64};
+use crate::kernels::Kernel;
 use pulp::{Simd, WithSimd};
 
 const FLOOR: f64 = 200.0;
@@ -41,12 +41,12 @@ pub(super) fn expectations<E>(
         pairs: vec![0.0; labels * width],
         log_beta,
     };
-    let Some(mut log_z) = dispatch(Forward(&mut pass, &check))? else { return Ok(None) };
+    let Some(mut log_z) = Kernel::best().dispatch(Forward(&mut pass, &check))? else { return Ok(None) };
     if log_z < (length as f64 + 1.0) * (labels as f64).ln() - gap + MARGIN {
         return Ok(None);
     }
     log_z += offset;
-    dispatch(Backward(&mut pass, &check))?;
+    Kernel::best().dispatch(Backward(&mut pass, &check))?;
     Ok(Some(Expectations { log_z, states: pass.alpha, pairs: pass.pairs, log_beta: pass.factors }))
 }
 
@@ -80,7 +80,7 @@ impl<F: Fn(usize) -> Result<(), E>, E> WithSimd for Forward<'_, '_, F> {
             let row = &mut rest[..width];
             match before.chunks_exact(width).next_back() {
                 None => row.copy_from_slice(&prepared.exp_start.values),
-                Some(previous) => multiply::<S>(row, &previous[..prepared.labels], &prepared.forward.values),
+                Some(previous) => multiply(row, &previous[..prepared.labels], &prepared.forward.values),
             }
             row.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
             let norm = sum(row);
@@ -137,9 +137,9 @@ impl<F: Fn(usize) -> Result<(), E>, E> WithSimd for Backward<'_, '_, F> {
             }
             if let Some(previous) = before.chunks_exact(width).next_back() {
                 for (row, &alpha) in pairs.chunks_exact_mut(width).zip(&previous[..labels]) {
-                    row.iter_mut().zip(&weights).for_each(|(sum, &weight)| *sum = fused_f64::<S>(alpha, weight, *sum));
+                    row.iter_mut().zip(&weights).for_each(|(sum, &weight)| *sum += alpha * weight);
                 }
-                multiply::<S>(&mut beta, &weights[..labels], &prepared.backward);
+                multiply(&mut beta, &weights[..labels], &prepared.backward);
             }
         }
         pairs.iter_mut().zip(&prepared.forward.values).for_each(|(sum, factor)| *sum *= factor);
@@ -149,14 +149,14 @@ impl<F: Fn(usize) -> Result<(), E>, E> WithSimd for Backward<'_, '_, F> {
 
 /// `out[j] = sum_i vector[i] * matrix[i, j]`, rows as long as `out`.
 #[inline(always)]
-fn multiply<S: Simd>(out: &mut [f64], vector: &[f64], matrix: &[f64]) {
+fn multiply(out: &mut [f64], vector: &[f64], matrix: &[f64]) {
     let width = out.len();
     for (chunk, out) in out.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
         let mut sums = [0.0; LANES];
         for (&value, row) in vector.iter().zip(matrix.chunks_exact(width)) {
             let row = &row.as_chunks::<LANES>().0[chunk];
             for (sum, &entry) in sums.iter_mut().zip(row) {
-                *sum = fused_f64::<S>(value, entry, *sum);
+                *sum += value * entry;
             }
         }
         *out = sums;

@@ -1,7 +1,7 @@
 //! Every function against enumeration of all paths, and the scaled pass against log space.
 
 use super::*;
-use crate::kernels::simd::on_each_set;
+use crate::kernels::simd::on_each_kernel;
 use crate::{Cancel, ErrorKind};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -92,7 +92,7 @@ fn small_cases(mut check: impl FnMut(&[f32], &Transitions)) {
 
 #[test]
 fn viterbi_and_nbest_equal_enumeration() {
-    on_each_set(|| {
+    on_each_kernel(|| {
         small_cases(|emissions, transitions| {
             let paths = enumerate(emissions, transitions);
             let (best, best_score) = viterbi(emissions, transitions);
@@ -116,7 +116,7 @@ fn viterbi_and_nbest_equal_enumeration() {
 
 #[test]
 fn marginals_and_paths_equal_enumeration() {
-    on_each_set(|| {
+    on_each_kernel(|| {
         small_cases(|emissions, transitions| {
             let k = transitions.labels;
             for temperature in [1.0, 0.5, 3.0] {
@@ -198,7 +198,7 @@ fn likelihood_equals_enumeration_and_its_gradient_finite_differences() {
 /// The scaled pass where it answers, and the function as a whole, against log space.
 #[test]
 fn scaled_pass_equals_log_space_at_every_scale() {
-    on_each_set(|| {
+    on_each_kernel(|| {
         let mut rng = ChaCha8Rng::seed_from_u64(seed());
         let mut answered = [0; 4];
         for case in 0..400 {
@@ -231,6 +231,23 @@ fn scaled_pass_equals_log_space_at_every_scale() {
         println!("scaled pass answered {answered:?} of 100 cases each");
         assert!(answered[0] >= 70 && answered[1] >= 70, "the fast pass is hardly used: {answered:?}");
     });
+}
+
+/// Decoding is no engine's: what it computes depends on no kernel.
+#[test]
+fn every_kernel_computes_the_same_bits() {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed());
+    for labels in [1, 9, 20, 50] {
+        let (emissions, transitions) = random(&mut rng, labels, 25, 4.0, false);
+        let found = std::cell::RefCell::new(Vec::new());
+        on_each_kernel(|| {
+            let marginals = marginals(&emissions, &transitions, 0.9);
+            let found_now = (viterbi(&emissions, &transitions), marginals.log_z.to_bits(), marginals.unary);
+            found.borrow_mut().push(found_now);
+        });
+        let found = found.into_inner();
+        assert!(found.iter().all(|other| *other == found[0]));
+    }
 }
 
 /// A sentence whose best path starts by steps that look hopeless: scaling alone would lose it.

@@ -5,7 +5,7 @@
 
 mod generic;
 
-use super::simd::dispatch;
+use super::Kernel;
 
 /// Outputs of a packed matrix come in panels of this many columns.
 pub const PANEL: usize = 32;
@@ -18,6 +18,7 @@ struct Line([f32; PANEL]);
 /// A weight matrix, packed so that the inner loop runs over outputs.
 #[derive(Debug, Clone)]
 pub struct Matrix {
+    kernel: Kernel,
     inputs: usize,
     panels: usize,
     /// `[panel, input]`.
@@ -25,8 +26,8 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    /// Packs a matrix of `outputs` columns; `weight(output, input)` gives its entries. Padding columns are zero.
-    pub fn new(outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
+    /// Packs for `kernel` a matrix of `outputs` columns; `weight(output, input)` gives its entries. Padding columns are zero.
+    pub fn new(kernel: Kernel, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
         let panels = outputs.div_ceil(PANEL);
         let mut lines = Vec::with_capacity(panels * inputs);
         for first in (0..panels).map(|panel| panel * PANEL) {
@@ -35,7 +36,7 @@ impl Matrix {
                 Line(std::array::from_fn(entry))
             }));
         }
-        Self { inputs, panels, lines }
+        Self { kernel, inputs, panels, lines }
     }
 
     /// Inputs of a row.
@@ -51,7 +52,7 @@ impl Matrix {
     /// Adds the product of each input row to its output row. Input row `r` begins at `rows[r * stride]` (rows may
     /// overlap); output rows lie one after another, [`Matrix::width`] wide.
     pub fn multiply_add(&self, rows: &[f32], stride: usize, outputs: &mut [f32]) {
-        dispatch(generic::MultiplyAdd { matrix: self, rows, stride, outputs });
+        self.kernel.dispatch(generic::MultiplyAdd { matrix: self, rows, stride, outputs });
     }
 }
 
@@ -72,16 +73,22 @@ pub struct Dense {
 }
 
 impl Dense {
-    /// Packs the layer; `weight(output, input)` and `bias(output)` give its parameters.
+    /// Packs the layer for `kernel`; `weight(output, input)` and `bias(output)` give its parameters.
     pub fn new(
+        kernel: Kernel,
         outputs: usize,
         inputs: usize,
         weight: impl Fn(usize, usize) -> f32,
         bias: impl Fn(usize) -> f32,
     ) -> Self {
-        let matrix = Matrix::new(outputs, inputs, weight);
+        let matrix = Matrix::new(kernel, outputs, inputs, weight);
         let bias = (0..matrix.width()).map(|output| if output < outputs { bias(output) } else { 0.0 }).collect();
         Self { matrix, bias }
+    }
+
+    /// The kernel that it was packed for.
+    pub fn kernel(&self) -> Kernel {
+        self.matrix.kernel
     }
 
     /// Columns of an output row, padding included.
@@ -99,20 +106,20 @@ impl Dense {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::simd::on_each_set;
+    use crate::kernels::simd::on_each_kernel;
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
     #[test]
     fn products_are_right_and_do_not_depend_on_neighbours() {
-        on_each_set(|| {
+        on_each_kernel(|| {
             let mut rng = ChaCha8Rng::seed_from_u64(7);
             for (outputs, inputs, stride) in
                 [(1, 1, 1), (5, 3, 3), (32, 7, 9), (33, 64, 64), (100, 40, 10), (704, 171, 176), (64, 0, 1)]
             {
                 let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() - 0.5).collect() };
                 let (weights, bias) = (draw(outputs * inputs), draw(outputs));
-                let layer = Dense::new(outputs, inputs, |o, i| weights[o * inputs + i], |o| bias[o]);
+                let layer = Dense::new(Kernel::best(), outputs, inputs, |o, i| weights[o * inputs + i], |o| bias[o]);
                 for count in 1..=19 {
                     let rows = draw((count - 1) * stride + inputs);
                     let mut together = vec![0.0; count * layer.width()];

@@ -5,8 +5,8 @@
 
 mod generic;
 
+use super::Kernel;
 use super::dense::Matrix;
-use super::simd::dispatch;
 use crate::{Cancel, Result};
 
 /// Hidden units are padded to a multiple of this, so that the four gates fill whole panels.
@@ -18,6 +18,7 @@ const BLOCK: usize = 128;
 /// The weights of one direction.
 #[derive(Debug, Clone)]
 pub struct Direction {
+    kernel: Kernel,
     hidden: usize,
     /// `hidden` padded.
     units: usize,
@@ -38,20 +39,29 @@ pub struct Place {
 }
 
 impl Direction {
-    /// Packs `input` `[4 hidden, inputs]`, `inputs` and `hidden` at least 1, `recurrent` `[4 hidden, hidden]` and `bias` `[8 hidden]` (input biases, then
+    /// Packs for `kernel` `input` `[4 hidden, inputs]`, `inputs` and `hidden` at least 1, `recurrent` `[4 hidden, hidden]` and `bias` `[8 hidden]` (input biases, then
     /// recurrent biases); gate order i, o, f, c. `reverse` runs from the last token to the first.
     ///
     /// Panics where a slice has another length.
-    pub fn new(inputs: usize, hidden: usize, reverse: bool, input: &[f32], recurrent: &[f32], bias: &[f32]) -> Self {
+    pub fn new(
+        kernel: Kernel,
+        inputs: usize,
+        hidden: usize,
+        reverse: bool,
+        input: &[f32],
+        recurrent: &[f32],
+        bias: &[f32],
+    ) -> Self {
         assert_eq!((input.len(), recurrent.len(), bias.len()), (4 * hidden * inputs, 4 * hidden * hidden, 8 * hidden));
         let units = hidden.next_multiple_of(UNITS);
         // A padded unit has zero weights: its gates are 1/2, its candidate 0, so its state stays 0.
         let row = |column: usize| (column % units < hidden).then(|| column / units * hidden + column % units);
         let pack = |matrix: &[f32], inputs: usize| {
-            Matrix::new(4 * units, inputs, |column, i| row(column).map_or(0.0, |row| matrix[row * inputs + i]))
+            Matrix::new(kernel, 4 * units, inputs, |column, i| row(column).map_or(0.0, |row| matrix[row * inputs + i]))
         };
         let both = |column: usize| row(column).map_or(0.0, |row| bias[row] + bias[4 * hidden + row]);
         Self {
+            kernel,
             hidden,
             units,
             input: pack(input, inputs),
@@ -128,7 +138,7 @@ impl Direction {
             let gates = &mut gates[row * 4 * width..][..count * 4 * width];
             self.recurrent.multiply_add(&hidden[..count * width], width, gates);
             let (cells, hidden) = (&mut cells[..count * width], &mut hidden[..count * width]);
-            dispatch(generic::Cell { width, gates, cells, hidden });
+            self.kernel.dispatch(generic::Cell { width, gates, cells, hidden });
             states[row * width..][..count * width].copy_from_slice(hidden);
             row += count;
         }
@@ -181,7 +191,7 @@ impl Scratch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::simd::on_each_set;
+    use crate::kernels::simd::on_each_kernel;
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
@@ -209,14 +219,14 @@ mod tests {
 
     #[test]
     fn states_are_right_and_do_not_depend_on_neighbours() {
-        on_each_set(|| {
+        on_each_kernel(|| {
             let mut rng = ChaCha8Rng::seed_from_u64(11);
             for (inputs, hidden, reverse) in
                 [(1, 1, false), (3, 5, true), (16, 8, false), (9, 33, true), (110, 171, true)]
             {
                 let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() * 0.8 - 0.4).collect() };
                 let (w, u, b) = (draw(4 * hidden * inputs), draw(4 * hidden * hidden), draw(8 * hidden));
-                let direction = Direction::new(inputs, hidden, reverse, &w, &u, &b);
+                let direction = Direction::new(Kernel::best(), inputs, hidden, reverse, &w, &u, &b);
                 let lengths = [300, 40, 40, 23, 9, 2, 1, 1, 1, 0];
                 let x: Vec<Vec<Vec<f32>>> = lengths.iter().map(|&n| (0..n).map(|_| draw(inputs)).collect()).collect();
                 let mut scratch = Scratch::default();
