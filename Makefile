@@ -12,6 +12,7 @@ WORKSPACE := --workspace --all-features
 
 CARGO_DENY_VERSION := 0.20.2
 MDBOOK_VERSION := 0.5.4
+ARM := aarch64-unknown-linux-gnu
 RUST_VERSION := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 
 # What is fetched, unless you name your own: ORT_DYLIB_PATH, LIBTORCH, or LIBTORCH_USE_PYTORCH=1.
@@ -35,7 +36,7 @@ export PATH := $(TOOLS)/bin:$(PATH)
 .PHONY: help
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## Build the release `mtl` and tag a short text in several languages (downloads crates only)
@@ -120,6 +121,14 @@ ci: ## Run everything that a change must pass
 .PHONY: fmt-check
 fmt-check: ## Check the format
 	$(CARGO) fmt --all --check
+
+.PHONY: test-aarch64
+test-aarch64: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER := aarch64-linux-gnu-gcc
+test-aarch64: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER := qemu-aarch64-static -L /usr/aarch64-linux-gnu -cpu max
+test-aarch64: ## Test the library and the models for 64-bit ARM, under qemu: CONTRIBUTING.md
+	@if command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64-static >/dev/null && rustup target add $(ARM); then \
+		env -u LD_LIBRARY_PATH $(CARGO) test --target $(ARM) --no-fail-fast --lib --test golden; \
+	else echo "test-aarch64: NOT RUN, it wants gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, qemu-user-static and Rust's $(ARM)"; fi
 
 .PHONY: size-check
 size-check: capi ## Check the release build of the C library against its size budget, abi/sizes.txt

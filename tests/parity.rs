@@ -1,5 +1,4 @@
-//! Both engines give the same labels: on random networks against each other, and on every bundle of `models/` against
-//! what the trainer computed with libtorch.
+//! Both engines give the same labels on random networks.
 #![cfg(feature = "onnx")]
 
 mod common;
@@ -7,18 +6,15 @@ mod common;
 use common::scorer::{combine as combine_by, exercises, given_vectors, random_scorer};
 use common::{Sizes, onnx_options, random_batch, random_bundle};
 use libmtl::Cancel;
-use libmtl::bundle::manifest::{Activation, Combine, Context, Encoder, Kind, Scorer as Settings, Summary, Task};
-use libmtl::bundle::{Bundle, GoldenCase};
+use libmtl::bundle::Bundle;
+use libmtl::bundle::manifest::{Activation, Combine, Context, Encoder, Scorer as Settings, Summary, Task};
 use libmtl::engine::{self, Batch, Engine, EngineOptions, Head};
 use libmtl::kernels::crf::{Constraints, Transitions, viterbi};
 use libmtl::scorer::{Exercise, ScoreOptions, Scorer};
-use libmtl::tagger::{DecodeOptions, Tagger};
-use libmtl::zoo;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The largest difference of an emission between the engines. Both compute in 32 bits, in other orders.
@@ -183,79 +179,6 @@ fn a_head_does_not_depend_on_the_others() {
                 let found = together.iter().zip(&alone).map(|(a, b)| difference(a, b)).fold(0.0, f32::max);
                 assert!(found <= tolerance, "{}: seed {seed}, {head:?}: {found}", engine.report().engine);
             }
-        }
-    }
-}
-
-/// Golden cases by task and language: those go through the tagger together.
-fn grouped(golden: &[GoldenCase]) -> BTreeMap<(&str, &str), Vec<&GoldenCase>> {
-    let mut groups = BTreeMap::<_, Vec<_>>::new();
-    for case in golden {
-        groups.entry((case.task.as_str(), case.language.as_str())).or_default().push(case);
-    }
-    groups
-}
-
-/// Compares emissions and labels of cases of one task and language with what the trainer computed.
-fn matches(tagger: &Tagger, cases: &[&GoldenCase]) -> f32 {
-    let (task, language) = (&cases[0].task, &cases[0].language);
-    let sentences: Vec<&[String]> = cases.iter().map(|case| case.tokens.as_slice()).collect();
-    let emissions = tagger.emissions(&sentences, task, language, &Cancel::new()).unwrap();
-    let taggings = tagger.tag(&sentences, task, language, &DecodeOptions::default(), &Cancel::new()).unwrap();
-    let mut largest: f32 = 0.0;
-    for ((case, emissions), tagging) in cases.iter().zip(&emissions).zip(&taggings) {
-        let found = difference(emissions, &case.emissions.concat());
-        let engine = &tagger.report().engine;
-        assert!(found <= case.tolerance, "{engine} {task} {language} {:?}: {found}", case.tokens);
-        assert_eq!(tagging.labels, case.labels, "{engine} {task} {language} {:?}", case.tokens);
-        largest = largest.max(found);
-    }
-    largest
-}
-
-/// The folders of `models/` that hold a bundle.
-fn models() -> Vec<std::path::PathBuf> {
-    let zoo = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
-    let mut folders: Vec<_> = std::fs::read_dir(zoo).unwrap().map(|entry| entry.unwrap().path()).collect();
-    folders.retain(|folder| folder.join("bundle.json").is_file());
-    folders.sort();
-    assert!(!folders.is_empty(), "models/ holds no bundle");
-    folders
-}
-
-fn a_scorer_gives_what_the_trainer_computed(bundle: &Arc<Bundle>) {
-    let golden = bundle.golden_exercises().unwrap();
-    assert!(!golden.is_empty(), "{}: no golden cases", bundle.place());
-    for options in [EngineOptions::default(), onnx_options()] {
-        let scorer = Scorer::open(Arc::clone(bundle), &options).unwrap();
-        let check = zoo::verify_scorer(&scorer, &golden, &Cancel::new()).unwrap();
-        assert!(check.passed(), "{}: {check:?}", scorer.report().engine);
-        let largest = check.alone.difference.max(check.batched.difference);
-        println!("{}: {} cases on {}: {largest:e}", bundle.manifest().id, golden.len(), scorer.report().engine);
-    }
-}
-
-#[test]
-fn every_model_gives_what_the_trainer_computed() {
-    let mut rng = ChaCha8Rng::seed_from_u64(400);
-    for folder in models() {
-        let bundle = Arc::new(Bundle::open(&folder).unwrap());
-        if bundle.manifest().kind == Kind::Scorer {
-            a_scorer_gives_what_the_trainer_computed(&bundle);
-            continue;
-        }
-        let golden = bundle.golden().unwrap();
-        assert!(!golden.is_empty(), "{}: no golden cases", folder.display());
-        for options in [EngineOptions::default(), onnx_options()] {
-            let tagger = Tagger::open(Arc::clone(&bundle), &options).unwrap();
-            let mut largest: f32 = 0.0;
-            for mut cases in grouped(&golden).into_values() {
-                cases.iter().for_each(|&case| largest = largest.max(matches(&tagger, &[case])));
-                cases.shuffle(&mut rng);
-                largest = largest.max(matches(&tagger, &cases));
-            }
-            let model = folder.file_name().unwrap().to_string_lossy();
-            println!("{model}: {} cases on {}: {largest:e}", golden.len(), tagger.report().engine);
         }
     }
 }
