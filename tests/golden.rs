@@ -1,11 +1,12 @@
-//! Every bundle of `models/` gives what the trainer computed with libtorch: on the native engine, and on ONNX Runtime
-//! where it is built in.
+//! Every bundle of `models/` gives what the trainer computed with libtorch: on every kernel that this processor has, and on
+//! ONNX Runtime where it is built in.
 
 mod common;
 
 use libmtl::bundle::Bundle;
 use libmtl::bundle::manifest::Kind;
 use libmtl::engine::EngineOptions;
+use libmtl::kernels::Kernel;
 use libmtl::scorer::Scorer;
 use libmtl::tagger::Tagger;
 use libmtl::zoo::{self, EngineCheck};
@@ -47,7 +48,10 @@ fn every_model_passes(engine: &str, options: &EngineOptions, between_batches: f3
 
 #[test]
 fn every_model_gives_what_the_trainer_computed() {
-    every_model_passes("native", &EngineOptions::default(), 0.0);
+    for kernel in Kernel::available() {
+        let options = EngineOptions { kernel: Some(kernel.name()), ..EngineOptions::default() };
+        every_model_passes(kernel.name().name(), &options, 0.0);
+    }
 }
 
 #[cfg(feature = "onnx")]
