@@ -7,7 +7,7 @@ use common::scorer::{exercises, random_scorer};
 use common::ustar::Ustar;
 use common::{Sizes, onnx_options, random_batch, random_bundle};
 use libmtl::bundle::{Bundle, OpenOptions};
-use libmtl::engine::{self, Engine, EngineOptions, Head, Provider, ProviderRequest, WordType};
+use libmtl::engine::{self, Engine, EngineKind, EngineOptions, GpuOptions, Head, Provider, ProviderRequest, WordType};
 use libmtl::kernels::KernelName;
 use libmtl::scorer::{Exercise, ScoreOptions, Scorer};
 use libmtl::{Cancel, Error, ErrorKind};
@@ -113,6 +113,45 @@ fn a_required_provider_that_is_missing_is_an_error_that_says_why() {
         assert!(error.to_string().contains(&format!("required provider {provider}")), "{error}");
         assert!(error.to_string().contains("is built without"), "{error}");
     }
+}
+
+#[test]
+fn options_of_gpus_go_with_their_providers_or_are_refused() {
+    let folder = random_bundle(12, &Sizes::default());
+    let bundle = Bundle::open(folder.path()).unwrap();
+    let caches = tempfile::tempdir().unwrap();
+    let gpu = GpuOptions {
+        device: Some(1),
+        memory: Some(1 << 30),
+        tensorrt_cache: Some(caches.path().join("engines")),
+        tensorrt_fp16: true,
+    };
+    let both = EngineOptions { gpu: gpu.clone(), ..with(&[(Provider::TensorRt, false), (Provider::Cuda, false)]) };
+    let engine = open(&bundle, &both);
+    assert!(engine.report().providers[..2].iter().all(|attempt| !attempt.used), "{:?}", engine.report());
+    assert_eq!(engine.report().precision, "fp32 arithmetic on fp16 weights");
+    assert!(!caches.path().join("engines").exists());
+    for (options, remedy) in [
+        (EngineOptions { gpu: gpu.clone(), ..with(&[(Provider::Cpu, true)]) }, "ask the engine `onnx` for cuda"),
+        (EngineOptions { gpu: gpu.clone(), ..with(&[(Provider::Cuda, false)]) }, "for tensorrt"),
+        (EngineOptions { engine: EngineKind::Native, ..both }, "ask the engine `onnx`"),
+    ] {
+        let error = refused(&bundle, &options);
+        assert_eq!(error.kind(), ErrorKind::Argument);
+        assert!(error.to_string().contains("option ") && error.to_string().contains(remedy), "{error}");
+    }
+}
+
+#[test]
+fn the_native_engine_says_that_it_has_no_provider_but_the_cpu() {
+    let folder = random_bundle(13, &Sizes::default());
+    let bundle = Bundle::open(folder.path()).unwrap();
+    let options = with(&[(Provider::Cuda, false), (Provider::Cpu, true)]);
+    let engine = open(&bundle, &EngineOptions { engine: EngineKind::Native, ..options });
+    let providers = &engine.report().providers;
+    let seen: Vec<_> = providers.iter().map(|a| (a.provider.as_str(), a.required, a.used)).collect();
+    assert_eq!(seen, [("cuda", false, false), ("cpu", true, true)]);
+    assert!(providers[0].reason.contains("processor"), "{providers:?}");
 }
 
 #[test]

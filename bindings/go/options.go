@@ -49,6 +49,27 @@ func WithProviders(names ...string) OpenOption {
 	return OpenWith("providers", strings.Join(names, ","))
 }
 
+// WithGPU computes on the GPU of this number, for the providers "cuda" and "tensorrt"; without it, on 0.
+func WithGPU(number int) OpenOption {
+	return OpenWith("gpu_device", strconv.Itoa(number))
+}
+
+// WithGPUMemory lets the arena of the provider "cuda" take this many MiB at most.
+func WithGPUMemory(mebibytes int) OpenOption {
+	return OpenWith("gpu_memory", strconv.Itoa(mebibytes))
+}
+
+// WithTensorRTCache is a folder in which the provider "tensorrt" keeps the engines that it builds, below the bundle's
+// digest, and to which nobody else may write: what cannot be used there is deleted and built anew.
+func WithTensorRTCache(folder string) OpenOption {
+	return OpenWith("tensorrt_cache", folder)
+}
+
+// WithTensorRTFP16 lets the provider "tensorrt" compute in half precision.
+func WithTensorRTFP16() OpenOption {
+	return OpenWith("tensorrt_fp16", "true")
+}
+
 // WithVectors is the path of the table of word vectors by sentence, for a scorer that has none of its own. It is mapped:
 // nobody may write to it while the model is open.
 func WithVectors(path string) OpenOption {

@@ -61,6 +61,10 @@ const KEYS: &[(&str, &[Scope], Setter)] = &[
     ("library", &[Scope::Model], |o, v| put(&mut o.engine.library, Ok(Some(v.into())))),
     ("providers", &[Scope::Model], |o, v| put(&mut o.engine.providers, providers(v))),
     ("kernel", &[Scope::Model], |o, v| put(&mut o.engine.kernel, Ok(Some(v.parse()?)))),
+    ("gpu_device", &[Scope::Model], |o, v| put(&mut o.engine.gpu.device, device(v))),
+    ("gpu_memory", &[Scope::Model], |o, v| put(&mut o.engine.gpu.memory, mebibytes(v))),
+    ("tensorrt_cache", &[Scope::Model], |o, v| put(&mut o.engine.gpu.tensorrt_cache, Ok(Some(v.into())))),
+    ("tensorrt_fp16", &[Scope::Model], |o, v| put(&mut o.engine.gpu.tensorrt_fp16, flag(v))),
     ("vectors", &[Scope::Model], |o, v| put(&mut o.vectors, Ok(Some(v.into())))),
     ("accept_telemetry", &[Scope::Model], |o, v| put(&mut o.engine.accept_telemetry, flag(v))),
     ("tasks", &[Scope::Tag], |o, v| put(&mut o.documents.tasks, Ok(names(v)))),
@@ -102,6 +106,15 @@ fn unit(value: &str) -> Outcome<Unit> {
 fn number(value: &str, most: usize) -> Outcome<usize> {
     let parsed = value.parse().ok().filter(|&number: &usize| number <= most);
     parsed.ok_or_else(|| argument(format!("{value:?} is no number from 0 to {most}"), "pass decimal digits"))
+}
+
+fn device(value: &str) -> Outcome<Option<u16>> {
+    number(value, u16::MAX.into()).map(|device| Some(device as u16))
+}
+
+/// A number of MiB, in bytes.
+fn mebibytes(value: &str) -> Outcome<Option<u64>> {
+    number(value, u32::MAX as usize).map(|size| Some((size as u64) << 20))
 }
 
 /// Names between commas; none for an empty text.
@@ -173,6 +186,10 @@ pub extern "C" fn mtl_options_new(out_options: *mut *mut mtl_options, out_error:
 /// | | `kernel` | the fastest of this processor; or `generic`, `avx2`, `avx512`, `neon`: with one kernel, results are the same everywhere bit for bit. Only for the engine `native` |
 /// | | `library` | path of ONNX Runtime's shared library; without it, the one beside the program or the loader's own |
 /// | | `providers` | `cpu`; ONNX Runtime's execution providers in order, such as `tensorrt?,cuda?,cpu`: with a question mark one is used if it is there, without one it must be |
+/// | | `gpu_device` | `0`; the number of the GPU, for `cuda` and `tensorrt` |
+/// | | `gpu_memory` | no limit; MiB that the arena of `cuda` may take |
+/// | | `tensorrt_cache` | none; a folder in which `tensorrt` keeps the engines that it builds, below the bundle's digest, and to which nobody else may write: what cannot be used there is deleted and built anew |
+/// | | `tensorrt_fp16` | `false`; `true` lets `tensorrt` compute in half precision |
 /// | | `accept_telemetry` | `false`; `true` takes an ONNX Runtime that may write telemetry |
 /// | | `vectors` | for a scorer that reads word vectors of whole sentences (its manifest's `word_vectors` is `given`): path of the table of them, which is mapped, and which nobody may write to |
 /// | `mtl_tag` | `tasks` | all of the model's; or names between commas |

@@ -62,12 +62,31 @@ pub struct EngineArgs {
     /// The kernel that the native engine computes with [default: the fastest of this processor; mtl info lists them]
     #[arg(long, value_name = "KERNEL")]
     pub kernel: Option<KernelName>,
+    #[command(flatten)]
+    pub gpu: GpuArgs,
     /// Threads to compute with [default: the processors of this machine]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
     /// The providers in the order of the command line, filled in after parsing
     #[arg(skip)]
     pub order: Vec<(ProviderName, bool)>,
+}
+
+/// What ONNX Runtime's providers for GPUs are told.
+#[derive(Debug, Args)]
+pub struct GpuArgs {
+    /// The number of the GPU, for the providers cuda and tensorrt [default: 0]
+    #[arg(long, value_name = "N")]
+    pub gpu_device: Option<u16>,
+    /// MiB that the arena of the provider cuda may take [default: no limit]
+    #[arg(long, value_name = "MIB")]
+    pub gpu_memory: Option<u32>,
+    /// A folder in which the provider tensorrt keeps the engines that it builds; nobody else may write to it
+    #[arg(long, value_name = "FOLDER")]
+    pub tensorrt_cache: Option<PathBuf>,
+    /// Let the provider tensorrt compute in half precision
+    #[arg(long)]
+    pub tensorrt_fp16: bool,
 }
 
 /// `mtl tag`.

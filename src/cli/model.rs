@@ -3,7 +3,7 @@
 use crate::args::{EngineArgs, EngineName, ProviderName, ZooArgs};
 use libmtl::bundle::Bundle;
 use libmtl::engine::onnx::library_from_environment;
-use libmtl::engine::{Attempt, EngineOptions, ProviderRequest, Report};
+use libmtl::engine::{Attempt, EngineOptions, GpuOptions, ProviderRequest, Report};
 use libmtl::scorer::{Scorer, SentenceVectors};
 use libmtl::zoo::{self, Zoo};
 use libmtl::{Error, ErrorKind, Result};
@@ -70,6 +70,12 @@ pub fn engine_options(args: &EngineArgs) -> Result<EngineOptions> {
         library: args.ort_library.clone().or_else(library_from_environment),
         kernel: args.kernel,
         providers: args.order.iter().map(request).collect(),
+        gpu: GpuOptions {
+            device: args.gpu.gpu_device,
+            memory: args.gpu.gpu_memory.map(|mebibytes| u64::from(mebibytes) << 20),
+            tensorrt_cache: args.gpu.tensorrt_cache.clone(),
+            tensorrt_fp16: args.gpu.tensorrt_fp16,
+        },
         ..EngineOptions::default()
     })
 }

@@ -7,7 +7,7 @@ pub mod onnx;
 mod options;
 mod pool;
 
-pub use options::{EngineKind, EngineOptions, Provider, ProviderRequest};
+pub use options::{EngineKind, EngineOptions, GpuOptions, Provider, ProviderRequest};
 pub use pool::Pool;
 #[cfg(feature = "capi")]
 pub(crate) use pool::THREAD_NAME;

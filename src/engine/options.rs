@@ -43,9 +43,48 @@ pub struct EngineOptions {
     /// Execution providers of ONNX Runtime in order of preference; none is the CPU alone. Where the CPU is not listed
     /// it comes last, as what the others fall back to.
     pub providers: Vec<ProviderRequest>,
+    /// What the providers for GPUs are told; refused where none that it is for is among `providers`.
+    pub gpu: GpuOptions,
     /// Takes an ONNX Runtime of 1.29 or newer although it writes telemetry below the user's home directory. Setting
     /// `ORT_DISABLE_TELEMETRY=1` before the program starts keeps it from doing so, and needs no consent.
     pub accept_telemetry: bool,
+}
+
+/// How ONNX Runtime's providers for GPUs work. What is `None` or false is the provider's own way.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GpuOptions {
+    /// The number of the device that CUDA and TensorRT compute on, as CUDA counts them; `None` is 0.
+    pub device: Option<u16>,
+    /// The most bytes of device memory that CUDA's arena takes for one session; the libraries of CUDA take more beside it.
+    pub memory: Option<u64>,
+    /// A folder in which TensorRT keeps the engines that it has built, to which nobody else may write. Each bundle has a folder of its own in it, named by
+    /// its digest, where TensorRT tells architectures and versions apart; one that cannot be used is deleted and built
+    /// anew, and the report says so.
+    pub tensorrt_cache: Option<PathBuf>,
+    /// Lets TensorRT compute in half precision where that is faster.
+    pub tensorrt_fp16: bool,
+}
+
+impl GpuOptions {
+    /// Refuses what none of `providers` would heed.
+    pub(crate) fn check(&self, providers: &[ProviderRequest]) -> Result<(), Error> {
+        use Provider::{Cuda, TensorRt};
+        let options: [(&str, bool, &[Provider]); 4] = [
+            ("gpu_device", self.device.is_some(), &[Cuda, TensorRt]),
+            ("gpu_memory", self.memory.is_some(), &[Cuda]),
+            ("tensorrt_cache", self.tensorrt_cache.is_some(), &[TensorRt]),
+            ("tensorrt_fp16", self.tensorrt_fp16, &[TensorRt]),
+        ];
+        for (name, set, readers) in options {
+            if set && !providers.iter().any(|request| readers.contains(&request.provider)) {
+                let readers = readers.iter().map(|provider| provider.name()).collect::<Vec<_>>().join(" or ");
+                let message = format!("is for ONNX Runtime's provider {readers}, and there is none in use");
+                let remedy = format!("ask the engine `onnx` for {readers}, required or preferred, or leave it out");
+                return Err(Error::new(ErrorKind::Argument, message).at(format!("option {name}")).remedy(remedy));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The engines.
@@ -153,6 +192,30 @@ mod tests {
         for provider in Provider::ALL {
             assert_eq!(provider.to_string().parse::<Provider>().unwrap(), provider);
         }
+    }
+
+    #[test]
+    fn an_option_that_no_provider_heeds_is_refused() {
+        let request = |provider| ProviderRequest { provider, required: false };
+        let [cpu, cuda, tensorrt] = Provider::ALL.map(request);
+        let device = GpuOptions { device: Some(0), ..GpuOptions::default() };
+        let memory = GpuOptions { memory: Some(1 << 30), ..GpuOptions::default() };
+        let cache = GpuOptions { tensorrt_cache: Some("cache".into()), ..GpuOptions::default() };
+        let fp16 = GpuOptions { tensorrt_fp16: true, ..GpuOptions::default() };
+        let cases = [
+            (&device, "gpu_device", [false, true, true]),
+            (&memory, "gpu_memory", [false, true, false]),
+            (&cache, "tensorrt_cache", [false, false, true]),
+            (&fp16, "tensorrt_fp16", [false, false, true]),
+        ];
+        for (options, name, heeded) in cases {
+            for (request, heeded) in [cpu, cuda, tensorrt].into_iter().zip(heeded) {
+                let checked = options.check(&[request, cpu]);
+                assert_eq!(checked.is_ok(), heeded, "{name} {request:?}");
+                assert!(checked.err().is_none_or(|error| error.place() == format!("option {name}")));
+            }
+        }
+        assert!(GpuOptions::default().check(&[]).is_ok());
     }
 
     #[test]

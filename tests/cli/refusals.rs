@@ -54,6 +54,9 @@ fn unknown_names_list_the_known_ones() {
     tag(&["--kernel", foreign]).refused(&[foreign, "this processor lacks", "use generic"]);
     tag(&["--kernel", "generic", "--engine", "onnx"]).refused(&["kernel generic", "native engine"]);
     tag(&["--provider", "cuda"]).refused(&["--engine onnx"]);
+    tag(&["--gpu-device", "0"]).refused(&["option gpu_device", "the engine `onnx`"]);
+    tag(&["--engine", "onnx", "--prefer", "cuda", "--tensorrt-fp16"])
+        .refused(&["option tensorrt_fp16", "provider tensorrt"]);
     tag(&["--nbest", "2", "-o", "conll"]).refused(&["--nbest", "jsonl"]);
     tag(&["--nbest", "101"]).refused(&["101"]);
     tag(&["--offsets", "furlongs"]).refused(&["furlongs", "utf16"]);

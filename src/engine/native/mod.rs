@@ -11,7 +11,9 @@ mod encoder;
 mod network;
 mod schedule;
 
-use super::{Attempt, Batch, Engine, EngineOptions, Head, Pool, Provider, Report, check, check_threads};
+use super::{
+    Attempt, Batch, Engine, EngineOptions, Head, Pool, Provider, ProviderRequest, Report, check, check_threads,
+};
 use crate::bundle::Bundle;
 use crate::bundle::manifest::Manifest;
 use crate::kernels::Kernel;
@@ -86,6 +88,7 @@ impl Native {
 /// Refuses options that the native engine cannot meet.
 pub(crate) fn check_options(options: &EngineOptions) -> Result<()> {
     check_threads(options.threads)?;
+    options.gpu.check(&[])?;
     if let Some(request) = options.providers.iter().find(|r| r.required && r.provider != Provider::Cpu) {
         return Err(Error::new(ErrorKind::Provider, format!("the native engine has no {}", request.provider))
             .remedy("use the engine `onnx`, or the provider `cpu`"));
@@ -108,15 +111,27 @@ pub(crate) fn kernel(options: &EngineOptions) -> Result<Kernel> {
 
 /// What runs where.
 pub(crate) fn report(options: &EngineOptions, pool: &Pool, kernel: Kernel) -> Report {
-    let reason = format!("kernel {}", kernel.name());
-    let attempt = Attempt { provider: "cpu".into(), required: false, used: true, reason };
+    let (own, others): (Vec<&ProviderRequest>, Vec<_>) =
+        options.providers.iter().partition(|r| r.provider == Provider::Cpu);
+    let other = |request: &&ProviderRequest| Attempt {
+        provider: request.provider.to_string(),
+        required: false,
+        used: false,
+        reason: "the native engine computes on the processor".into(),
+    };
+    let cpu = Attempt {
+        provider: "cpu".into(),
+        required: own.iter().any(|request| request.required),
+        used: true,
+        reason: format!("kernel {}", kernel.name()),
+    };
     Report {
         engine: "native".into(),
         version: env!("CARGO_PKG_VERSION").into(),
         precision: "fp32 arithmetic on fp16 weights".into(),
         kernel: Some(kernel.name().to_string()),
         threads: options.threads.max(1).min(pool.threads() + 1),
-        providers: vec![attempt],
+        providers: others.iter().map(other).chain([cpu]).collect(),
     }
 }
 

@@ -9,7 +9,9 @@
 
 mod assignment;
 pub(crate) mod batches;
+mod cache;
 mod gate;
+mod gpu;
 mod library;
 mod providers;
 pub(crate) mod session;
@@ -157,9 +159,17 @@ fn inputs<'a>(padded: &'a Padded, selectors: &'a Selectors) -> Result<Inputs<'a>
     Ok(inputs)
 }
 
+/// What ONNX Runtime, CUDA and CUDA's libraries say when memory is short. None of them has a code for that alone.
+const SHORT: [&str; 5] =
+    ["Failed to allocate memory", "is smaller than requested bytes", "bad_alloc", "out of memory", "ALLOC_FAILED"];
+
 /// ONNX Runtime's error as ours.
 fn failed(error: ort::Error) -> Error {
     let message = format!("ONNX Runtime: {}", error.message().trim());
+    if SHORT.iter().any(|words| message.contains(words)) {
+        let remedy = "pass less at once, or use the native engine, which needs less; the model can be used on";
+        return Error::new(ErrorKind::Limit, format!("not enough memory: {message}")).remedy(remedy).caused_by(error);
+    }
     Error::new(ErrorKind::Engine, message).remedy("try the native engine").caused_by(error)
 }
 

@@ -1,5 +1,6 @@
 //! Execution providers in the caller's order: required ones or an error, preferred ones or a reason in the report.
 
+use super::gpu::Gpu;
 use super::library::Runtime;
 use super::session::Probe;
 use super::{assignment, failed};
@@ -32,20 +33,23 @@ pub fn open(
 ) -> Result<Opened> {
     let requests = ordered(&options.providers)?;
     let weights: Arc<[u8]> = Arc::from(bundle.weights().as_ref());
+    let mut gpu = Gpu::new(options, bundle.digest());
     // Why each provider is not in use; each round adds one, so rounds end.
     let mut refusals: Vec<Option<String>> = vec![None; requests.len()];
     loop {
         let mut builder = builder(runtime, options.threads.max(1), &weights).map_err(failed)?;
         for i in 0..requests.len() {
             if refusals[i].is_none()
-                && let Err(reason) = register(&mut builder, requests[i].provider, runtime)
+                && let Err(reason) = register(&mut builder, requests[i].provider, runtime, &gpu)
             {
                 refuse(&requests, &mut refusals, i, reason)?;
             }
         }
         let accelerated = |i: usize| requests[i].provider != Provider::Cpu && refusals[i].is_none();
         let accelerators: Vec<usize> = (0..requests.len()).filter(|&i| accelerated(i)).collect();
-        let sessions = match commit(&builder, graphs, probe, !accelerators.is_empty()) {
+        let create = || commit(&builder, graphs, probe, !accelerators.is_empty());
+        let tensorrt = accelerators.iter().any(|&i| requests[i].provider == Provider::TensorRt);
+        let sessions = match gpu.attempt(tensorrt, create) {
             Ok(sessions) => sessions,
             Err(error) => {
                 let Some(&first) = accelerators.first() else { return Err(error) };
@@ -61,7 +65,7 @@ pub fn open(
         let idle = accelerators.into_iter().find(|&i| !operators.contains_key(identifier(requests[i].provider)));
         match idle {
             Some(idle) => refuse(&requests, &mut refusals, idle, "takes none of the graph's operators".into())?,
-            None => return Ok(Opened { sessions, attempts: attempts(&requests, refusals, &operators) }),
+            None => return Ok(Opened { sessions, attempts: attempts(&requests, refusals, &operators, &gpu) }),
         }
     }
 }
@@ -115,6 +119,7 @@ fn attempts(
     requests: &[ProviderRequest],
     refusals: Vec<Option<String>>,
     operators: &BTreeMap<String, usize>,
+    gpu: &Gpu,
 ) -> Vec<Attempt> {
     let total: usize = operators.values().sum();
     let attempt = |(request, refusal): (&ProviderRequest, Option<String>)| {
@@ -123,40 +128,51 @@ fn attempts(
             provider: request.provider.to_string(),
             required: request.required,
             used: refusal.is_none(),
-            reason: refusal.unwrap_or_else(|| format!("runs {own} of {total} operators")),
+            reason: refusal
+                .unwrap_or_else(|| format!("runs {own} of {total} operators{}", gpu.settings(request.provider))),
         }
     };
     requests.iter().zip(refusals).map(attempt).collect()
 }
 
+/// Why a provider cannot be had, without the lines of ONNX Runtime's source that stand before it.
+fn reason(error: ort::Error) -> String {
+    let message = error.message().trim();
+    let message = message.rsplit_once(" : FAIL : ").map_or(message, |(_, message)| message);
+    let advice = if message.contains("cannot open shared object") {
+        "; the libraries that this provider is built on have to be on the loader's path"
+    } else {
+        ""
+    };
+    format!("{message}{advice}")
+}
+
 /// Adds a provider to the session, or says why that is impossible.
-fn register(builder: &mut SessionBuilder, provider: Provider, runtime: &Runtime) -> std::result::Result<(), String> {
+fn register(
+    builder: &mut SessionBuilder,
+    provider: Provider,
+    runtime: &Runtime,
+    gpu: &Gpu,
+) -> std::result::Result<(), String> {
     fn add<E: ExecutionProvider>(
         builder: &mut SessionBuilder,
-        provider: E,
-        absent: impl Fn() -> String,
+        runtime: &Runtime,
+        make: impl FnOnce() -> std::result::Result<E, String>,
     ) -> std::result::Result<(), String> {
-        match E::is_available() {
-            Ok(true) => provider.register(builder).map_err(|e| e.message().trim().to_owned()),
-            Ok(false) => Err(absent()),
-            Err(e) => Err(e.message().trim().to_owned()),
+        if !E::is_available().map_err(reason)? {
+            let (version, path, name) = (runtime.version(), runtime.path().display(), E::NAME);
+            let name = name.trim_end_matches("ExecutionProvider");
+            return Err(format!(
+                "ONNX Runtime {version} at {path} is built without {name}; take `onnxruntime-gpu=={version}`"
+            ));
         }
+        make()?.register(builder).map_err(reason)
     }
-    let absent = |name: &str| {
-        let (version, path) = (runtime.version(), runtime.path().display());
-        format!("ONNX Runtime {version} at {path} is built without {name}; take `onnxruntime-gpu=={version}`")
-    };
     match provider {
-        Provider::Cpu => {
-            // Without an arena, memory is returned after an unusually long sentence.
-            add(builder, ep::CPU::default().with_arena_allocator(false), String::new)
-        }
-        Provider::Cuda => {
-            let search = ep::cuda::ConvAlgorithmSearch::Heuristic;
-            let cuda = ep::CUDA::default().with_device_id(0).with_tf32(false).with_conv_algorithm_search(search);
-            add(builder, cuda, || absent("CUDA"))
-        }
-        Provider::TensorRt => add(builder, ep::TensorRT::default().with_device_id(0), || absent("TensorRT")),
+        // Without an arena, memory is returned after an unusually long sentence.
+        Provider::Cpu => add(builder, runtime, || Ok(ep::CPU::default().with_arena_allocator(false))),
+        Provider::Cuda => add(builder, runtime, || Ok(gpu.cuda())),
+        Provider::TensorRt => add(builder, runtime, || gpu.tensorrt()),
     }
 }
 

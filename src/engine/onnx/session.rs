@@ -4,7 +4,7 @@
 use super::gate::Gate;
 use super::{failed, guarded, library, providers};
 use crate::bundle::Bundle;
-use crate::engine::{EngineOptions, Report};
+use crate::engine::{EngineOptions, Provider, Report};
 use crate::{Cancel, Error, ErrorKind, Result};
 use ort::session::{OutputSelector, RunOptions, Session, SessionInputValue};
 use ort::value::{PrimitiveTensorElementType, TensorRef};
@@ -35,13 +35,16 @@ impl Sessions {
             let message = format!("the kernel {kernel} belongs to the native engine, and the engine is onnx");
             return Err(Error::new(ErrorKind::Argument, message).remedy("name no kernel, or use the engine `native`"));
         }
+        options.gpu.check(&options.providers)?;
         let runtime = library::load(options)?;
         let threads = options.threads.max(1);
         let opened = guarded(|| providers::open(bundle, graphs, &runtime, options, probe))?;
+        let tensorrt = opened.attempts.iter().any(|a| a.used && a.provider == Provider::TensorRt.name());
+        let arithmetic = if tensorrt && options.gpu.tensorrt_fp16 { "fp16 and fp32" } else { "fp32" };
         let report = Report {
             engine: "onnx".into(),
             version: runtime.version().to_string(),
-            precision: "fp32 arithmetic on fp16 weights".into(),
+            precision: format!("{arithmetic} arithmetic on fp16 weights"),
             kernel: None,
             threads,
             providers: opened.attempts,

@@ -1,0 +1,110 @@
+//! What the providers for GPUs are told, and what the report says of it.
+
+use super::cache::Cache;
+use crate::Result;
+use crate::engine::{EngineOptions, GpuOptions, Provider};
+use ort::ep;
+
+/// The options of an engine's providers for GPUs.
+#[derive(Debug)]
+pub struct Gpu<'a> {
+    options: &'a GpuOptions,
+    cache: Option<Cache>,
+}
+
+impl<'a> Gpu<'a> {
+    /// Those of `options`, for the bundle of this digest.
+    pub fn new(options: &'a EngineOptions, digest: &str) -> Self {
+        let options = &options.gpu;
+        Self { options, cache: options.tensorrt_cache.as_ref().map(|root| Cache::new(root, digest)) }
+    }
+
+    fn device(&self) -> u16 {
+        self.options.device.unwrap_or(0)
+    }
+
+    /// CUDA's provider.
+    pub fn cuda(&self) -> ep::CUDA {
+        let search = ep::cuda::ConvAlgorithmSearch::Heuristic;
+        let cuda = ep::CUDA::default().with_conv_algorithm_search(search).with_tf32(false);
+        let cuda = cuda.with_device_id(self.device().into());
+        match self.options.memory {
+            None => cuda,
+            // An arena that doubles would meet its limit with half of it unused.
+            Some(limit) => cuda
+                .with_memory_limit(usize::try_from(limit).unwrap_or(usize::MAX))
+                .with_arena_extend_strategy(ep::ArenaExtendStrategy::SameAsRequested),
+        }
+    }
+
+    /// TensorRT's provider; makes the folder of its cache.
+    pub fn tensorrt(&self) -> std::result::Result<ep::TensorRT, String> {
+        let tensorrt = ep::TensorRT::default().with_device_id(self.device().into());
+        let tensorrt = tensorrt.with_fp16(self.options.tensorrt_fp16);
+        let Some(cache) = &self.cache else { return Ok(tensorrt) };
+        let folder = cache.prepare()?;
+        let tensorrt = tensorrt.with_engine_cache(true).with_engine_cache_path(&folder);
+        Ok(tensorrt.with_timing_cache(true).with_timing_cache_path(folder))
+    }
+
+    /// Does `work`, with TensorRT among the providers or not; a cache that may be what fails is built anew.
+    pub fn attempt<T>(&mut self, tensorrt: bool, mut work: impl FnMut() -> Result<T>) -> Result<T> {
+        match self.cache.as_mut().filter(|_| tensorrt) {
+            Some(cache) => cache.attempt(work),
+            None => work(),
+        }
+    }
+
+    /// How `provider` runs, to be appended to what it runs.
+    pub fn settings(&self, provider: Provider) -> String {
+        let mut settings = match provider {
+            Provider::Cpu => return String::new(),
+            Provider::Cuda | Provider::TensorRt => format!(" on device {}", self.device()),
+        };
+        if let (Provider::Cuda, Some(memory)) = (provider, self.options.memory) {
+            settings += &format!(", in an arena of at most {} MiB", memory >> 20);
+        }
+        if provider == Provider::TensorRt {
+            settings += if self.options.tensorrt_fp16 { ", in half precision where that is faster" } else { "" };
+            settings += &self.cache.as_ref().map(|cache| format!(", {}", cache.note())).unwrap_or_default();
+        }
+        settings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_settings_of_each_provider_are_its_own() {
+        let root = tempfile::tempdir().unwrap();
+        let tensorrt_cache = Some(root.path().to_owned());
+        let options = GpuOptions { device: Some(1), memory: Some(512 << 20), tensorrt_cache, tensorrt_fp16: true };
+        let options = EngineOptions { gpu: options, ..EngineOptions::default() };
+        let gpu = Gpu::new(&options, "0123abcd");
+        assert_eq!(gpu.settings(Provider::Cpu), "");
+        assert_eq!(gpu.settings(Provider::Cuda), " on device 1, in an arena of at most 512 MiB");
+        let place = root.path().join("0123abcd");
+        let expected =
+            format!(" on device 1, in half precision where that is faster, engines kept in {}", place.display());
+        assert_eq!(gpu.settings(Provider::TensorRt), expected);
+        // What ONNX Runtime is told; it has no way to read options back.
+        let told = format!("{:?}{:?}", gpu.cuda(), gpu.tensorrt().unwrap());
+        for option in
+            ["device_id", "gpu_mem_limit", "536870912", "trt_fp16_enable", "trt_engine_cache_path", "0123abcd"]
+        {
+            assert!(told.contains(option), "{option} in {told}");
+        }
+        assert!(place.is_dir());
+    }
+
+    #[test]
+    fn nothing_is_told_that_was_not_asked_for() {
+        let options = EngineOptions::default();
+        let gpu = Gpu::new(&options, "0123abcd");
+        assert_eq!(gpu.settings(Provider::TensorRt), " on device 0");
+        let told = format!("{:?}{:?}", gpu.cuda(), gpu.tensorrt().unwrap());
+        assert!(!told.contains("cache") && !told.contains("mem_limit"), "{told}");
+    }
+}
