@@ -161,6 +161,11 @@ docs-check: deps ## Check links, and that commands shown in documents exist
 tree-check: ## Check that no file is too large and none names a place of one machine
 	$(PYTHON) tools/check_tree.py
 
+.PHONY: cuda-check
+cuda-check: ## Compile the CUDA kernels, without a GPU (90 MB, once): a spilled register is an error
+	@$(PYTHON) tools/fetch.py --into $(DEPS) $(if $(INDEX),--index $(INDEX)) nvrtc
+	LD_LIBRARY_PATH=$(DEPS)/nvrtc/lib$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH)) $(CARGO) test $(WORKSPACE) --test cuda-compile -- --nocapture
+
 .PHONY: msrv
 msrv: ## Check the library with the oldest Rust that Cargo.toml promises
 	$(PYTHON) tools/check_msrv.py

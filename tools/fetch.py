@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fetches the shared libraries that tests need into `.deps/`: ONNX Runtime, and libtorch for the trainer.
+"""Fetches the shared libraries that tests need into `.deps/`: ONNX Runtime, libtorch for the trainer, CUDA's NVRTC.
 
 They are taken out of Python wheels, by pinned digest; what is there already is left alone. pip downloads them, as it
 is configured: a release of it that resumes broken transfers, which an older pip brings first. Where there is no pip,
@@ -51,6 +51,8 @@ def torch_members():
 
 ONNX_MEMBERS = {"onnxruntime/capi/libonnxruntime.so.1.28.0": "libonnxruntime.so.1.28.0"}
 
+NVRTC_LIBRARIES = ("libnvrtc.so.13", "libnvrtc-builtins.so.13.0")
+
 # machine -> dependency -> wheels. The two CUDA libraries are small, and libtorch_cpu.so of this build links to them.
 TABLE = {
     "x86_64": {
@@ -71,6 +73,12 @@ TABLE = {
                   "4eb01c08e859bf924d222250d2e8f8b8ff6d3db4721288cf35d14252a4d933c8",
                   {"nvidia/cu13/lib/libcupti.so.13": "lib/libcupti.so.13"}),
         ],
+        "nvrtc": [
+            Wheel("nvidia-cuda-nvrtc", "13.0.88",
+                  "nvidia_cuda_nvrtc-13.0.88-py3-none-manylinux2010_x86_64.manylinux_2_12_x86_64.whl", 90215200,
+                  "ad9b6d2ead2435f11cbb6868809d2adeeee302e9bb94bcf0539c7a40d80e8575",
+                  {f"nvidia/cu13/lib/{name}": f"lib/{name}" for name in NVRTC_LIBRARIES}),
+        ],
     },
     "aarch64": {
         "onnxruntime": [
@@ -84,6 +92,7 @@ TABLE = {
 REMEDY = {
     "onnxruntime": "or name an ONNX Runtime that you have (1.27 or 1.28): ORT_DYLIB_PATH=/path/to/libonnxruntime.so",
     "libtorch": "or name a PyTorch 2.11 that you have: LIBTORCH=/path/to/torch (the folder with lib/ and include/)",
+    "nvrtc": "or leave `make cuda-check` to a machine that can",
 }
 
 # Resumes broken transfers (any from 25.1 on does); runs from its wheel, and is not installed.

@@ -7,6 +7,8 @@ pub mod activation;
 pub mod bilstm_crf;
 pub mod charcnn;
 pub mod crf;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod dense;
 pub mod highway;
 pub mod lstm;
