@@ -4,6 +4,7 @@ use crate::emulator::Emulated;
 use crate::{address, address_mut, draw, offsets, random};
 use half::f16;
 use libmtl::Cancel;
+use libmtl::kernels::Kernel;
 use libmtl::kernels::crf::{Transitions, marginals, nbest, viterbi};
 use libmtl::kernels::cuda::{Architecture, Crf, Lstm, Sizes, Weights};
 use libmtl::kernels::dense::Affine;
@@ -60,7 +61,7 @@ impl Model {
         let own = specific.then_some((own, gate));
         Self {
             sizes,
-            output: Output::new(labels, hidden, universal, own),
+            output: Output::new(Kernel::generic(), labels, hidden, universal, own),
             weights: Weights::new(&sizes, [lstm; 2], universal, own, &transitions),
             transitions,
             kernel: Emulated::new(sizes.crf()),

@@ -4,6 +4,7 @@ use crate::emulator::Emulated;
 use crate::{address, address_mut, draw, offsets, random};
 use half::f16;
 use libmtl::Cancel;
+use libmtl::kernels::Kernel;
 use libmtl::kernels::crf::Transitions;
 use libmtl::kernels::cuda::{Architecture, Bilstm, Lstm, Projection, Sizes, Weights};
 use libmtl::kernels::dense::Affine;
@@ -60,7 +61,7 @@ impl Model {
         let starts = offsets(lengths);
         let mut states = vec![0.0; 2 * hidden * starts[lengths.len()] as usize];
         for (half, (input, recurrent, bias)) in self.directions.iter().enumerate() {
-            let direction = Direction::new(inputs, hidden, half == 1, input, recurrent, bias);
+            let direction = Direction::new(Kernel::generic(), inputs, hidden, half == 1, input, recurrent, bias);
             for (&length, &start) in lengths.iter().zip(&starts) {
                 let token = |place: Place| start as usize + place.token;
                 let fill = |p: Place, row: &mut [f32]| row.copy_from_slice(&features[token(p) * inputs..][..inputs]);
