@@ -183,7 +183,7 @@ pub extern "C" fn mtl_options_new(out_options: *mut *mut mtl_options, out_error:
 /// | `mtl_bundle_open*` | `trusted` | `false`; `true` maps a file instead of reading it and does not check digests: only for a bundle from inside something verified, such as an app's package |
 /// | `mtl_model_open` | `engine` | `native`, `onnx` |
 /// | | `threads` | `0`: the thread that calls; up to 1024 |
-/// | | `kernel` | the fastest of this processor; or `generic`, `avx2`, `avx512`, `neon`: with one kernel, results are the same everywhere bit for bit. Only for the engine `native` |
+/// | | `kernel` | the fastest of this processor; or `generic`, `avx2`, `avx512`, `neon`, `neon-fp16`, `neon-fhm`: with one kernel, results are the same everywhere bit for bit. Only for the engine `native` |
 /// | | `library` | path of ONNX Runtime's shared library; without it, the one beside the program or the loader's own |
 /// | | `providers` | `cpu`; ONNX Runtime's execution providers in order, such as `tensorrt?,cuda?,cpu`: with a question mark one is used if it is there, without one it must be |
 /// | | `gpu_device` | `0`; the number of the GPU, for `cuda` and `tensorrt` |

@@ -22,11 +22,17 @@ pub enum KernelName {
     Avx512,
     /// aarch64 with NEON: vectors of 128 bits.
     Neon,
+    /// The same results as [`KernelName::Neon`], from weights that are kept in half precision. Its speed has been measured
+    /// nowhere: it is never chosen unasked.
+    NeonFp16,
+    /// As [`KernelName::NeonFp16`], but an LSTM's recurrent product multiplies halves (FEAT_FHM): its states are rounded
+    /// to half precision there. Never chosen unasked.
+    NeonFhm,
 }
 
 impl KernelName {
     /// Every kernel.
-    pub const ALL: [Self; 4] = [Self::Generic, Self::Avx2, Self::Avx512, Self::Neon];
+    pub const ALL: [Self; 6] = [Self::Generic, Self::Avx2, Self::Avx512, Self::Neon, Self::NeonFp16, Self::NeonFhm];
 
     /// Its name in options and reports.
     pub fn name(self) -> &'static str {
@@ -35,6 +41,8 @@ impl KernelName {
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
             Self::Neon => "neon",
+            Self::NeonFp16 => "neon-fp16",
+            Self::NeonFhm => "neon-fhm",
         }
     }
 
@@ -44,8 +52,14 @@ impl KernelName {
             Self::Generic => &[],
             Self::Avx2 => &["avx2", "fma", "f16c"],
             Self::Avx512 => &["avx2", "fma", "f16c", "avx512f"],
-            Self::Neon => &["neon"],
+            Self::Neon | Self::NeonFp16 => &["neon"],
+            Self::NeonFhm => &["neon", "fhm"],
         }
+    }
+
+    /// Whether it may be chosen unasked: whether its speed has been measured.
+    fn measured(self) -> bool {
+        !matches!(self, Self::NeonFp16 | Self::NeonFhm)
     }
 
     /// The instruction set to compile for, where this processor has it.
@@ -57,7 +71,7 @@ impl KernelName {
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => pulp::x86::V4::try_new().map(Arch::V4),
             #[cfg(target_arch = "aarch64")]
-            Self::Neon => pulp::aarch64::Neon::try_new().map(Arch::Neon),
+            Self::Neon | Self::NeonFp16 | Self::NeonFhm => pulp::aarch64::Neon::try_new().map(Arch::Neon),
             #[allow(unreachable_patterns, reason = "kernels of other architectures")]
             _ => None,
         }
@@ -94,14 +108,14 @@ impl Kernel {
         Self { name: KernelName::Generic, arch: Arch::Scalar }
     }
 
-    /// The fastest kernel of this processor.
+    /// The fastest kernel of this processor, of those that have been measured.
     pub fn best() -> Self {
         #[cfg(test)]
         if let Some(kernel) = FORCED.get() {
             return kernel;
         }
         static BEST: OnceLock<Kernel> = OnceLock::new();
-        *BEST.get_or_init(|| Self::available().next_back().unwrap_or(Self::generic()))
+        *BEST.get_or_init(|| Self::available().rfind(|kernel| kernel.name.measured()).unwrap_or(Self::generic()))
     }
 
     /// The kernel `name`, or an error that says what this processor lacks for it.
@@ -171,7 +185,8 @@ mod tests {
 
     #[test]
     fn the_best_kernel_is_one_that_can_run_and_the_others_are_refused() {
-        assert_eq!(Kernel::best().name(), Kernel::available().next_back().unwrap().name());
+        let measured = Kernel::available().rfind(|kernel| kernel.name.measured());
+        assert_eq!(Kernel::best().name(), measured.unwrap().name());
         let foreign = if cfg!(target_arch = "x86_64") { KernelName::Neon } else { KernelName::Avx512 };
         let error = Kernel::named(foreign).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Argument);

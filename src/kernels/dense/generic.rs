@@ -8,6 +8,7 @@ use pulp::{Simd, WithSimd};
 
 pub(super) struct MultiplyAdd<'a> {
     pub matrix: &'a Matrix,
+    pub lines: &'a [Line],
     pub rows: &'a [f32],
     pub stride: usize,
     pub outputs: &'a mut [f32],
@@ -69,23 +70,26 @@ impl<'a> MultiplyAdd<'a> {
     /// The largest whole number of times M rows, and the rest.
     #[inline(always)]
     fn split<const M: usize>(self) -> (Self, Self) {
-        let Self { matrix, rows, stride, outputs } = self;
+        let Self { matrix, lines, rows, stride, outputs } = self;
         let count = outputs.len() / matrix.width() / M * M;
         let (first, rest) = outputs.split_at_mut(count * matrix.width());
         let rows_left = if rest.is_empty() { &[] } else { &rows[count * stride..] };
-        (Self { matrix, rows, stride, outputs: first }, Self { matrix, rows: rows_left, stride, outputs: rest })
+        (
+            Self { matrix, lines, rows, stride, outputs: first },
+            Self { matrix, lines, rows: rows_left, stride, outputs: rest },
+        )
     }
 }
 
 /// All panels, P at a time; within them all rows, M at a time, so that a panel's weights stay in the first cache.
 #[inline(always)]
 fn sweep<S: Simd, const V: usize, const P: usize, const M: usize>(simd: S, task: MultiplyAdd<'_>) {
-    let MultiplyAdd { matrix, rows, stride, outputs } = task;
+    let MultiplyAdd { matrix, lines, rows, stride, outputs } = task;
     let (inputs, width) = (matrix.inputs, matrix.width());
     let mut panel = 0;
     while panel < matrix.panels {
         let whole = panel + P <= matrix.panels;
-        let lines = &matrix.lines[panel * inputs..];
+        let lines = &lines[panel * inputs..];
         for row in (0..outputs.len() / width).step_by(M) {
             let (input, output) = (&rows[row * stride..], &mut outputs[row * width + panel * PANEL..]);
             let tile = Tile { lines, inputs, rows: input, stride, outputs: output, width };

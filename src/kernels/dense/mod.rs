@@ -4,8 +4,12 @@
 //! stands beside it: results do not depend on how many rows a call has.
 
 mod generic;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 
 use super::Kernel;
+#[cfg(target_arch = "aarch64")]
+use super::KernelName;
 
 /// Outputs of a packed matrix come in panels of this many columns.
 pub const PANEL: usize = 32;
@@ -21,13 +25,30 @@ pub struct Matrix {
     kernel: Kernel,
     inputs: usize,
     panels: usize,
-    /// `[panel, input]`.
-    lines: Vec<Line>,
+    weights: Weights,
+}
+
+/// The weights, `[panel, input]`.
+#[derive(Debug, Clone)]
+enum Weights {
+    Single(Vec<Line>),
+    /// Where the kernel keeps halves, and every weight is one.
+    #[cfg(target_arch = "aarch64")]
+    Half(neon::Halves),
 }
 
 impl Matrix {
     /// Packs for `kernel` a matrix of `outputs` columns; `weight(output, input)` gives its entries. Padding columns are zero.
     pub fn new(kernel: Kernel, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
+        Self::pack(kernel, outputs, inputs, weight, false)
+    }
+
+    /// As [`Matrix::new`], for input rows between -1 and 1, which the kernel may round to half precision.
+    pub fn for_states(kernel: Kernel, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
+        Self::pack(kernel, outputs, inputs, weight, true)
+    }
+
+    fn pack(kernel: Kernel, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32, states: bool) -> Self {
         let panels = outputs.div_ceil(PANEL);
         let mut lines = Vec::with_capacity(panels * inputs);
         for first in (0..panels).map(|panel| panel * PANEL) {
@@ -36,7 +57,7 @@ impl Matrix {
                 Line(std::array::from_fn(entry))
             }));
         }
-        Self { kernel, inputs, panels, lines }
+        Self { kernel, inputs, panels, weights: Weights::new(kernel, inputs, lines, states) }
     }
 
     /// Inputs of a row.
@@ -52,7 +73,31 @@ impl Matrix {
     /// Adds the product of each input row to its output row. Input row `r` begins at `rows[r * stride]` (rows may
     /// overlap); output rows lie one after another, [`Matrix::width`] wide.
     pub fn multiply_add(&self, rows: &[f32], stride: usize, outputs: &mut [f32]) {
-        self.kernel.dispatch(generic::MultiplyAdd { matrix: self, rows, stride, outputs });
+        match &self.weights {
+            Weights::Single(lines) => {
+                self.kernel.dispatch(generic::MultiplyAdd { matrix: self, lines, rows, stride, outputs });
+            }
+            #[cfg(target_arch = "aarch64")]
+            Weights::Half(halves) => halves.multiply_add(rows, stride, outputs),
+        }
+    }
+}
+
+impl Weights {
+    #[cfg(target_arch = "aarch64")]
+    fn new(kernel: Kernel, inputs: usize, lines: Vec<Line>, states: bool) -> Self {
+        let arithmetic = match kernel.name() {
+            KernelName::NeonFp16 => neon::Arithmetic::Widening,
+            KernelName::NeonFhm if states => neon::Arithmetic::Fused,
+            KernelName::NeonFhm => neon::Arithmetic::Widening,
+            _ => return Self::Single(lines),
+        };
+        neon::Halves::new(arithmetic, inputs, &lines).map_or(Self::Single(lines), Self::Half)
+    }
+
+    #[cfg(not(target_arch = "aarch64"))]
+    fn new(_: Kernel, _: usize, lines: Vec<Line>, _: bool) -> Self {
+        Self::Single(lines)
     }
 }
 

@@ -4,6 +4,8 @@
 //! Sequences that run together share each read of the weights; a sequence's arithmetic is the same alone.
 
 mod generic;
+#[cfg(all(test, target_arch = "aarch64"))]
+mod neon_tests;
 
 use super::Kernel;
 use super::dense::Matrix;
@@ -56,16 +58,14 @@ impl Direction {
         let units = hidden.next_multiple_of(UNITS);
         // A padded unit has zero weights: its gates are 1/2, its candidate 0, so its state stays 0.
         let row = |column: usize| (column % units < hidden).then(|| column / units * hidden + column % units);
-        let pack = |matrix: &[f32], inputs: usize| {
-            Matrix::new(kernel, 4 * units, inputs, |column, i| row(column).map_or(0.0, |row| matrix[row * inputs + i]))
-        };
+        let weight = |matrix: &[f32], inputs: usize, column, i| row(column).map_or(0.0, |row| matrix[row * inputs + i]);
         let both = |column: usize| row(column).map_or(0.0, |row| bias[row] + bias[4 * hidden + row]);
         Self {
             kernel,
             hidden,
             units,
-            input: pack(input, inputs),
-            recurrent: pack(recurrent, hidden),
+            input: Matrix::new(kernel, 4 * units, inputs, |column, i| weight(input, inputs, column, i)),
+            recurrent: Matrix::for_states(kernel, 4 * units, hidden, |column, i| weight(recurrent, hidden, column, i)),
             bias: (0..4 * units).map(both).collect(),
             reverse,
         }
@@ -196,7 +196,14 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     /// The formulas, one token after the other, in double precision; tokens in the order of processing.
-    fn reference(inputs: usize, hidden: usize, w: &[f32], u: &[f32], b: &[f32], x: &[Vec<f32>]) -> Vec<Vec<f64>> {
+    pub(super) fn reference(
+        inputs: usize,
+        hidden: usize,
+        w: &[f32],
+        u: &[f32],
+        b: &[f32],
+        x: &[Vec<f32>],
+    ) -> Vec<Vec<f64>> {
         let (mut h, mut c) = (vec![0.0; hidden], vec![0.0; hidden]);
         let sigmoid = |v: f64| 1.0 / (1.0 + (-v).exp());
         let mut states = Vec::new();
