@@ -4,7 +4,7 @@ mod common;
 
 use common::scorer::{exercises, random_scorer};
 use libmtl::bundle::Bundle;
-use libmtl::bundle::manifest::{Combine, ScorerArchitecture};
+use libmtl::bundle::manifest::{Combine, Context, ScorerArchitecture};
 use libmtl::engine::EngineOptions;
 use libmtl::scorer::{Exercise, Labelled, Learner, ScoreOptions, Scorer};
 use libmtl::{Cancel, ErrorKind, Result};
@@ -97,6 +97,47 @@ fn an_exercise_is_scored_alike_in_any_company_with_learners() {
     }
 }
 
+/// A network that reads answers: they change what is predicted, in one call or several, alike on both engines and in any
+/// company; nothing but `adapt` moves the offset.
+#[test]
+fn answers_are_read_by_a_model_that_reads_them() {
+    for context in [Context::Shared, Context::Own] {
+        let bundle = random_scorer(8, |settings| {
+            let a = &mut settings.architecture;
+            (a.context, a.history) = (context, true);
+        });
+        let scorer = open(bundle.path(), 1);
+        let [first, later] = [1, 2].map(|seed| history("ada", seed, 12, |word| word % 3 == 1));
+        let remember =
+            |history: &[Labelled], prior: Option<&Learner>| scorer.remember(history, prior, &Cancel::new()).unwrap();
+        let stored = Learner::from_bytes(&remember(&first, None).to_bytes()).unwrap();
+        let learner = remember(&later, Some(&stored));
+        assert_eq!(learner, remember(&[first.clone(), later.clone()].concat(), None));
+        assert!(learner.offset().iter().all(|&x| x == 0.0));
+        let mut next = exercises(4, 40);
+        next.iter_mut().step_by(2).for_each(|exercise| exercise.user = "ada".into());
+        let (without, with) = (score(&scorer, &next, &[]), score(&scorer, &next, std::slice::from_ref(&learner)));
+        for (exercise, (without, with)) in next.iter().zip(without.iter().zip(&with)) {
+            assert_eq!(without == with, exercise.user != "ada" || exercise.words.is_empty(), "{exercise:?}");
+            let alone = score(&open(bundle.path(), 3), std::slice::from_ref(exercise), std::slice::from_ref(&learner));
+            assert_eq!(&alone[0], with);
+        }
+        let adapted = adapt(&scorer, &later, Some(&stored)).unwrap();
+        assert!(adapted.offset().iter().any(|&x| x != 0.0));
+        assert_eq!(adapted.to_bytes().len(), learner.to_bytes().len());
+        #[cfg(feature = "onnx")]
+        {
+            let onnx = Scorer::open(Arc::new(Bundle::open(bundle.path()).unwrap()), &common::onnx_options()).unwrap();
+            let other = score(&onnx, &next, std::slice::from_ref(&learner)).concat();
+            let largest = with.concat().iter().zip(&other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(largest < 1e-5, "{largest}");
+        }
+    }
+    let forgetful = random_scorer(3, |_| ());
+    let error = open(forgetful.path(), 1).remember(&history("ada", 1, 3, |_| true), None, &Cancel::new()).unwrap_err();
+    assert!(error.to_string().contains("reads nothing of what a learner has answered"), "{error}");
+}
+
 /// A session: observe, save, load, go on.
 #[test]
 fn a_session_goes_on_from_its_bytes() {
@@ -158,12 +199,13 @@ fn what_cannot_be_adapted_to_is_refused() {
     {
         assert!(error.contains("another model than random-scorer"), "{error}");
     }
-    // The model's digest, and a precision of one number where the model has directions for ten.
+    // A precision of one number where the model has directions for ten.
     let mut bytes = ada.to_bytes();
-    let directions = bytes.len() - 4 * (ada.offset().len() + 10) - "ada".len() - 4;
+    let directions = 8 + 64 + 8 + 2 * 4;
     assert_eq!(bytes[directions..][..4], 4u32.to_le_bytes());
     bytes[directions] = 1;
-    bytes.truncate(bytes.len() - 4 * 9);
+    let precision = directions + 4 + "ada".len() + 4 * ada.offset().len();
+    bytes.drain(precision + 4..precision + 4 * 10);
     let flat = Learner::from_bytes(&bytes).unwrap();
     let error = adapt(&scorer, &good, Some(&flat)).unwrap_err().to_string();
     assert!(error.contains("fitted in 1 directions, where the model has 4"), "{error}");

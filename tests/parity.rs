@@ -206,12 +206,12 @@ fn scorer_architectures(rng: &mut ChaCha8Rng) -> Vec<impl Fn(&mut Settings) + us
             let (encoders, layers) = (encoders.clone(), [rng.random_range(1..4), rng.random_range(1..4)]);
             let (convolutions, last) = (rng.random_range(1..3), rng.random::<bool>());
             let given = (encoders.contains(&Encoder::Word) && rng.random::<bool>()).then_some(6);
-            let user_bias = combine != Combine::None && rng.random::<bool>();
+            let [user_bias, history] = [0; 2].map(|_| combine != Combine::None && rng.random::<bool>());
             architectures.push(move |settings: &mut Settings| {
                 let a = &mut settings.architecture;
                 (a.encoders, a.context) = (encoders.clone(), context);
                 [a.word_layers, a.char_layers] = layers;
-                (a.char_convolutions, a.user_bias) = (convolutions, user_bias);
+                (a.char_convolutions, a.user_bias, a.history) = (convolutions, user_bias, history);
                 a.char_summary = if last { Summary::Last } else { Summary::Mean };
                 combine_by(settings, combine);
                 if let Some(width) = given {

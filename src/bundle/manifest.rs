@@ -1,7 +1,7 @@
 //! `bundle.json`: the same types write and read it.
 
 pub use super::scorer::{
-    Combine, Context, Encoder, Scaling, Scorer, ScorerArchitecture, Summary, Transform, WordVectors,
+    Combine, Context, Encoder, HISTORY, Scaling, Scorer, ScorerArchitecture, Summary, Transform, WordVectors,
 };
 use crate::text::scheme::Scheme;
 use serde::{Deserialize, Serialize};

@@ -71,7 +71,13 @@ pub struct ScorerArchitecture {
     /// Whether a learner has a number of their own that is added to every logit: an ability, as in Rasch's model.
     #[serde(default)]
     pub user_bias: bool,
+    /// Whether the network reads what the learner has answered before, in the layer that joins the context encoders.
+    #[serde(default)]
+    pub history: bool,
 }
+
+/// Numbers that the network reads of a learner's answers so far, for each word.
+pub const HISTORY: usize = 11;
 
 fn one() -> usize {
     1
@@ -220,7 +226,7 @@ impl Scorer {
             tensors.track(a, i, &format!("track.{track}"));
         }
         if a.context == Context::Shared {
-            tensors.layer("context", 2 * h, 2 * h * a.encoders.len());
+            tensors.layer("context", 2 * h, a.context_inputs());
         }
         if a.combine == Combine::Concat {
             tensors.layer("decoder.hidden", 2 * h, 4 * h);
@@ -282,7 +288,7 @@ impl Tensors {
             }
         }
         if a.context == Context::Own {
-            self.layer(&format!("{name}.context"), 2 * h, 2 * h * a.encoders.len());
+            self.layer(&format!("{name}.context"), 2 * h, a.context_inputs());
         }
     }
 }
@@ -316,6 +322,11 @@ impl ScorerArchitecture {
             Encoder::CharLstm => self.hidden,
             Encoder::CharCnn => self.char_filters * self.char_widths.len(),
         }
+    }
+
+    /// What the layer after the context encoders reads for a word: so many numbers.
+    pub fn context_inputs(&self) -> usize {
+        2 * self.hidden * self.encoders.len() + if self.history { HISTORY } else { 0 }
     }
 
     /// Whether anything is read of a word by itself, rather than of where it stands.
@@ -398,6 +409,9 @@ impl ScorerArchitecture {
         }
         if self.combine == Combine::None && self.user_bias {
             return Err(malformed("true, where there is no meta encoder that would read learners").at("user_bias"));
+        }
+        if self.combine == Combine::None && self.history {
+            return Err(malformed("true, where there is no meta encoder that would read learners").at("history"));
         }
         if (1..self.encoders.len()).any(|i| self.encoders[..i].contains(&self.encoders[i])) {
             return Err(malformed("one of them is there twice").at("encoders"));

@@ -4,11 +4,11 @@
 //! prior is how the learners that the model was trained on differ from its unknown one, in the directions in which they
 //! differ most.
 
-use super::features::Encoded;
+use super::features::{Batch, Encoded};
 use super::fit::{self, Gaussian, Head, Observation};
 use super::learner::{self, Learner, MAX_RANK, MAX_USER};
 use super::linear::{self, Matrix, add_scaled};
-use super::{Labelled, Scorer};
+use super::{History, Labelled, Scorer};
 use crate::bundle::Bundle;
 use crate::bundle::manifest::{Combine, Scorer as Settings};
 use crate::{Cancel, Error, ErrorKind, Result};
@@ -198,7 +198,8 @@ fn indifferent() -> Error {
 
 impl Scorer {
     /// Fits a learner to what they have answered, `history`, all of one user, in any tracks; `prior` is what was fitted
-    /// before to other answers of theirs, which then count as well. The model itself does not change.
+    /// before to other answers of theirs, which then count as well. The model itself does not change. Where the model reads
+    /// what a learner has answered before, exercises stand in the order in which they were answered, after those of `prior`.
     ///
     /// The offset is the most probable one: before any answer it is spread as the trained learners' rows are around the
     /// unknown one (or around the user's own row, where the model has one), and an answer is as probable as the model,
@@ -206,7 +207,8 @@ impl Scorer {
     pub fn adapt(&self, history: &[Labelled], prior: Option<&Learner>, cancel: &Cancel) -> Result<Learner> {
         cancel.check()?;
         let user = self.check_history(history, prior)?;
-        let batch = self.encode(history.iter().map(|h| &h.exercise), cancel)?;
+        let mut batch = self.encode(history.iter().map(|h| &h.exercise), cancel)?;
+        let answers = self.replay(&mut batch, history, prior)?;
         let mut exercises = Vec::with_capacity(history.len());
         for exercise in &batch.exercises {
             exercises.push(exercise.as_ref().map_err(Error::clone)?);
@@ -218,14 +220,59 @@ impl Scorer {
             .map(|((exercise, contexts), given)| adapter.observe(&self.bundle, exercise, contexts, &given.mistakes))
             .collect::<Result<Vec<_>>>()?;
         let found = fit::fit(&adapter.head, &observations, &adapter.known(prior)?, cancel)?;
+        Ok(self.learner(user, adapter, &found, prior, history, answers))
+    }
+
+    /// Keeps what a learner has answered and fits nothing: for answers that the model was trained on with them, so that
+    /// their row says already what can be fitted. Everything else is as for [`adapt`](Self::adapt). An error for a model
+    /// that reads nothing of what was answered before.
+    pub fn remember(&self, history: &[Labelled], prior: Option<&Learner>, cancel: &Cancel) -> Result<Learner> {
+        if !self.settings.architecture.history {
+            let message = "the model reads nothing of what a learner has answered before";
+            return Err(Error::new(ErrorKind::Argument, message).remedy("adapt it to the learner instead"));
+        }
+        let user = self.check_history(history, prior)?;
+        let mut batch = self.encode(history.iter().map(|h| &h.exercise), cancel)?;
+        let answers = self.replay(&mut batch, history, prior)?;
+        let adapter = self.adapter()?;
+        let known = adapter.known(prior)?;
+        Ok(self.learner(user, adapter, &known, prior, history, answers))
+    }
+
+    /// `user` as `found`, after the answers of `prior` and `history`.
+    fn learner(
+        &self,
+        user: &str,
+        adapter: &Adapter,
+        found: &Gaussian,
+        prior: Option<&Learner>,
+        history: &[Labelled],
+        answers: History,
+    ) -> Learner {
         let words: usize = history.iter().map(|h| h.mistakes.len()).sum();
-        Ok(Learner {
+        Learner {
             user: user.to_string(),
             offset: adapter.offset(&found.mean),
             words: prior.map_or(0, Learner::words).saturating_add(words as u64),
             model: self.bundle.digest().to_string(),
             precision: learner::triangle(&found.precision, found.mean.len()),
-        })
+            history: answers,
+        }
+    }
+
+    /// Lets each exercise of `batch`, which are those of `history`, read the answers before it; gives all of them. Nothing
+    /// where the model reads none.
+    fn replay(&self, batch: &mut Batch, history: &[Labelled], prior: Option<&Learner>) -> Result<History> {
+        if !self.settings.architecture.history {
+            return Ok(History::default());
+        }
+        let mut answers = prior.map_or_else(History::default, |learner| learner.history.clone());
+        for (encoded, Labelled { exercise, mistakes }) in batch.exercises.iter_mut().zip(history) {
+            let encoded = encoded.as_mut().map_err(|e| e.clone())?;
+            encoded.read(&answers, exercise);
+            answers.add(encoded.track, encoded.setting[2], exercise, mistakes);
+        }
+        Ok(answers)
     }
 
     /// Whose history it is, if it can be fitted.

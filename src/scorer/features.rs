@@ -1,8 +1,8 @@
 //! From an exercise to what the network reads: rows of tables, scaled numbers, distinct words.
 
-use super::Exercise;
 use super::slam::MAX_WORDS;
 use super::vectors::{Rows, SentenceVectors};
+use super::{Exercise, History};
 use crate::bundle::manifest::Scorer as Settings;
 use crate::bundle::{Bundle, layout};
 use crate::tagger::features::{UNKNOWN_CHAR, UNKNOWN_WORD};
@@ -32,6 +32,15 @@ pub(super) struct Encoded<'a> {
     pub offset: Vec<f32>,
     /// The words' vectors, where the model has none of its own.
     pub vectors: Rows<'a>,
+    /// What the learner's answers say of the words, `[words, HISTORY]`, where the network reads it.
+    pub history: Vec<f32>,
+}
+
+impl Encoded<'_> {
+    /// Reads what `history` says of the words of `exercise`, whose features these are.
+    pub fn read(&mut self, history: &History, exercise: &Exercise) {
+        self.history = history.read(self.track, self.setting[2], exercise);
+    }
 }
 
 /// A distinct word of a track.
@@ -106,6 +115,7 @@ impl<'a> Encoder<'a> {
             words,
             offset: Vec::new(),
             vectors,
+            history: Vec::new(),
         })
     }
 

@@ -1,9 +1,10 @@
 //! What was learnt of one learner: an offset to their embedding, and how sure it is; a few hundred bytes that an app keeps.
 
+use super::History;
 use crate::{Error, ErrorKind, Result};
 
 /// What a learner's bytes begin with; the last byte is the version.
-const MAGIC: &[u8; 8] = b"MTLLRNR\x01";
+const MAGIC: &[u8; 8] = b"MTLLRNR\x02";
 /// The longest name of a user, in bytes.
 pub(super) const MAX_USER: usize = 1024;
 /// The widest embedding: as a bundle's.
@@ -28,6 +29,8 @@ pub struct Learner {
     pub(super) model: String,
     /// The lower triangle, row by row, of the precision in the coordinates of the model's directions.
     pub(super) precision: Vec<f32>,
+    /// The answers, where the model reads them; else none.
+    pub(super) history: History,
 }
 
 impl Learner {
@@ -56,7 +59,8 @@ impl Learner {
         rank(self.precision.len())
     }
 
-    /// For storage: little-endian, 4 bytes for each number of the embedding, about 130 more, and the name.
+    /// For storage: little-endian, 4 bytes for each number of the embedding, about 170 more, and the name; with a model that
+    /// reads what was answered before, about 30 more for each distinct word.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         bytes.extend(self.model.as_bytes());
@@ -66,6 +70,7 @@ impl Learner {
         }
         bytes.extend(self.user.as_bytes());
         bytes.extend(self.offset.iter().chain(&self.precision).flat_map(|x| x.to_le_bytes()));
+        self.history.write(&mut bytes);
         bytes
     }
 
@@ -118,7 +123,8 @@ impl Learner {
         let (offset, precision) = (numbers(rest, embedding)?, numbers(rest, rank * (rank + 1) / 2)?);
         super::linear::factor(&square(&precision), rank)
             .ok_or_else(|| malformed("its precision is not positive definite"))?;
-        Ok(Self { user, offset, words, model, precision })
+        let history = History::take(rest)?;
+        Ok(Self { user, offset, words, model, precision, history })
     }
 }
 
@@ -146,13 +152,13 @@ pub(super) fn square(triangle: &[f32]) -> Vec<f64> {
     matrix
 }
 
-fn bytes<'a>(rest: &mut &'a [u8], count: usize) -> Result<&'a [u8]> {
+pub(super) fn bytes<'a>(rest: &mut &'a [u8], count: usize) -> Result<&'a [u8]> {
     let (first, behind) = rest.split_at_checked(count).ok_or_else(|| malformed("its bytes end too early"))?;
     *rest = behind;
     Ok(first)
 }
 
-fn array<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N]> {
+pub(super) fn array<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N]> {
     let mut array = [0; N];
     array.copy_from_slice(bytes(rest, N)?);
     Ok(array)
@@ -169,7 +175,7 @@ fn numbers(rest: &mut &[u8], count: usize) -> Result<Vec<f32>> {
     }
 }
 
-fn malformed(message: impl Into<String>) -> Error {
+pub(super) fn malformed(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Input, format!("not a stored learner: {}", message.into()))
         .remedy("pass the bytes that were stored, whole")
 }

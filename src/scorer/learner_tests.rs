@@ -8,6 +8,7 @@ fn learner() -> Learner {
         words: 1 << 40,
         model: "0123456789abcdef".repeat(4),
         precision: vec![2.0, -0.5, 1.0],
+        history: History::default(),
     }
 }
 
@@ -21,7 +22,7 @@ fn refused(bytes: &[u8]) -> Error {
 fn what_was_stored_comes_back() {
     let (one, other) = (learner(), Learner { user: "é".into(), ..learner() });
     let bytes = one.to_bytes();
-    assert_eq!(bytes.len(), 8 + 64 + 8 + 3 * 4 + 8 + 3 * 4 + 3 * 4);
+    assert_eq!(bytes.len(), 8 + 64 + 8 + 3 * 4 + 8 + 3 * 4 + 3 * 4 + (3 * 8 + 8 + 4 + 4));
     assert_eq!(Learner::from_bytes(&bytes).unwrap(), one);
     assert_eq!(Learner::all_from_bytes(&[bytes.clone(), other.to_bytes()].concat()).unwrap(), [one, other]);
     assert_eq!(Learner::all_from_bytes(b"").unwrap(), []);
@@ -37,7 +38,7 @@ fn anything_else_is_refused_with_what_is_wrong() {
     };
     assert!(refused(b"").to_string().contains("end too early"));
     assert!(changed(0, b"X").contains("does not begin"));
-    assert!(changed(7, &[9]).contains("version 9, where this libmtl reads 1"));
+    assert!(changed(7, &[9]).contains("version 9, where this libmtl reads 2"));
     assert!(changed(8, b"-").contains("digest"));
     assert!(changed(80, &[0, 0, 0, 0]).contains("name is 0"));
     assert!(changed(80, &[0, 0, 1, 0]).contains("name is 65536"));

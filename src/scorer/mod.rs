@@ -8,6 +8,7 @@ pub mod align;
 mod exercise;
 mod features;
 mod fit;
+mod history;
 mod learner;
 mod linear;
 mod model;
@@ -19,6 +20,7 @@ pub mod slam;
 mod vectors;
 
 pub use exercise::{Exercise, Labelled};
+pub use history::History;
 pub use learner::Learner;
 pub use vectors::SentenceVectors;
 
@@ -168,9 +170,13 @@ impl Scorer {
         cancel.check()?;
         let learners = self.learners(options.learners)?;
         let mut batch = self.encode(exercises.iter(), cancel)?;
+        let unknown = History::default();
         for (encoded, exercise) in batch.exercises.iter_mut().zip(exercises) {
-            if let (Ok(encoded), Some(learner)) = (encoded, learners.get(exercise.user.as_str())) {
-                encoded.offset = learner.offset().to_vec();
+            let Ok(encoded) = encoded else { continue };
+            let learner = learners.get(exercise.user.as_str());
+            encoded.offset = learner.map_or_else(Vec::new, |learner| learner.offset().to_vec());
+            if self.settings.architecture.history {
+                encoded.read(learner.map_or(&unknown, |learner| &learner.history), exercise);
             }
         }
         let logits = match &self.engine {

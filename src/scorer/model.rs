@@ -66,7 +66,7 @@ impl Model {
     pub fn open(from: Source, settings: &Settings) -> Result<Self> {
         let sizes = &settings.architecture;
         let h = sizes.hidden;
-        let inputs = 2 * h * sizes.encoders.len();
+        let inputs = sizes.context_inputs();
         let context = match sizes.context {
             Context::Shared => vec![dense(from, "context", 2 * h, inputs)?],
             Context::Own => {

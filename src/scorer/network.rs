@@ -6,7 +6,7 @@
 use super::features::{Batch, Encoded, Word};
 use super::model::{Meta, Model, Track};
 use crate::bundle::Bundle;
-use crate::bundle::manifest::{Encoder, ScorerArchitecture as Sizes, Summary};
+use crate::bundle::manifest::{Encoder, HISTORY, ScorerArchitecture as Sizes, Summary};
 use crate::engine::Pool;
 use crate::engine::native::in_parallel;
 use crate::kernels::activation::{self, Function};
@@ -42,7 +42,7 @@ impl Network<'_> {
         self.words(batch, 1, |exercises, features, scratch| self.group(exercises, features, scratch))
     }
 
-    /// The contexts of each exercise's words, `[words, 2 hidden]`, which do not depend on the learner.
+    /// The contexts of each exercise's words, `[words, 2 hidden]`, which do not depend on the learner's offset.
     pub fn contexts(&self, batch: &Batch) -> Result<Vec<Vec<f32>>> {
         let width = 2 * self.sizes.hidden;
         self.words(batch, width, |exercises, features, scratch| self.mixed(exercises, features, scratch))
@@ -190,8 +190,7 @@ impl Network<'_> {
     fn mixed(&self, exercises: &[&Encoded], features: &Features, scratch: &mut Scratch) -> Result<Vec<f32>> {
         let Some(track) = exercises.first().map(|exercise| exercise.track) else { return Ok(Vec::new()) };
         let encoded = self.context(track, exercises, features, scratch)?;
-        let inputs = 2 * self.sizes.hidden * self.sizes.encoders.len();
-        self.apply(self.model.context(track), inputs, &encoded, Function::Sigmoid)
+        self.apply(self.model.context(track), self.sizes.context_inputs(), &encoded, Function::Sigmoid)
     }
 
     /// `[exercises, 2 hidden]`: who does the exercise, and how.
@@ -222,7 +221,7 @@ impl Network<'_> {
         self.apply(&meta.joint, 2 * width, &both, Function::Sigmoid)
     }
 
-    /// `[words, encoders, directions, hidden]`: the context encoders' outputs.
+    /// `[words, context inputs]`: the context encoders' outputs, `[encoders, directions, hidden]`, then the history.
     fn context(
         &self,
         track: usize,
@@ -234,8 +233,8 @@ impl Network<'_> {
         let lengths: Vec<usize> = exercises.iter().map(|exercise| exercise.words.len()).collect();
         let starts: Vec<usize> = lengths.iter().scan(0, |sum, n| Some(std::mem::replace(sum, *sum + n))).collect();
         let words: usize = lengths.iter().sum();
-        let stacks = self.model.tracks[track].encoders.len() * 2;
-        let mut context = vec![0.0; words * stacks * hidden];
+        let width = self.sizes.context_inputs();
+        let mut context = vec![0.0; words * width];
         let given = self.sizes.given_width().and_then(|_| self.sizes.encoders.iter().position(|&e| e == Encoder::Word));
         for (encoder, directions) in self.model.tracks[track].encoders.iter().enumerate() {
             let inputs = self.sizes.inputs(self.sizes.encoders[encoder]);
@@ -261,9 +260,14 @@ impl Network<'_> {
                     })?;
                 }
                 let column = (2 * encoder + direction) * hidden;
-                let rows = context.chunks_exact_mut(stacks * hidden).zip(states.chunks_exact(hidden));
+                let rows = context.chunks_exact_mut(width).zip(states.chunks_exact(hidden));
                 rows.for_each(|(row, state)| row[column..][..hidden].copy_from_slice(state));
             }
+        }
+        if self.sizes.history {
+            let histories = exercises.iter().flat_map(|exercise| exercise.history.chunks_exact(HISTORY));
+            let rows = context.chunks_exact_mut(width).zip(histories);
+            rows.for_each(|(row, history)| row[width - HISTORY..].copy_from_slice(history));
         }
         Ok(context)
     }

@@ -3,7 +3,7 @@
 
 use super::features::{Batch, Encoded};
 use super::vectors::Rows;
-use crate::bundle::manifest::{Combine, Encoder, Scorer as Settings, ScorerArchitecture as Sizes, Summary};
+use crate::bundle::manifest::{Combine, Encoder, HISTORY, Scorer as Settings, ScorerArchitecture as Sizes, Summary};
 use crate::bundle::{Bundle, graph};
 use crate::engine::onnx::batches::{self, Costs, Limits, Padded};
 use crate::engine::onnx::session::{self, Inputs, Sessions, input};
@@ -30,7 +30,9 @@ impl Onnx {
             let (user, setting, offset) = ([0; 2], [0; 3], Vec::new());
             let vectors = vec![0.0; settings.architecture.given_width().unwrap_or(0)];
             let vectors = Rows::Single(&vectors);
-            let exercise = Encoded { track, user, setting, days: 0.0, time: 0.0, words: vec![0], vectors, offset };
+            let history = vec![0.0; HISTORY];
+            let exercise =
+                Encoded { track, user, setting, days: 0.0, time: 0.0, words: vec![0], vectors, offset, history };
             let batch = engine::Batch { words, sentences: vec![exercise.words.clone()] };
             run(session, settings, &batch, &[0], &[&exercise]).map(drop)
         };
@@ -79,7 +81,7 @@ fn costs(sizes: &Sizes) -> Costs {
         character: 12 + 10 * embedding + 24 * hidden + 20 * filters,
         word: 16 + 12 * inputs,
         // The BiLSTMs' inputs, gates in both directions and states in two orders, and the layers above.
-        token: 8 + 4 * inputs + 64 * hidden * encoders + 64 * hidden,
+        token: 8 + 4 * inputs + 64 * hidden * encoders + 64 * hidden + 12 * HISTORY as u64,
         widest: sizes.least_characters(),
     }
 }
@@ -98,8 +100,13 @@ fn run(
     let shares = char_shares(sizes.char_summary, batch, &padded);
     let track = group.first().map_or(0, |&member| exercises[member].track);
     let names = [graph::logits_name(&settings.tracks[track])];
-    let vectors = word_vectors(sizes, &padded, group.iter().map(|&member| exercises[member]));
-    let inputs = inputs(sizes, &padded, &meta, &shares, &vectors)?;
+    let width = sizes.given_width().unwrap_or(0);
+    let vectors = by_step(&padded, width, group, |member, word, row| exercises[member].vectors.copy(word, row));
+    let history = if sizes.history { HISTORY } else { 0 };
+    let history = by_step(&padded, history, group, |member, word, row| {
+        row.copy_from_slice(&exercises[member].history[word * HISTORY..][..HISTORY]);
+    });
+    let inputs = inputs(sizes, &padded, &meta, &shares, &vectors, &history)?;
     let found = session::run(session, inputs, &names, |_, shape, values| unpad(shape, values, &padded, 1))?;
     Ok(found.into_iter().next().unwrap_or_default())
 }
@@ -142,16 +149,17 @@ fn char_shares(summary: Summary, batch: &engine::Batch, padded: &Padded) -> Vec<
     shares
 }
 
-/// `[time, batch, width]`: the vectors that are given for the words of `exercises`, zero where a sentence has ended.
-fn word_vectors<'a>(sizes: &Sizes, padded: &Padded, exercises: impl Iterator<Item = &'a Encoded<'a>>) -> Vec<f32> {
-    let (batch, width) = (padded.lengths.len(), sizes.given_width().unwrap_or(0));
-    let mut vectors = vec![0.0; padded.time * batch * width];
-    for (member, exercise) in exercises.enumerate().filter(|_| width > 0) {
-        for word in 0..exercise.words.len() {
-            exercise.vectors.copy(word, &mut vectors[(word * batch + member) * width..][..width]);
+/// `[time, batch, width]`: the row that `fill` writes for each word of each member of `group`, zero where a sentence has
+/// ended.
+fn by_step(padded: &Padded, width: usize, group: &[usize], fill: impl Fn(usize, usize, &mut [f32])) -> Vec<f32> {
+    let batch = padded.lengths.len();
+    let mut rows = vec![0.0; padded.time * batch * width];
+    for (column, (&member, &length)) in group.iter().zip(&padded.lengths).enumerate().filter(|_| width > 0) {
+        for word in 0..length as usize {
+            fill(member, word, &mut rows[(word * batch + column) * width..][..width]);
         }
     }
-    vectors
+    rows
 }
 
 /// The graph's inputs; which there are depends on the architecture.
@@ -161,6 +169,7 @@ fn inputs<'a>(
     meta: &'a Meta,
     shares: &'a [f32],
     vectors: &'a [f32],
+    history: &'a [f32],
 ) -> Result<Inputs<'a>> {
     let (words, batch, width) = (padded.words.len(), padded.lengths.len(), padded.width);
     let has = |encoder| sizes.encoders.contains(&encoder);
@@ -170,6 +179,9 @@ fn inputs<'a>(
     }
     if let Some(given) = sizes.given_width() {
         inputs.push(input("word_vectors", [padded.time, batch, given], vectors)?);
+    }
+    if sizes.history {
+        inputs.push(input("history", [padded.time, batch, HISTORY], history)?);
     }
     if sizes.combine != Combine::None {
         for (name, rows) in graph::ID_INPUTS.iter().zip(&meta.rows) {

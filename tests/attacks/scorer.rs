@@ -85,6 +85,17 @@ const ARCHITECTURE: &[Attack] = &[
         Bundle,
         &["scorer: architecture: user_bias: true, where there is no meta encoder"],
     ),
+    attack("answers that no weights are for", |v| set(v, "history", true), Bundle, &["weights.safetensors", "implies"]),
+    attack(
+        "learners' answers without a meta encoder",
+        |v| {
+            set(v, "combine", "none");
+            set(v, "history", true);
+            ["users", "countries", "clients", "sessions", "formats"].iter().for_each(|ids| set(v, ids, 1));
+        },
+        Bundle,
+        &["scorer: architecture: history: true, where there is no meta encoder"],
+    ),
     attack(
         "a meta encoder that nothing reads",
         |v| {

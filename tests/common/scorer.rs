@@ -66,6 +66,7 @@ pub fn random_contents(seed: u64, change: impl FnOnce(&mut Scorer)) -> Contents 
             context: Context::Shared,
             combine: Combine::Product,
             user_bias: false,
+            history: false,
         },
         days: scaling,
         time: scaling,

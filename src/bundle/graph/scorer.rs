@@ -1,7 +1,7 @@
 //! The scorer's graph: what tracks share, and a logit a word for each track (Hu 2020, section 3.2).
 
 use super::{Builder, Extent, Port, data_type, int, ints};
-use crate::bundle::manifest::{Combine, Context, Encoder, Scorer, ScorerArchitecture};
+use crate::bundle::manifest::{Combine, Context, Encoder, HISTORY, Scorer, ScorerArchitecture};
 
 /// The inputs that hold rows of the tables of ids.
 pub const ID_INPUTS: [&str; 5] = ["user", "country", "client", "session", "format"];
@@ -23,6 +23,9 @@ pub(super) fn inputs(scorer: &Scorer) -> Vec<Port> {
     ports.push(Port::new("lengths", data_type::INT32, &[batch]));
     if let Some(width) = a.given_width() {
         ports.push(Port::new("word_vectors", data_type::FLOAT, &[Named("time"), batch, Fixed(width)]));
+    }
+    if a.history {
+        ports.push(Port::new("history", data_type::FLOAT, &[Named("time"), batch, Fixed(HISTORY)]));
     }
     if a.combine != Combine::None {
         ports.extend(ID_INPUTS.map(|id| Port::new(id, data_type::INT64, &[batch])));
@@ -56,6 +59,8 @@ struct Shared<'a> {
     learner: Option<String>,
     /// What is added to the learner's logits, `[batch, 1]`, where there is something.
     user_bias: Option<String>,
+    /// What the learner's answers say, `[batch, time, HISTORY]`, where it is read.
+    history: Option<String>,
     /// Weight and bias of the layer that joins the context encoders, where tracks share it.
     context: Option<[String; 2]>,
     /// The context's columns of the decoder's hidden layer, where there is one.
@@ -88,6 +93,9 @@ impl Builder<'_> {
                 let last = self.constant("user/bias_axis", ints("value_ints", &[1]));
                 self.node("Unsqueeze", &[&bias, &last], "user/bias_column", vec![])
             }),
+            history: a
+                .history
+                .then(|| self.node("Transpose", &["history"], "history/by_exercise", vec![ints("perm", &[1, 0, 2])])),
             context: (a.context == Context::Shared).then(|| self.layer("context")),
             hidden,
             last: self.layer("decoder"),
@@ -142,7 +150,7 @@ impl Builder<'_> {
         let characters = characters.unwrap_or_default();
         let encoders: Vec<String> =
             a.encoders.iter().map(|&encoder| self.context_encoder(a, encoder, &characters, &at)).collect();
-        let encoders: Vec<&str> = encoders.iter().map(String::as_str).collect();
+        let encoders: Vec<&str> = encoders.iter().chain(&shared.history).map(String::as_str).collect();
         let encoded = self.node("Concat", &encoders, &format!("{at}/encoded"), vec![int("axis", 2)]);
         let [weight, bias] = shared.context.clone().unwrap_or_else(|| self.layer(&format!("{at}.context")));
         let perm = || vec![ints("perm", &[1, 0])];
