@@ -2,10 +2,13 @@
 
 use libmtl::bundle::Bundle;
 use libmtl::engine::EngineOptions;
-use libmtl::scorer::{Exercise, ScoreOptions, Scorer, SentenceVectors, slam};
+use libmtl::metrics::Predictions;
+use libmtl::scorer::{Exercise, Labelled, Learner, ScoreOptions, Scorer, SentenceVectors, slam};
 use libmtl::{Cancel, bundle::manifest::Kind};
 use safetensors::{Dtype, tensor::TensorView};
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -110,6 +113,48 @@ fn the_papers_variant_has_parity_too() {
     let manifest = parity(&folder.join("bundle"));
     let scorer = manifest.scorer.unwrap();
     assert_eq!((scorer.architecture.users, scorer.time.scale), (1, 0.0), "ignored features are never known");
+}
+
+/// What training lets the network read of learners' answers is what a learner remembers: the bundle with every learner of the
+/// training data scores as the trainer says, and without them otherwise.
+#[test]
+fn a_network_that_reads_answers_scores_alike_in_the_library() {
+    let experiment = EXPERIMENT.replace("hidden = 7", "hidden = 7\nhistory = true").replace("[1, 2]", "[1]");
+    let project = project(&experiment);
+    let folder = project.path();
+    done(folder, &["scorer", "train", "tiny.toml", "--data", "data"]);
+    done(folder, &["scorer", "export", "tiny.toml", "--data", "data", "--seed", "1", "--output", "bundle"]);
+    let manifest = parity(&folder.join("bundle"));
+    let bundle = Arc::new(Bundle::open(&folder.join("bundle")).unwrap());
+    let scorer = Scorer::open(bundle, &EngineOptions::default()).unwrap();
+    let file = |name: &str| BufReader::new(File::open(folder.join("data").join(name)).unwrap());
+    let read = |track: &str, set: &str| {
+        slam::read(file(&format!("{track}.slam.{set}")), track).map(Result::unwrap).collect::<Vec<_>>()
+    };
+    let mut answered: BTreeMap<String, Vec<Labelled>> = BTreeMap::new();
+    for record in ["en_es", "fr_en"].into_iter().flat_map(|track| read(track, "train")) {
+        let mistakes = record.tokens.iter().map(|token| token.mistake == Some(true)).collect();
+        let labelled = Labelled { exercise: record.exercise, mistakes };
+        answered.entry(labelled.exercise.user.clone()).or_default().push(labelled);
+    }
+    let learners: Vec<Learner> = answered
+        .into_values()
+        .map(|mut history| {
+            history.sort_by(|a, b| a.exercise.days.total_cmp(&b.exercise.days));
+            scorer.remember(&history, None, &Cancel::new()).unwrap()
+        })
+        .collect();
+    let test: Vec<Exercise> = read("en_es", "test").into_iter().map(|record| record.exercise).collect();
+    let mistakes: Vec<bool> = slam::keys(file("en_es.slam.test.key")).unwrap().into_iter().map(|key| key.1).collect();
+    let auc = |learners: &[Learner]| {
+        let options = ScoreOptions { learners, ..ScoreOptions::default() };
+        let scored = scorer.score(&test, &options, &Cancel::new()).unwrap();
+        let probabilities = scored.into_iter().flat_map(Result::unwrap).map(f64::from).collect();
+        Predictions::new(mistakes.clone(), probabilities).unwrap().auc().unwrap()
+    };
+    let trained = manifest.metrics.iter().find(|metric| metric.metric == "auc").unwrap().value;
+    assert!((auc(&learners) - trained).abs() < 2e-5, "{} instead of {trained}", auc(&learners));
+    assert!((auc(&[]) - trained).abs() > 1e-3);
 }
 
 /// Removing the meta encoder, and every other setting of the characters.

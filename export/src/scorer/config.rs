@@ -96,6 +96,8 @@ pub struct Model {
     pub combine: Combine,
     /// Whether a learner has a number of their own that is added to every logit.
     pub user_bias: bool,
+    /// Whether the network reads what the learner has answered before: counts and rates of mistakes.
+    pub history: bool,
     /// Dropout on the input of every LSTM layer and on both halves of the meta encoder.
     pub dropout: f64,
 }
@@ -116,6 +118,7 @@ impl Default for Model {
             context: Context::Shared,
             combine: Combine::Product,
             user_bias: false,
+            history: false,
             dropout: 0.2,
         }
     }
@@ -193,6 +196,9 @@ pub struct Training {
     pub user_bias_rate: f64,
     /// And with this times half their square as a part of the loss: how far learners are believed to differ.
     pub user_bias_decay: f64,
+    /// A training exercise does not read the answers to up to this share of its learner's exercises, just before it: of
+    /// what is scored, no answers are known either. Only with [model] `history`.
+    pub hidden_answers: f64,
     /// What is scored and kept is the weights' running average over about 1 / (1 - average) steps; 0: those of the step.
     pub average: f64,
     /// Trains on train and dev (seeds B.10, protocol 1): all `steps`, the last one's weights, nothing selected.
@@ -213,6 +219,7 @@ impl Default for Training {
             user_decay: 0.0,
             user_bias_rate: 2_000.0,
             user_bias_decay: 4e-5,
+            hidden_answers: 0.25,
             average: 0.0,
             with_dev: false,
             target: None,
@@ -322,6 +329,7 @@ impl Config {
             ("[model] dropout", m.dropout),
             ("[features] unknown_rate", self.features.unknown_rate),
             ("[training] average", t.average),
+            ("[training] hidden_answers", t.hidden_answers),
             ("[training] user_decay, times [optimizer] learning_rate,", t.user_decay * rate),
             ("[training] user_bias_decay, times both rates,", t.user_bias_decay * t.user_bias_rate * rate),
         ];
@@ -338,6 +346,14 @@ impl Config {
         }
         if m.user_bias && m.combine == Combine::None {
             return Err(fail("[model] user_bias: combine = \"none\" reads no learners; leave one of them out"));
+        }
+        let told = [Feature::User, Feature::Format, Feature::Days];
+        let ignored = told.iter().any(|feature| self.features.ignore.contains(feature));
+        if m.history && (m.combine == Combine::None || ignored) {
+            return Err(fail(
+                "[model] history tells of users, formats and days, which [features] ignore or combine = \"none\" leave out; \
+                 leave out history as well",
+            ));
         }
         if t.with_dev && t.target.is_some() {
             return Err(fail("[training]: with_dev trains on dev and selects nothing; leave out target"));
@@ -395,6 +411,9 @@ mod tests {
             ("user_bias_decay = -1e-5", "[training] user_bias_decay"),
             ("user_bias_rate = 1e9", "[training] user_bias_decay"),
             ("[model]\nuser_bias = true\ncombine = \"none\"", "leave one of them out"),
+            ("hidden_answers = 1.5", "[training] hidden_answers"),
+            ("[model]\nhistory = true\ncombine = \"none\"", "leave out history as well"),
+            ("[features]\nignore = [\"days\"]\n[model]\nhistory = true", "leave out history as well"),
             ("with_dev = true\ntarget = \"a_b\"", "leave out target"),
         ] {
             let error = check(training).unwrap_err().to_string();

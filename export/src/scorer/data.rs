@@ -116,6 +116,15 @@ pub struct Encoded {
     /// Number of the sentence, where its vectors are given.
     pub sentence: u32,
     mistakes: Vec<bool>,
+    /// What its learner's answers say of the words, `[words, HISTORY]`, where the network reads it.
+    pub history: Vec<f32>,
+}
+
+impl Encoded {
+    /// Row of the format.
+    pub fn format(&self) -> u32 {
+        self.ids[4]
+    }
 }
 
 fn ids(exercise: &Exercise) -> [&str; 5] {
@@ -175,6 +184,7 @@ impl Lexicon {
             numbers: [self.scaling[0].apply(Some(exercise.days)), self.scaling[1].apply(exercise.time)],
             words: exercise.words.iter().map(|word| self.tracks[track].entry(&word.to_lowercase())).collect(),
             mistakes: labelled.mistakes.clone(),
+            history: Vec::new(),
         })
     }
 }
@@ -236,6 +246,8 @@ pub struct Batch {
     pub owner: Vec<i64>,
     /// By word: 1 for a mistake.
     pub mistakes: Vec<f32>,
+    /// What the learners' answers say of the words, `[words, HISTORY]`, where it is read; zeros are nothing known.
+    pub history: Vec<f32>,
     /// Characters of each distinct word, `[distinct, width]`, padded with 0.
     pub chars: Vec<i64>,
     /// Characters of the longest distinct word, or what the convolutions need if that is more.
@@ -246,7 +258,7 @@ pub struct Batch {
 
 impl Batch {
     /// Packs `exercises`, of which there is at least one and none is empty; `least` is how wide words are at
-    /// least, `unknown` the rate at which ids and words are read as unknown.
+    /// least, `unknown` the rate at which ids, words and histories are read as unknown.
     pub fn new(
         exercises: &[&Encoded],
         lexicon: &TrackLexicon,
@@ -281,12 +293,17 @@ impl Batch {
             cells: Vec::new(),
             owner: Vec::new(),
             mistakes: exercises.iter().flat_map(|e| &e.mistakes).map(|&m| f32::from(u8::from(m))).collect(),
+            history: Vec::new(),
             char_lengths: types.iter().map(|t| characters(t).len() as i64).collect(),
             lengths,
             chars,
             width,
         };
         for (b, exercise) in exercises.iter().enumerate() {
+            if !exercise.history.is_empty() {
+                let known = row(1) as f32;
+                batch.history.extend(exercise.history.iter().map(|x| x * known));
+            }
             for (t, word) in exercise.words.iter().enumerate() {
                 let cell = t * size + b;
                 batch.rows[cell] = row(entries[*word as usize].row);

@@ -9,7 +9,7 @@ use crate::model::flat;
 use crate::summary::Columns;
 use crate::train::{RunResult, Set};
 use half::f16;
-use libmtl::bundle::manifest::{DataLicence, FORMAT, Kind, Licences, Manifest, Metric, Training};
+use libmtl::bundle::manifest::{DataLicence, FORMAT, HISTORY, Kind, Licences, Manifest, Metric, Training};
 use libmtl::bundle::{Contents, GoldenExercise, SCORER_TASK, Tensor as Weights, layout};
 use std::collections::BTreeMap;
 
@@ -128,7 +128,11 @@ fn golden(run: &mut Run) -> Result<Vec<GoldenExercise>> {
                     labelled.exercise.words.iter_mut().for_each(|word| word.push_str("Ω-x"));
                 }
             }
-            let encoded = [run.lexicon.encode(track, &labelled)?];
+            let mut encoded = [run.lexicon.encode(track, &labelled)?];
+            if run.settings.architecture.history {
+                // Golden cases are scored without learners.
+                encoded[0].history = vec![0.0; HISTORY * labelled.exercise.words.len()];
+            }
             let given = run.lexicon.tracks[track].given.as_ref();
             let vectors = given.map_or(Vec::new(), |given| given.sentence(encoded[0].sentence).to_vec());
             let probabilities = run.predict(track, &encoded).remove(0);

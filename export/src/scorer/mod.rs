@@ -4,6 +4,7 @@ mod baseline;
 mod config;
 mod data;
 mod export;
+mod history;
 mod logistic;
 mod model;
 mod official;

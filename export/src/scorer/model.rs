@@ -5,7 +5,7 @@
 use super::data::Batch;
 use crate::checkpoint::Parameters;
 use crate::model::{flat, init};
-use libmtl::bundle::manifest::{Combine, Context, Encoder, Scorer as Settings, Summary};
+use libmtl::bundle::manifest::{Combine, Context, Encoder, HISTORY, Scorer as Settings, Summary};
 use std::collections::BTreeMap;
 use tch::nn::Init;
 use tch::{Device, Kind, Tensor};
@@ -168,7 +168,11 @@ impl Model {
                 self.bilstm(&format!("{name}.{}", encoder.name()), a.layers(encoder), &features, batch, train)
             })
             .collect();
-        let encoded = Tensor::cat(&encoded, 1).index_select(0, &Tensor::from_slice(&batch.cells));
+        let mut encoded = Tensor::cat(&encoded, 1).index_select(0, &Tensor::from_slice(&batch.cells));
+        if a.history {
+            let history = Tensor::from_slice(&batch.history).view([-1, HISTORY as i64]);
+            encoded = Tensor::cat(&[encoded, history], 1);
+        }
         let layer = match a.context {
             Context::Shared => "context".to_string(),
             Context::Own => format!("{name}.context"),

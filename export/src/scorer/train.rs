@@ -2,6 +2,7 @@
 
 use super::config::{Config, Sampling, Track};
 use super::data::{Batch, Encoded, Labelled, Lexicon, TrackData};
+use super::history;
 use super::model::Model;
 use super::picture::Picture;
 use super::vectors;
@@ -22,6 +23,9 @@ use std::path::{Path, PathBuf};
 
 /// Exercises per batch when no gradient is needed.
 const PREDICT_BATCH: usize = 256;
+
+/// After so many steps, other answers are hidden from the training exercises.
+const REDRAW: u64 = 100;
 
 /// Scores of one track on one set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -102,7 +106,11 @@ impl Run {
             };
             tracks.map(track).collect()
         };
-        let (train, mut dev, test) = (encode(|d| &d.train)?, encode(|d| &d.dev)?, encode(|d| &d.test)?);
+        let (train, mut dev, mut test) = (encode(|d| &d.train)?, encode(|d| &d.dev)?, encode(|d| &d.test)?);
+        if config.model.history {
+            history::after(&data, &train, (data.iter().map(|d| &d.dev[..]).collect(), &mut dev));
+            history::after(&data, &train, (data.iter().map(|d| &d.test[..]).collect(), &mut test));
+        }
         // What a network was trained on says nothing of it.
         if config.training.with_dev {
             dev.iter_mut().for_each(Vec::clear);
@@ -146,9 +154,15 @@ impl Run {
         let bar = progress_bar(t.steps, &self.config.name, self.seed);
         bar.set_position(progress.step);
         let mut clock = Clock::new();
+        let mut drawn = None;
         while progress.step < t.steps && !progress.finished {
             seed_step(self.seed, progress.step);
             let mut rng = random::stream(self.seed, "unknown", progress.step);
+            if self.config.model.history && drawn != Some(progress.step / REDRAW) {
+                drawn = Some(progress.step / REDRAW);
+                let mut rng = random::stream(self.seed, "history", progress.step / REDRAW);
+                history::before(&self.data, &mut self.train, t.hidden_answers, &mut rng);
+            }
             for (track, sampler) in samplers.iter_mut().enumerate() {
                 let picked: Vec<&Encoded> =
                     sampler.batch(progress.drawn[track]).iter().map(|&i| &self.train[track][i]).collect();
@@ -332,6 +346,7 @@ fn settings(config: &Config, lexicon: &Lexicon) -> Settings {
             context: m.context,
             combine: m.combine,
             user_bias: m.user_bias,
+            history: m.history,
         },
         days: lexicon.scaling[0],
         time: lexicon.scaling[1],

@@ -16,7 +16,7 @@ const VARIANTS: [fn(&mut Config); 4] = [
     |_| (),
     |c| {
         (c.model.context, c.model.combine, c.model.user_bias) = (Context::Own, Combine::Concat, true);
-        (c.model.char_convolutions, c.model.char_summary) = (2, Summary::Last);
+        (c.model.char_convolutions, c.model.char_summary, c.model.history) = (2, Summary::Last, true);
     },
     |c| c.model.combine = Combine::None,
     |c| {
@@ -44,7 +44,11 @@ fn config(folder: &Path) -> Config {
 fn run(folder: &Path, name: &str, change: impl FnOnce(&mut Config)) -> Run {
     let mut config = config(folder);
     change(&mut config);
-    Run::new(config, 7, &folder.join(name)).unwrap()
+    let mut run = Run::new(config, 7, &folder.join(name)).unwrap();
+    if run.config.model.history {
+        history::before(&run.data, &mut run.train, 0.25, &mut random::stream(7, "test", 0));
+    }
+    run
 }
 
 fn batch(run: &Run, track: usize, exercises: std::ops::Range<usize>) -> Batch {
@@ -156,7 +160,7 @@ fn the_published_sizes_have_the_published_number_of_parameters() {
 fn a_run_that_was_interrupted_ends_as_one_that_was_not() {
     let _turn = fixture::turn();
     let folder = tempfile::tempdir().unwrap();
-    let averaged = |c: &mut Config| (c.training.average, c.model.user_bias) = (0.9, true);
+    let averaged = |c: &mut Config| (c.training.average, c.model.user_bias, c.model.history) = (0.9, true, true);
     let whole = run(folder.path(), "whole", averaged).train(|_| false).unwrap();
     let error = run(folder.path(), "parts", averaged).train(|step| step == 13).unwrap_err();
     assert_eq!(error.kind(), libmtl::ErrorKind::Interrupted);
@@ -228,6 +232,41 @@ fn training_on_dev_selects_nothing_and_reports_no_dev_score() {
     let result = all.train(|_| false).unwrap();
     assert_eq!((result.steps, result.selected_step), (30, 30));
     assert!(result.dev.is_empty() && result.test.len() == 1);
+}
+
+/// Whoever is scored is read as training has left them; a training exercise never reads its own answer, nor a later one.
+#[test]
+fn answers_are_read_before_they_are_known_never() {
+    let _turn = fixture::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let with_history = |c: &mut Config| c.model.history = true;
+    let mut run = run(folder.path(), "run", with_history);
+    let read = |run: &Run| run.train.iter().flatten().map(|e| e.history.clone()).collect::<Vec<_>>();
+    let answered = |history: &Vec<f32>| history.first().map_or(0.0, |words| words.exp_m1());
+    let (some, dev) = (read(&run), run.dev.iter().flatten().map(|e| e.history.clone()).collect::<Vec<_>>());
+    history::before(&run.data, &mut run.train, 0.0, &mut random::stream(7, "test", 0));
+    let all = read(&run);
+    let fewer = some.iter().zip(&all).filter(|(some, all)| answered(some) < answered(all)).count();
+    assert!(some.iter().zip(&all).all(|(some, all)| answered(some) <= answered(all)) && fewer > all.len() / 3);
+    // By hand, of one learner: the words of all exercises before, in both tracks.
+    let user = run.data[1].train[0].exercise.user.clone();
+    let mut own: Vec<(&Labelled, &Vec<f32>)> =
+        run.data.iter().flat_map(|d| &d.train).zip(&all).filter(|(l, _)| l.exercise.user == user).collect();
+    own.sort_by(|(a, _), (b, _)| a.exercise.days.total_cmp(&b.exercise.days));
+    let mut words = 0;
+    for (labelled, history) in &own {
+        assert!((answered(history) - words as f32).abs() < 0.1, "{words}: {history:?}");
+        words += labelled.mistakes.len();
+    }
+    let scored = run.data.iter().flat_map(|d| &d.dev).zip(&dev).find(|(l, _)| l.exercise.user == user).unwrap().1;
+    assert!((answered(scored) - words as f32).abs() < 0.1, "{words}: {scored:?}");
+    // Changed answers of an exercise change nothing that it reads itself.
+    run.data[1].train[0].mistakes.iter_mut().for_each(|mistake| *mistake = !*mistake);
+    history::before(&run.data, &mut run.train, 0.0, &mut random::stream(7, "test", 0));
+    let changed = read(&run);
+    let first = run.data[0].train.len();
+    assert_eq!(changed[first], all[first]);
+    assert_ne!(changed, all);
 }
 
 /// Unknown rows are read in training, so that they have a gradient.
