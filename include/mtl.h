@@ -843,11 +843,11 @@ void mtl_scores_free(mtl_scores *scores);
 // Fits a learner to what they have answered, so that a model which has never seen them scores them as who they are.
 // `model` is one of kind `scorer`; it does not change. `history` holds exercises of one user (`mtl_exercises_set`, key
 // `user`), with what came of them (`mtl_exercises_set_mistakes`). `prior`, which may be NULL, is what was found of the
-// same learner before: then the history holds new answers only, and old ones go on counting. `cancel` may be NULL. The
-// caller frees the learner, passes it on by `mtl_exercises_add_learner`, and keeps it by `mtl_learner_save`. An exercise
-// at fault is the call's error. `MTL_ERROR_ARGUMENT` (a model of another kind, a history of two users or without
-// mistakes, a prior of another user or model), `MTL_ERROR_INPUT`, `MTL_ERROR_LIMIT`, `MTL_ERROR_CANCELLED`,
-// `MTL_ERROR_DEADLINE`. Since 1.0.
+// same learner before: then the history holds new answers only, and old ones go on counting. A model that reads what was
+// answered before wants the exercises in the order in which they were answered. `cancel` may be NULL. The caller frees the
+// learner, passes it on by `mtl_exercises_add_learner`, and keeps it by `mtl_learner_save`. An exercise at fault is the call's
+// error. `MTL_ERROR_ARGUMENT` (a model of another kind, a history of two users or without mistakes, a prior of another user or
+// model), `MTL_ERROR_INPUT`, `MTL_ERROR_LIMIT`, `MTL_ERROR_CANCELLED`, `MTL_ERROR_DEADLINE`. Since 1.0.
 mtl_status mtl_scorer_adapt(const mtl_model *model,
                             const mtl_exercises *history,
                             const mtl_learner *prior,
@@ -855,8 +855,18 @@ mtl_status mtl_scorer_adapt(const mtl_model *model,
                             mtl_learner **out_learner,
                             mtl_error **out_error);
 
-// The learner's bytes, for storage: a few hundred, which any machine reads. They belong to the learner. NULL for a NULL
-// learner. Since 1.0.
+// Keeps what a learner has answered and fits nothing: for answers that the model was trained on with them. Only for a model
+// that reads what was answered before (`architecture.history` of its manifest); any other is refused by
+// `MTL_ERROR_ARGUMENT`. Everything else is as with `mtl_scorer_adapt`, which may go on from the learner. Since 1.0.
+mtl_status mtl_scorer_remember(const mtl_model *model,
+                               const mtl_exercises *history,
+                               const mtl_learner *prior,
+                               const mtl_cancel *cancel,
+                               mtl_learner **out_learner,
+                               mtl_error **out_error);
+
+// The learner's bytes, for storage: a few hundred, and with a model that reads what was answered before some 30 a word; any
+// machine reads them. They belong to the learner. NULL for a NULL learner. Since 1.0.
 const void *mtl_learner_save(const mtl_learner *learner,
                              size_t *out_length);
 

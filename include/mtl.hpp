@@ -689,6 +689,15 @@ inline Expected<Learner> scorer_adapt(const Model& model, const Exercises& histo
   });
 }
 
+// Keeps the answers and fits nothing: those that a model which reads answers was trained on with the learner.
+inline Expected<Learner> scorer_remember(const Model& model, const Exercises& history, const Learner* prior = nullptr,
+                                         const Cancel* cancel = nullptr) {
+  return detail::made<Learner, mtl_learner*>([&](auto out, auto error) {
+    return mtl_scorer_remember(model.raw(), history.raw(), detail::raw_or_null(prior), detail::raw_or_null(cancel), out,
+                               error);
+  });
+}
+
 class Slot {
  public:
   explicit Slot(mtl_slot* raw) : raw_(raw) {}

@@ -55,11 +55,23 @@ type scoreLearners []*Learner
 
 func (scoreLearners) scoreOption() option { return option{} }
 
-// Adapt fits a learner whom the model may never have seen to what they have answered, all of one user. prior, which may be
+// Adapt fits a learner whom the model may never have seen to what they have answered, all of one user. A model that reads
+// what was answered before wants the exercises in the order in which they were answered. prior, which may be
 // nil, is what was found of them before: then history holds new answers only, and old ones go on counting. The model does
 // not change. Adapt fails with ErrArgument for a model that is no scorer, a history of two users, or a prior of another
 // user or model, with ErrCancelled or ErrDeadline when ctx ends, with ErrClosed after Close.
 func (m *Model) Adapt(ctx context.Context, history []Answered, prior *Learner) (*Learner, error) {
+	return m.learn(ctx, history, prior, false)
+}
+
+// Remember keeps what a learner has answered and fits nothing: for answers that the model was trained on with them. It
+// fails with ErrArgument for a model that reads nothing of what was answered before; everything else is as with Adapt, which
+// may go on from the learner.
+func (m *Model) Remember(ctx context.Context, history []Answered, prior *Learner) (*Learner, error) {
+	return m.learn(ctx, history, prior, true)
+}
+
+func (m *Model) learn(ctx context.Context, history []Answered, prior *Learner, remember bool) (*Learner, error) {
 	if err := ended(ctx); err != nil {
 		return nil, err
 	}
@@ -82,6 +94,9 @@ func (m *Model) Adapt(ctx context.Context, history []Answered, prior *Learner) (
 	}
 	var learner *C.mtl_learner
 	err = call(ctx, func(cancel *C.mtl_cancel, e **C.mtl_error) C.mtl_status {
+		if remember {
+			return C.mtl_scorer_remember(model, list, before, cancel, &learner, e)
+		}
 		return C.mtl_scorer_adapt(model, list, before, cancel, &learner, e)
 	})
 	if err != nil {

@@ -68,6 +68,7 @@ func TestWhatCannotBeAdaptedToIsRefused(t *testing.T) {
 		"two users": func() (*mtl.Learner, error) {
 			return model.Adapt(context.Background(), append(answers("eve", 1, true), good...), nil)
 		},
+		"no memory":    func() (*mtl.Learner, error) { return model.Remember(context.Background(), good, nil) },
 		"another user": func() (*mtl.Learner, error) { return model.Adapt(context.Background(), good, bob) },
 		"no labels":    func() (*mtl.Learner, error) { return model.Adapt(context.Background(), short, nil) },
 	} {

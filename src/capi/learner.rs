@@ -9,7 +9,7 @@ use super::exercises::mtl_exercises;
 use super::model::mtl_model;
 use super::status::mtl_status;
 use crate::cancel::Cancel;
-use crate::scorer::Learner;
+use crate::scorer::{Labelled, Learner, Scorer};
 use std::ffi::{c_char, c_void};
 
 /// What was learnt of one learner: the state of their session.
@@ -30,13 +30,43 @@ impl Stored {
 /// Fits a learner to what they have answered, so that a model which has never seen them scores them as who they are.
 /// `model` is one of kind `scorer`; it does not change. `history` holds exercises of one user (`mtl_exercises_set`, key
 /// `user`), with what came of them (`mtl_exercises_set_mistakes`). `prior`, which may be NULL, is what was found of the
-/// same learner before: then the history holds new answers only, and old ones go on counting. `cancel` may be NULL. The
-/// caller frees the learner, passes it on by `mtl_exercises_add_learner`, and keeps it by `mtl_learner_save`. An exercise
-/// at fault is the call's error. `MTL_ERROR_ARGUMENT` (a model of another kind, a history of two users or without
-/// mistakes, a prior of another user or model), `MTL_ERROR_INPUT`, `MTL_ERROR_LIMIT`, `MTL_ERROR_CANCELLED`,
-/// `MTL_ERROR_DEADLINE`. Since 1.0.
+/// same learner before: then the history holds new answers only, and old ones go on counting. A model that reads what was
+/// answered before wants the exercises in the order in which they were answered. `cancel` may be NULL. The caller frees the
+/// learner, passes it on by `mtl_exercises_add_learner`, and keeps it by `mtl_learner_save`. An exercise at fault is the call's
+/// error. `MTL_ERROR_ARGUMENT` (a model of another kind, a history of two users or without mistakes, a prior of another user or
+/// model), `MTL_ERROR_INPUT`, `MTL_ERROR_LIMIT`, `MTL_ERROR_CANCELLED`, `MTL_ERROR_DEADLINE`. Since 1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn mtl_scorer_adapt(
+    model: *const mtl_model,
+    history: *const mtl_exercises,
+    prior: *const mtl_learner,
+    cancel: *const mtl_cancel,
+    out_learner: *mut *mut mtl_learner,
+    out_error: *mut *mut mtl_error,
+) -> mtl_status {
+    learn(Scorer::adapt, model, history, prior, cancel, out_learner, out_error)
+}
+
+/// Keeps what a learner has answered and fits nothing: for answers that the model was trained on with them. Only for a model
+/// that reads what was answered before (`architecture.history` of its manifest); any other is refused by
+/// `MTL_ERROR_ARGUMENT`. Everything else is as with `mtl_scorer_adapt`, which may go on from the learner. Since 1.0.
+#[unsafe(no_mangle)]
+pub extern "C" fn mtl_scorer_remember(
+    model: *const mtl_model,
+    history: *const mtl_exercises,
+    prior: *const mtl_learner,
+    cancel: *const mtl_cancel,
+    out_learner: *mut *mut mtl_learner,
+    out_error: *mut *mut mtl_error,
+) -> mtl_status {
+    learn(Scorer::remember, model, history, prior, cancel, out_learner, out_error)
+}
+
+/// `Scorer::adapt` or `Scorer::remember`.
+type Learn = fn(&Scorer, &[Labelled], Option<&Learner>, &Cancel) -> crate::Result<Learner>;
+
+fn learn(
+    how: Learn,
     model: *const mtl_model,
     history: *const mtl_exercises,
     prior: *const mtl_learner,
@@ -51,13 +81,13 @@ pub extern "C" fn mtl_scorer_adapt(
         let never = Cancel::new();
         let cancel = optional_value(cancel)?.unwrap_or(&never);
         let scorer = model.scorer()?;
-        out.write(boxed(Stored::new(scorer.adapt(&history.labelled()?, prior, cancel)?)));
+        out.write(boxed(Stored::new(how(scorer, &history.labelled()?, prior, cancel)?)));
         Ok(())
     })
 }
 
-/// The learner's bytes, for storage: a few hundred, which any machine reads. They belong to the learner. NULL for a NULL
-/// learner. Since 1.0.
+/// The learner's bytes, for storage: a few hundred, and with a model that reads what was answered before some 30 a word; any
+/// machine reads them. They belong to the learner. NULL for a NULL learner. Since 1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn mtl_learner_save(learner: *const mtl_learner, out_length: *mut usize) -> *const c_void {
     get(std::ptr::null(), || {

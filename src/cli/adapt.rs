@@ -17,7 +17,10 @@ pub fn run(args: &AdaptArgs) -> Outcome<u8> {
     let (users, words) = (histories.len(), histories.iter().flatten().map(|h| h.mistakes.len()).sum::<usize>());
     for history in histories {
         let user = &history[0].exercise.user;
-        let learner = scorer.adapt(&history, learners.get(user), &CANCEL)?;
+        let learner = match args.remember {
+            false => scorer.adapt(&history, learners.get(user), &CANCEL)?,
+            true => scorer.remember(&history, learners.get(user), &CANCEL)?,
+        };
         learners.insert(user.clone(), learner);
     }
     let bytes: Vec<u8> = learners.values().flat_map(Learner::to_bytes).collect();

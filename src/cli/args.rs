@@ -306,6 +306,9 @@ pub struct AdaptArgs {
     /// Go on from what was found of learners before; learners without new answers are kept
     #[arg(long, value_name = "FILE")]
     pub learners: Option<PathBuf>,
+    /// Fit nothing, only keep the answers: those that a model which reads answers was trained on with these learners
+    #[arg(long)]
+    pub remember: bool,
     /// Where to write what is found
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,

@@ -89,6 +89,8 @@ static void what_cannot_be_adapted_to_is_refused(void) {
   FAILS(MTL_ERROR_CANCELLED, mtl_scorer_adapt(model, history, NULL, cancel, &learner, E));
   FAILS(MTL_ERROR_ARGUMENT, mtl_scorer_adapt(tagger, history, NULL, NULL, &learner, E));
   FAILS(MTL_ERROR_ARGUMENT, mtl_scorer_adapt(model, empty, NULL, NULL, &learner, E));
+  /* The model reads no answers. */
+  FAILS(MTL_ERROR_ARGUMENT, mtl_scorer_remember(model, history, NULL, NULL, &learner, E));
   /* A second user. */
   answer(history, "bob", 0);
   FAILS(MTL_ERROR_ARGUMENT, mtl_scorer_adapt(model, history, NULL, NULL, &learner, E));

@@ -197,6 +197,9 @@ static void learners(void) {
   REFUSES(mtl_scorer_adapt(NULL, exercises, NULL, NULL, &made, E));
   REFUSES(mtl_scorer_adapt(model, NULL, NULL, NULL, &made, E));
   REFUSES(mtl_scorer_adapt(model, exercises, NULL, NULL, NULL, E));
+  REFUSES(mtl_scorer_remember(NULL, exercises, NULL, NULL, &made, E));
+  REFUSES(mtl_scorer_remember(model, NULL, NULL, NULL, &made, E));
+  REFUSES(mtl_scorer_remember(model, exercises, NULL, NULL, NULL, E));
   REFUSES(mtl_learner_load(NULL, 5, &made, E));
   REFUSES(mtl_learner_load("MTLLRNR", 7, NULL, E));
   CHECK(mtl_learner_save(NULL, &length) == NULL && mtl_learner_save(NULL, NULL) == NULL);

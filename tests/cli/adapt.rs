@@ -86,6 +86,23 @@ fn learners_go_on_from_what_was_found_before() {
     assert_eq!(learners(&file_of_all).len(), 3, "what was there stays");
 }
 
+/// Answers that are remembered are read, and nothing is fitted to them; one that follows goes on from there.
+#[test]
+fn answers_are_remembered_by_a_model_that_reads_them() {
+    let here = Folder { model: random_scorer(1, |settings| settings.architecture.history = true), ..folder() };
+    let (remembered, adapted) = (here.place("remembered"), here.place("adapted"));
+    here.adapt(&["--remember", "-o", &remembered, &here.history]).good();
+    let learners = Learner::all_from_bytes(&std::fs::read(&remembered).unwrap()).unwrap();
+    assert!(learners.iter().all(|learner| learner.offset().iter().all(|&x| x == 0.0)));
+    let (before, after) = (here.score(&[]), here.score(&["--learners", &remembered]));
+    assert!(before.iter().zip(&after).all(|(a, b)| a != b), "{before:?} {after:?}");
+    here.adapt(&["--learners", &remembered, "-o", &adapted, &here.history]).good();
+    assert_ne!(here.score(&["--learners", &adapted]), after);
+    folder()
+        .adapt(&["--remember", "-o", &adapted, "-t", "cc_dd"])
+        .refused(&["reads nothing of what a learner", "adapt"]);
+}
+
 #[test]
 fn what_cannot_be_adapted_to_is_refused() {
     let here = folder();

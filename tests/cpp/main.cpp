@@ -225,6 +225,7 @@ void learners_are_fitted_stored_and_scored() {
   exercises.set("track", "en_es").value();
   CHECK(mtl::scorer_adapt(model, exercises).error().status() == mtl::Status::argument);
   exercises.set_mistakes(std::vector<std::uint8_t>{1, 1}).value();
+  CHECK(mtl::scorer_remember(model, exercises).error().status() == mtl::Status::argument);
   auto learner = mtl::scorer_adapt(model, exercises).value();
   CHECK(learner.user() == "somebody new" && learner.words() == 2);
   auto stored = mtl::Learner::load(learner.save()).value();

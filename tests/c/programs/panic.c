@@ -189,6 +189,7 @@ static void score(void) {
   ON(mtl_exercises_set(exercises, "user", 4, "ada", 3, &error));
   ON(mtl_exercises_set_mistakes(exercises, mistakes, 1, &error));
   ON(mtl_scorer_adapt(model, exercises, NULL, NULL, &learner, &error));
+  CALL(MTL_ERROR_ARGUMENT, MTL_ERROR_POISONED, mtl_scorer_remember(model, exercises, learner, NULL, &stored, &error));
   bytes = mtl_learner_save(learner, &length);
   if (bytes != NULL) MAKES(mtl_learner_load(bytes, length, &stored, &error));
   mtl_learner_user(learner, NULL), mtl_learner_words(learner);
