@@ -29,7 +29,7 @@ fn short_memory_is_an_error_and_the_model_lives_on() {
     setrlimit(Resource::As, Rlimit { current: Some(address_space() + (128 << 20)), ..before }).unwrap();
     let error = emissions(&large).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
-    assert!(error.to_string().contains("not enough memory"), "{error}");
+    assert!(error.to_string().contains("has not enough memory"), "{error}");
     assert_eq!(emissions(&small).unwrap(), expected);
     setrlimit(Resource::As, before).unwrap();
     assert!(emissions(&large).is_ok());

@@ -132,8 +132,8 @@ fn options_of_gpus_go_with_their_providers_or_are_refused() {
     assert_eq!(engine.report().precision, "fp32 arithmetic on fp16 weights");
     assert!(!caches.path().join("engines").exists());
     for (options, remedy) in [
-        (EngineOptions { gpu: gpu.clone(), ..with(&[(Provider::Cpu, true)]) }, "ask the engine `onnx` for cuda"),
-        (EngineOptions { gpu: gpu.clone(), ..with(&[(Provider::Cuda, false)]) }, "for tensorrt"),
+        (EngineOptions { gpu: gpu.clone(), ..with(&[(Provider::Cpu, true)]) }, "cuda or tensorrt"),
+        (EngineOptions { gpu: gpu.clone(), ..with(&[(Provider::Cuda, false)]) }, "provider tensorrt"),
         (EngineOptions { engine: EngineKind::Native, ..both }, "ask the engine `onnx`"),
     ] {
         let error = refused(&bundle, &options);

@@ -59,7 +59,7 @@ func WithGPUMemory(mebibytes int) OpenOption {
 	return OpenWith("gpu_memory", strconv.Itoa(mebibytes))
 }
 
-// WithTensorRTCache is a folder in which the provider "tensorrt" keeps the engines that it builds, below the bundle's
+// WithTensorRTCache is an existing folder in which the provider "tensorrt" keeps the engines that it builds, below the bundle's
 // digest, and to which nobody else may write: what cannot be used there is deleted and built anew.
 func WithTensorRTCache(folder string) OpenOption {
 	return OpenWith("tensorrt_cache", folder)

@@ -188,7 +188,7 @@ pub extern "C" fn mtl_options_new(out_options: *mut *mut mtl_options, out_error:
 /// | | `providers` | `cpu`; ONNX Runtime's execution providers in order, such as `tensorrt?,cuda?,cpu`: with a question mark one is used if it is there, without one it must be |
 /// | | `gpu_device` | `0`; the number of the GPU, for `cuda` and `tensorrt` |
 /// | | `gpu_memory` | no limit; MiB that the arena of `cuda` may take |
-/// | | `tensorrt_cache` | none; a folder in which `tensorrt` keeps the engines that it builds, below the bundle's digest, and to which nobody else may write: what cannot be used there is deleted and built anew |
+/// | | `tensorrt_cache` | none; an existing folder in which `tensorrt` keeps the engines that it builds, below the bundle's digest, and to which nobody else may write: what cannot be used there is deleted and built anew |
 /// | | `tensorrt_fp16` | `false`; `true` lets `tensorrt` compute in half precision |
 /// | | `accept_telemetry` | `false`; `true` takes an ONNX Runtime that may write telemetry |
 /// | | `vectors` | for a scorer that reads word vectors of whole sentences (its manifest's `word_vectors` is `given`): path of the table of them, which is mapped, and which nobody may write to |

@@ -81,7 +81,7 @@ pub struct GpuArgs {
     /// MiB that the arena of the provider cuda may take [default: no limit]
     #[arg(long, value_name = "MIB")]
     pub gpu_memory: Option<u32>,
-    /// A folder in which the provider tensorrt keeps the engines that it builds; nobody else may write to it
+    /// An existing folder in which the provider tensorrt keeps the engines that it builds; nobody else may write to it
     #[arg(long, value_name = "FOLDER")]
     pub tensorrt_cache: Option<PathBuf>,
     /// Let the provider tensorrt compute in half precision

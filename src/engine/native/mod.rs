@@ -11,9 +11,7 @@ mod encoder;
 mod network;
 mod schedule;
 
-use super::{
-    Attempt, Batch, Engine, EngineOptions, Head, Pool, Provider, ProviderRequest, Report, check, check_threads,
-};
+use super::{Attempt, Batch, Engine, EngineOptions, Head, Pool, Provider, Report, check, check_threads};
 use crate::bundle::Bundle;
 use crate::bundle::manifest::Manifest;
 use crate::kernels::Kernel;
@@ -111,27 +109,23 @@ pub(crate) fn kernel(options: &EngineOptions) -> Result<Kernel> {
 
 /// What runs where.
 pub(crate) fn report(options: &EngineOptions, pool: &Pool, kernel: Kernel) -> Report {
-    let (own, others): (Vec<&ProviderRequest>, Vec<_>) =
-        options.providers.iter().partition(|r| r.provider == Provider::Cpu);
-    let other = |request: &&ProviderRequest| Attempt {
-        provider: request.provider.to_string(),
-        required: false,
-        used: false,
-        reason: "the native engine computes on the processor".into(),
+    let attempt = |provider: Provider, required| {
+        let used = provider == Provider::Cpu;
+        let native = format!("kernel {}", kernel.name());
+        let reason = if used { native } else { "the native engine computes on the processor".into() };
+        Attempt { provider: provider.to_string(), required, used, reason }
     };
-    let cpu = Attempt {
-        provider: "cpu".into(),
-        required: own.iter().any(|request| request.required),
-        used: true,
-        reason: format!("kernel {}", kernel.name()),
-    };
+    let mut providers: Vec<Attempt> = options.providers.iter().map(|r| attempt(r.provider, r.required)).collect();
+    if !providers.iter().any(|attempt| attempt.used) {
+        providers.push(attempt(Provider::Cpu, false));
+    }
     Report {
         engine: "native".into(),
         version: env!("CARGO_PKG_VERSION").into(),
         precision: "fp32 arithmetic on fp16 weights".into(),
         kernel: Some(kernel.name().to_string()),
         threads: options.threads.max(1).min(pool.threads() + 1),
-        providers: others.iter().map(other).chain([cpu]).collect(),
+        providers,
     }
 }
 

@@ -7,7 +7,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The folder of one bundle.
-#[derive(Debug)]
 pub struct Cache {
     folder: PathBuf,
     /// Why its content was deleted.
@@ -20,42 +19,34 @@ impl Cache {
         Self { folder: root.join(digest), lost: None }
     }
 
-    /// Makes the folder where it is missing: its absolute path, as TensorRT takes it.
-    pub fn prepare(&self) -> std::result::Result<String, String> {
-        let unusable = |e: io::Error| format!("cannot keep engines in {}: {e}", self.folder.display());
-        fs::create_dir_all(&self.folder).map_err(unusable)?;
-        let path = fs::canonicalize(&self.folder).map_err(unusable)?;
-        path.into_os_string().into_string().map_err(|path| format!("{} is not UTF-8", path.display()))
+    /// The folder; TensorRT makes it where it is missing.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Does `work`. Where that fails over a folder that was not empty, its engines may be what is wrong: they are deleted,
     /// and `work` is done once more. Short memory is no fault of theirs.
-    pub fn attempt<T>(&mut self, mut work: impl FnMut() -> Result<T>) -> Result<T> {
+    pub fn attempt<T>(&mut self, work: &dyn Fn() -> Result<T>) -> Result<T> {
         let filled = fs::read_dir(&self.folder).is_ok_and(|mut entries| entries.next().is_some());
-        match work() {
-            Err(error) if filled && self.lost.is_none() && error.kind() != ErrorKind::Limit => {
-                if self.clear().is_err() {
-                    return Err(error);
-                }
-                self.lost = Some(error.to_string());
-                work().map_err(|error| error.at(format!("after {} was emptied", self.folder.display())))
-            }
-            done => done,
+        let first = work();
+        let Err(error) = first else { return first };
+        if !filled || self.lost.is_some() || error.kind() == ErrorKind::Limit || self.clear().is_err() {
+            return Err(error);
         }
+        self.lost = Some(error.to_string());
+        work().map_err(|error| error.at(format!("after {} was emptied", self.folder.display())))
     }
 
+    /// Deletes the files; TensorRT makes no folders.
     fn clear(&self) -> io::Result<()> {
-        fs::remove_dir_all(&self.folder)?;
-        fs::create_dir(&self.folder)
+        fs::read_dir(&self.folder)?.try_for_each(|entry| fs::remove_file(entry?.path()))
     }
 
-    /// For the report: where the engines are, and what happened to earlier ones.
+    /// To be appended in the report: where the engines are, and what happened to earlier ones.
     pub fn note(&self) -> String {
         let place = self.folder.display();
-        match &self.lost {
-            None => format!("engines kept in {place}"),
-            Some(reason) => format!("engines kept in {place}, deleted and built anew after: {reason}"),
-        }
+        let (lost, reason) = self.lost.as_deref().map_or(("", ""), |reason| (", built anew after: ", reason));
+        format!(", engines kept in {place}{lost}{reason}")
     }
 }
 
@@ -63,11 +54,13 @@ impl Cache {
 mod tests {
     use super::*;
     use crate::Error;
+    use std::cell::Cell;
 
     /// A cache below `root` with an engine in it, and the path of that engine.
     fn filled(root: &Path) -> (Cache, PathBuf) {
         let cache = Cache::new(root, "0123abcd");
-        let engine = Path::new(&cache.prepare().unwrap()).join("graph_sm90.engine");
+        fs::create_dir_all(cache.folder()).unwrap();
+        let engine = cache.folder().join("graph_sm90.engine");
         fs::write(&engine, "not an engine").unwrap();
         (cache, engine)
     }
@@ -87,16 +80,16 @@ mod tests {
         let other = root.path().join("of-another-bundle");
         fs::write(&other, "").unwrap();
         assert!(!cache.note().contains("anew"));
-        cache.attempt(|| build(&engine)).unwrap();
+        cache.attempt(&|| build(&engine)).unwrap();
         assert_eq!(fs::read_to_string(&engine).unwrap(), "an engine");
         assert!(cache.note().contains("built anew after: could not deserialize engine"), "{}", cache.note());
         assert!(other.exists());
         let (mut cache, engine) = filled(root.path());
         let broken = || Err::<(), _>(Error::new(ErrorKind::Engine, "broken"));
-        let error = cache.attempt(broken).unwrap_err();
+        let error = cache.attempt(&broken).unwrap_err();
         assert!(error.place().ends_with("0123abcd was emptied") && !engine.exists(), "{error}");
         fs::write(&engine, "an engine").unwrap();
-        assert!(cache.attempt(|| build(&engine)).is_err());
+        assert!(cache.attempt(&|| build(&engine)).is_err());
         assert!(engine.exists());
     }
 
@@ -105,22 +98,15 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let (mut cache, engine) = filled(root.path());
         let short = || Err::<(), _>(Error::new(ErrorKind::Limit, "not enough memory"));
-        assert_eq!(cache.attempt(short).unwrap_err().kind(), ErrorKind::Limit);
+        assert_eq!(cache.attempt(&short).unwrap_err().kind(), ErrorKind::Limit);
         assert!(engine.exists());
         let mut empty = Cache::new(root.path(), "4567");
-        let mut attempts = 0;
+        let attempts = Cell::new(0);
         let broken = || {
-            attempts += 1;
+            attempts.set(attempts.get() + 1);
             Err::<(), _>(Error::new(ErrorKind::Engine, "broken"))
         };
-        assert_eq!(empty.attempt(broken).unwrap_err().message(), "broken");
-        assert_eq!(attempts, 1);
-    }
-
-    #[test]
-    fn a_folder_that_cannot_be_made_is_named() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let reason = Cache::new(file.path(), "0123abcd").prepare().unwrap_err();
-        assert!(reason.contains("0123abcd"), "{reason}");
+        assert_eq!(empty.attempt(&broken).unwrap_err().message(), "broken");
+        assert_eq!(attempts.get(), 1);
     }
 }

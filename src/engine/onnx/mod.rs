@@ -165,12 +165,14 @@ const SHORT: [&str; 5] =
 
 /// ONNX Runtime's error as ours.
 fn failed(error: ort::Error) -> Error {
-    let message = format!("ONNX Runtime: {}", error.message().trim());
-    if SHORT.iter().any(|words| message.contains(words)) {
+    let message = error.message().trim();
+    let (kind, what, remedy) = if SHORT.iter().any(|words| message.contains(words)) {
         let remedy = "pass less at once, or use the native engine, which needs less; the model can be used on";
-        return Error::new(ErrorKind::Limit, format!("not enough memory: {message}")).remedy(remedy).caused_by(error);
-    }
-    Error::new(ErrorKind::Engine, message).remedy("try the native engine").caused_by(error)
+        (ErrorKind::Limit, "has not enough memory", remedy)
+    } else {
+        (ErrorKind::Engine, "failed", "try the native engine")
+    };
+    Error::new(kind, format!("ONNX Runtime {what}: {message}")).remedy(remedy).caused_by(error)
 }
 
 /// Runs `work`; where the binding of ONNX Runtime panics, that becomes an error.

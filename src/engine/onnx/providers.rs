@@ -49,7 +49,7 @@ pub fn open(
         let accelerators: Vec<usize> = (0..requests.len()).filter(|&i| accelerated(i)).collect();
         let create = || commit(&builder, graphs, probe, !accelerators.is_empty());
         let tensorrt = accelerators.iter().any(|&i| requests[i].provider == Provider::TensorRt);
-        let sessions = match gpu.attempt(tensorrt, create) {
+        let sessions = match gpu.attempt(tensorrt, &create) {
             Ok(sessions) => sessions,
             Err(error) => {
                 let Some(&first) = accelerators.first() else { return Err(error) };
@@ -135,10 +135,10 @@ fn attempts(
     requests.iter().zip(refusals).map(attempt).collect()
 }
 
-/// Why a provider cannot be had, without the lines of ONNX Runtime's source that stand before it.
+/// Why a provider cannot be had, without the line of ONNX Runtime's source that stands before it.
 fn reason(error: ort::Error) -> String {
-    let message = error.message().trim();
-    let message = message.rsplit_once(" : FAIL : ").map_or(message, |(_, message)| message);
+    let message = error.message();
+    let message = message.split_once(']').map_or(message, |(_, message)| message).trim_matches([' ', ':']);
     let advice = if message.contains("cannot open shared object") {
         "; the libraries that this provider is built on have to be on the loader's path"
     } else {
@@ -154,26 +154,24 @@ fn register(
     runtime: &Runtime,
     gpu: &Gpu,
 ) -> std::result::Result<(), String> {
-    fn add<E: ExecutionProvider>(
-        builder: &mut SessionBuilder,
-        runtime: &Runtime,
-        make: impl FnOnce() -> std::result::Result<E, String>,
-    ) -> std::result::Result<(), String> {
-        if !E::is_available().map_err(reason)? {
-            let (version, path, name) = (runtime.version(), runtime.path().display(), E::NAME);
-            let name = name.trim_end_matches("ExecutionProvider");
-            return Err(format!(
-                "ONNX Runtime {version} at {path} is built without {name}; take `onnxruntime-gpu=={version}`"
-            ));
-        }
-        make()?.register(builder).map_err(reason)
+    let available = match provider {
+        Provider::Cpu => ep::CPU::is_available(),
+        Provider::Cuda => ep::CUDA::is_available(),
+        Provider::TensorRt => ep::TensorRT::is_available(),
+    };
+    if !available.map_err(reason)? {
+        let (version, path) = (runtime.version(), runtime.path().display());
+        return Err(format!(
+            "ONNX Runtime {version} at {path} is built without {provider}; take `onnxruntime-gpu=={version}`"
+        ));
     }
-    match provider {
+    let registered = match provider {
         // Without an arena, memory is returned after an unusually long sentence.
-        Provider::Cpu => add(builder, runtime, || Ok(ep::CPU::default().with_arena_allocator(false))),
-        Provider::Cuda => add(builder, runtime, || Ok(gpu.cuda())),
-        Provider::TensorRt => add(builder, runtime, || gpu.tensorrt()),
-    }
+        Provider::Cpu => ep::CPU::default().with_arena_allocator(false).register(builder),
+        Provider::Cuda => gpu.cuda().register(builder),
+        Provider::TensorRt => gpu.tensorrt()?.register(builder),
+    };
+    registered.map_err(reason)
 }
 
 /// Options that every session has.

@@ -40,11 +40,15 @@ impl Sessions {
         let threads = options.threads.max(1);
         let opened = guarded(|| providers::open(bundle, graphs, &runtime, options, probe))?;
         let tensorrt = opened.attempts.iter().any(|a| a.used && a.provider == Provider::TensorRt.name());
-        let arithmetic = if tensorrt && options.gpu.tensorrt_fp16 { "fp16 and fp32" } else { "fp32" };
+        let precision = if tensorrt && options.gpu.tensorrt_fp16 {
+            "fp16 and fp32 arithmetic on fp16 weights"
+        } else {
+            "fp32 arithmetic on fp16 weights"
+        };
         let report = Report {
             engine: "onnx".into(),
             version: runtime.version().to_string(),
-            precision: format!("{arithmetic} arithmetic on fp16 weights"),
+            precision: precision.into(),
             kernel: None,
             threads,
             providers: opened.attempts,
