@@ -77,6 +77,7 @@ func TestOpenNamesWhatIsWrong(t *testing.T) {
 		{"\xff", nil, mtl.ErrArgument, "UTF-8"},
 		{bundle("mtl-mobile"), []mtl.OpenOption{mtl.WithEngine("abacus")}, mtl.ErrArgument, "abacus"},
 		{bundle("mtl-mobile"), []mtl.OpenOption{mtl.WithThreads(-1)}, mtl.ErrArgument, "threads"},
+		{bundle("mtl-mobile"), []mtl.OpenOption{mtl.WithKernel("abacus")}, mtl.ErrArgument, "kernel"},
 		{bundle("mtl-mobile"), []mtl.OpenOption{mtl.OpenWith("colour", "red")}, mtl.ErrArgument, "colour"},
 		{bundle("mtl-mobile"), []mtl.OpenOption{mtl.OpenWith("tasks", "ner")}, mtl.ErrArgument, "tasks"},
 		{bundle("mtl-mobile"), []mtl.OpenOption{mtl.WithVectors("nowhere")}, mtl.ErrArgument, "vectors is for a scorer"},
@@ -87,7 +88,7 @@ func TestOpenNamesWhatIsWrong(t *testing.T) {
 			t.Errorf("%q: %v, %v", c.path, model, err)
 		}
 	}
-	open(t, mtl.WithTrusted(), mtl.WithThreads(0))
+	open(t, mtl.WithTrusted(), mtl.WithThreads(0), mtl.WithKernel("generic"))
 }
 
 // bundleOf writes a bundle of a manifest and a digest of it.

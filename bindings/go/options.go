@@ -37,6 +37,12 @@ func WithThreads(count int) OpenOption {
 	return OpenWith("threads", strconv.Itoa(count))
 }
 
+// WithKernel forces a kernel of the engine "native", such as "generic", "avx2" or "neon"; without it, the fastest of this
+// processor computes. With one kernel, results are the same everywhere, bit for bit.
+func WithKernel(name string) OpenOption {
+	return OpenWith("kernel", name)
+}
+
 // WithONNXRuntime is the path of ONNX Runtime's shared library, for the engine "onnx"; without it, the one beside the
 // program or the loader's own.
 func WithONNXRuntime(path string) OpenOption {
