@@ -197,7 +197,7 @@ pub struct Training {
     /// And with this times half their square as a part of the loss: how far learners are believed to differ.
     pub user_bias_decay: f64,
     /// A training exercise does not read the answers to up to this share of its learner's exercises, just before it: of
-    /// what is scored, no answers are known either. Only with [model] `history`.
+    /// what is scored, no answers are known either. Only with the network's `history`.
     pub hidden_answers: f64,
     /// What is scored and kept is the weights' running average over about 1 / (1 - average) steps; 0: those of the step.
     pub average: f64,
