@@ -150,7 +150,11 @@ impl History {
             ascending(history.formats.last_key_value(), &format)?;
             history.formats.insert(format, Tally::take(rest)?);
         }
-        for _ in 0..u32::from_le_bytes(array(rest)?) {
+        let words = u32::from_le_bytes(array(rest)?);
+        if words as usize > MAX_WORDS {
+            return Err(malformed(format!("{words} distinct words, where {MAX_WORDS} are kept")));
+        }
+        for _ in 0..words {
             let track = u16::from_le_bytes(array(rest)?);
             let mistake = match u16::from_le_bytes(array(rest)?) {
                 0 => false,
@@ -273,6 +277,7 @@ mod tests {
         assert!(changed(4, &3f32.to_le_bytes()).contains("3 mistakes among 2 words"));
         // The first word: behind three tallies, the day, one format and the number of words.
         let word = 24 + 8 + 4 + 12 + 4;
+        assert!(changed(word - 4, &[1, 0, 1, 0]).contains("65537 distinct words"));
         assert!(changed(word + 2, &[2]).contains("last answer to a word is 2"));
         assert!(changed(word + 24, &[0xff]).contains("UTF-8"));
         assert!(changed(word, &[4]).contains("not sorted"));

@@ -162,6 +162,9 @@ pub enum Feature {
     Time,
 }
 
+/// What a learner's answers tell of.
+const TOLD: [Feature; 3] = [Feature::User, Feature::Format, Feature::Days];
+
 /// How the exercises of a step are dealt out to the tracks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -290,6 +293,17 @@ impl Config {
         Ok(config)
     }
 
+    /// Leaves out `feature`, and with it the learner's answers where they tell of it.
+    pub fn ignore(&mut self, feature: Feature) {
+        self.features.ignore.push(feature);
+        self.model.history &= !TOLD.contains(&feature);
+    }
+
+    /// Leaves out the meta encoder, and what else knows of learners.
+    pub fn leave_out_meta(&mut self) {
+        (self.model.combine, self.model.user_bias, self.model.history) = (Combine::None, false, false);
+    }
+
     /// Whether a context encoder reads word vectors.
     pub fn reads_words(&self) -> bool {
         self.model.encoders.contains(&Encoder::Word)
@@ -347,8 +361,7 @@ impl Config {
         if m.user_bias && m.combine == Combine::None {
             return Err(fail("[model] user_bias: combine = \"none\" reads no learners; leave one of them out"));
         }
-        let told = [Feature::User, Feature::Format, Feature::Days];
-        let ignored = told.iter().any(|feature| self.features.ignore.contains(feature));
+        let ignored = TOLD.iter().any(|feature| self.features.ignore.contains(feature));
         if m.history && (m.combine == Combine::None || ignored) {
             return Err(fail(
                 "[model] history tells of users, formats and days, which [features] ignore or combine = \"none\" leave out; \
@@ -419,6 +432,23 @@ mod tests {
             let error = check(training).unwrap_err().to_string();
             assert!(error.contains(part), "{training}: {error}");
         }
+    }
+
+    /// A network from which something is left out does not learn it from the learner's answers.
+    #[test]
+    fn what_is_left_out_is_left_out_of_answers_too() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/slam-es-en-part.toml");
+        let whole = Config::read(&path, None).unwrap();
+        assert!(whole.model.history && whole.model.user_bias);
+        for (feature, history) in [(Feature::User, false), (Feature::Days, false), (Feature::Time, true)] {
+            let mut config = whole.clone();
+            config.ignore(feature);
+            config.check().unwrap();
+            assert_eq!(config.model.history, history, "{feature:?}");
+        }
+        let mut config = whole;
+        config.leave_out_meta();
+        config.check().unwrap();
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::Result;
 use crate::checkpoint::digest;
 use crate::error::fail;
 use crate::random;
-use libmtl::bundle::manifest::{Combine, Encoder};
+use libmtl::bundle::manifest::Encoder;
 use libmtl::scorer::slam::Record;
 use rand::seq::SliceRandom;
 use std::collections::BTreeSet;
@@ -61,7 +61,7 @@ pub fn plan(protocol: &Protocol, config: &Config, seed: u64) -> Result<Vec<Cell>
         Protocol::Removal => {
             let without = FEATURES.map(|(feature, name)| {
                 let mut config = config.clone();
-                config.features.ignore.push(feature);
+                config.ignore(feature);
                 Row { name: format!("without {name}"), config }
             });
             let rows: Vec<Row> = std::iter::once(all(config)).chain(without).collect();
@@ -202,7 +202,7 @@ fn read(config: &Config, track: &str, seed: u64) -> Result<TrackData<Record>> {
 /// The network without the meta encoder, or without some of its context encoders (Hu 2020, Table 5).
 fn ablations(config: &Config) -> Vec<Row> {
     let mut meta = config.clone();
-    meta.model.combine = Combine::None;
+    meta.leave_out_meta();
     let mut rows = vec![Row { name: "without meta".into(), config: meta }];
     let parts: [(&str, &[Encoder]); 4] = [
         ("word", &[Encoder::Word]),
