@@ -25,6 +25,12 @@ fn exp<S: Simd>(x: f32) -> f32 {
     sum * power
 }
 
+/// exp(x), clamped where a sigmoid or tanh is 0 or 1 within 3e-13: a product of three is finite. NaN stays NaN.
+#[inline(always)]
+pub(crate) fn bounded<S: Simd>(x: f32) -> f32 {
+    exp::<S>(x.clamp(-29.0, 29.0))
+}
+
 /// 1 / (1 + exp(-x)).
 #[inline(always)]
 pub(crate) fn sigmoid<S: Simd>(x: f32) -> f32 {

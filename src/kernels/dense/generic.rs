@@ -22,11 +22,11 @@ impl WithSimd for MultiplyAdd<'_> {
         if self.matrix.inputs == 0 {
             return;
         }
-        // V registers hold one input's weights for a panel.
+        // V registers hold one input's weights for a panel, or for a part of it.
         match S::F32_LANES {
             16 => wide(simd, self),
-            8 => narrow::<S, { PANEL / 8 }>(simd, self),
-            4 => narrow::<S, { PANEL / 4 }>(simd, self),
+            8 => narrow::<S, { PANEL / 8 }, { PANEL / 16 }>(simd, self),
+            4 => narrow::<S, { PANEL / 4 }, { PANEL / 8 }>(simd, self),
             _ => sweep::<S, PANEL, 1, 1>(simd, self),
         }
     }
@@ -49,15 +49,19 @@ fn wide<S: Simd>(simd: S, task: MultiplyAdd<'_>) {
     }
 }
 
-/// 16 registers of 8 lanes, or 32 of 4.
+/// 16 registers of 8 lanes, or 32 of 4. More than two rows take half a panel at a time: sums, weights and an input would
+/// not all find a register.
 #[inline(always)]
-fn narrow<S: Simd, const V: usize>(simd: S, task: MultiplyAdd<'_>) {
-    let (threes, rest) = task.split::<3>();
-    sweep::<S, V, 1, 3>(simd, threes);
+fn narrow<S: Simd, const V: usize, const HALF: usize>(simd: S, task: MultiplyAdd<'_>) {
+    let (sixes, rest) = task.split::<6>();
+    sweep::<S, HALF, 1, 6>(simd, sixes);
     match rest.count() {
         0 => {}
         1 => sweep::<S, V, 2, 1>(simd, rest),
-        _ => sweep::<S, V, 1, 2>(simd, rest),
+        2 => sweep::<S, V, 1, 2>(simd, rest),
+        3 => sweep::<S, HALF, 1, 3>(simd, rest),
+        4 => sweep::<S, HALF, 1, 4>(simd, rest),
+        _ => sweep::<S, HALF, 1, 5>(simd, rest),
     }
 }
 
@@ -92,8 +96,15 @@ fn sweep<S: Simd, const V: usize, const P: usize, const M: usize>(simd: S, task:
         let lines = &lines[panel * inputs..];
         for row in (0..outputs.len() / width).step_by(M) {
             let (input, output) = (&rows[row * stride..], &mut outputs[row * width + panel * PANEL..]);
-            let tile = Tile { lines, inputs, rows: input, stride, outputs: output, width };
-            if whole { tile.run::<S, V, P, M>(simd) } else { tile.run::<S, V, 1, M>(simd) }
+            let mut tile = Tile { lines, inputs, rows: input, stride, outputs: output, width };
+            if whole {
+                tile.run::<S, V, P, M, 0>(simd)
+            } else {
+                tile.run::<S, V, 1, M, 0>(simd)
+            }
+            if V * S::F32_LANES < PANEL {
+                if whole { tile.run::<S, V, P, M, V>(simd) } else { tile.run::<S, V, 1, M, V>(simd) }
+            }
         }
         panel += if whole { P } else { 1 };
     }
@@ -110,15 +121,26 @@ struct Tile<'a> {
 }
 
 impl Tile<'_> {
+    /// The vectors C to C + V of each of P panels: constants, so that no bounds are checked where the time is spent.
     #[inline(always)]
-    fn run<S: Simd, const V: usize, const P: usize, const M: usize>(self, simd: S) {
-        let Self { lines, inputs, rows, stride, outputs, width } = self;
-        let panels: [&[Line]; P] = std::array::from_fn(|p| &lines[p * inputs..][..inputs]);
-        let rows: [&[f32]; M] = std::array::from_fn(|m| &rows[m * stride..][..inputs]);
+    #[allow(
+        clippy::needless_range_loop,
+        reason = "iterators over these arrays are not unrolled in time to keep the sums in registers"
+    )]
+    fn run<S: Simd, const V: usize, const P: usize, const M: usize, const C: usize>(&mut self, simd: S) {
+        let (inputs, stride, width) = (self.inputs, self.stride, self.width);
+        // Vectors of a panel.
+        let each = PANEL / S::F32_LANES;
+        let panels: [&[Line]; P] = std::array::from_fn(|p| &self.lines[p * inputs..][..inputs]);
+        let rows: [&[f32]; M] = std::array::from_fn(|m| &self.rows[m * stride..][..inputs]);
         let mut sums = [[[simd.splat_f32s(0.0); V]; P]; M];
-        for (m, sums) in sums.iter_mut().enumerate() {
-            let (before, _) = S::as_simd_f32s(&outputs[m * width..][..P * PANEL]);
-            sums.iter_mut().flatten().zip(before).for_each(|(sum, before)| *sum = *before);
+        for m in 0..M {
+            let (before, _) = S::as_simd_f32s(&self.outputs[m * width..][..P * PANEL]);
+            for p in 0..P {
+                for v in 0..V {
+                    sums[m][p][v] = before[p * each + C + v];
+                }
+            }
         }
         for i in 0..inputs {
             let weights: [&[S::f32s]; P] = std::array::from_fn(|p| S::as_simd_f32s(&panels[p][i].0).0);
@@ -126,14 +148,18 @@ impl Tile<'_> {
                 let input = simd.splat_f32s(rows[m][i]);
                 for p in 0..P {
                     for v in 0..V {
-                        sums[m][p][v] = simd.mul_add_e_f32s(input, weights[p][v], sums[m][p][v]);
+                        sums[m][p][v] = simd.mul_add_e_f32s(input, weights[p][C + v], sums[m][p][v]);
                     }
                 }
             }
         }
-        for (m, sums) in sums.iter().enumerate() {
-            let (after, _) = S::as_mut_simd_f32s(&mut outputs[m * width..][..P * PANEL]);
-            after.iter_mut().zip(sums.iter().flatten()).for_each(|(after, sum)| *after = *sum);
+        for m in 0..M {
+            let (after, _) = S::as_mut_simd_f32s(&mut self.outputs[m * width..][..P * PANEL]);
+            for p in 0..P {
+                for v in 0..V {
+                    after[p * each + C + v] = sums[m][p][v];
+                }
+            }
         }
     }
 }

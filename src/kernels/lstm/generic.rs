@@ -1,6 +1,6 @@
 //! The elementwise part of a step, for any vector length.
 
-use crate::kernels::activation::{sigmoid, tanh};
+use crate::kernels::activation::bounded;
 use crate::kernels::simd::fused;
 use pulp::{Simd, WithSimd};
 
@@ -24,9 +24,15 @@ impl WithSimd for Cell<'_> {
             let (o, rest) = rest.split_at(width);
             let (f, c) = rest.split_at(width);
             for k in 0..width {
-                let candidate = sigmoid::<S>(i[k]) * tanh::<S>(c[k]);
-                cells[k] = fused::<S>(sigmoid::<S>(f[k]), cells[k], candidate);
-                hidden[k] = sigmoid::<S>(o[k]) * tanh::<S>(cells[k]);
+                // sigmoid(x) = 1 / (1 + e^-x), tanh(x) = (1 - e^-2x) / (1 + e^-2x), brought to a common denominator: a
+                // division costs as much as an exponential.
+                let [i, o, f, c] =
+                    [bounded::<S>(-i[k]), bounded::<S>(-o[k]), bounded::<S>(-f[k]), bounded::<S>(-2.0 * c[k])];
+                let candidate = (1.0 + i) * (1.0 + c);
+                let sum = fused::<S>(cells[k], candidate, (1.0 - c) * (1.0 + f));
+                cells[k] = sum / (candidate * (1.0 + f));
+                let t = bounded::<S>(-2.0 * cells[k]);
+                hidden[k] = (1.0 - t) / ((1.0 + o) * (1.0 + t));
             }
         }
     }

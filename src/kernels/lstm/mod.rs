@@ -276,4 +276,53 @@ mod tests {
             }
         });
     }
+
+    /// Shapes, lengths and rows at random, subnormal and saturating ones among them, on every kernel.
+    #[test]
+    fn states_are_right_for_random_shapes_and_extreme_rows() {
+        let seed = std::env::var("MTL_TEST_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(rand::random);
+        println!("MTL_TEST_SEED={seed}");
+        on_each_kernel(|| {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            for case in 0..6 {
+                // Few of the sizes are large: the reference takes its time.
+                let hidden = [rng.random_range(1..=40), rng.random_range(1..=512)][usize::from(rng.random_bool(0.2))];
+                let (inputs, batch) = (rng.random_range(1..=64), rng.random_range(1..=65));
+                let most = (40_000_000 / (hidden * (hidden + inputs) * 4 * batch)).clamp(1, 200);
+                let mut lengths: Vec<usize> = (0..batch).map(|_| rng.random_range(0..=most)).collect();
+                lengths.sort_by(|a, b| b.cmp(a));
+                let scale = 1.0 / (hidden as f32).sqrt();
+                let mut draw =
+                    |n: usize| -> Vec<f32> { (0..n).map(|_| (rng.random::<f32>() * 2.0 - 1.0) * scale).collect() };
+                let (w, u, b) = (draw(4 * hidden * inputs), draw(4 * hidden * hidden), draw(8 * hidden));
+                let direction = Direction::new(Kernel::best(), inputs, hidden, false, &w, &u, &b);
+                let saturating = case % 2 == 1;
+                let mut row = || -> Vec<f32> {
+                    let scale = [1.0, 1e-40, if saturating { 1e4 } else { 1.0 }][rng.random_range(0..3)];
+                    (0..inputs).map(|_| (rng.random::<f32>() * 2.0 - 1.0) * scale).collect()
+                };
+                let x: Vec<Vec<Vec<f32>>> = lengths.iter().map(|&n| (0..n).map(|_| row()).collect()).collect();
+                let mut states: Vec<Vec<Vec<f32>>> = lengths.iter().map(|&n| vec![Vec::new(); n]).collect();
+                let fill = |place: Place, row: &mut [f32]| row.copy_from_slice(&x[place.sequence][place.token]);
+                let emit = |places: &[Place], rows: &[f32]| {
+                    for (place, row) in places.iter().zip(rows.chunks_exact(direction.width())) {
+                        states[place.sequence][place.token] = row.to_vec();
+                    }
+                };
+                direction.run(&lengths, &mut Scratch::default(), &Cancel::new(), fill, emit).unwrap();
+                let mut worst = 0.0f64;
+                for (x, found) in x.iter().zip(&states) {
+                    for (found, expected) in found.iter().zip(reference(inputs, hidden, &w, &u, &b, x)) {
+                        let errors = found.iter().zip(&expected).map(|(a, b)| (f64::from(*a) - b).abs());
+                        worst = errors.fold(worst, |worst, e| if e <= worst { worst } else { e });
+                    }
+                }
+                println!(
+                    "hidden {hidden}, inputs {inputs}, batch {batch}, lengths to {most}: largest error {worst:.1e}"
+                );
+                // Sums of terms near 10,000 are rounded by 1e-3, which a gate sees where it is not saturated.
+                assert!(worst < if saturating { 5e-3 } else { 2e-5 }, "{worst}");
+            }
+        });
+    }
 }
