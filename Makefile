@@ -88,6 +88,10 @@ bench-boundary: ## Measure what C, C++ and Go cost against Rust, into docs/resul
 	$(PYTHON) benches/boundary/run.py --prefix target/bench-prefix --rust target/release/examples/boundary \
 		--output docs/results/boundary.json
 
+.PHONY: bench-layer
+bench-layer: deps ## Measure a BiLSTM layer of each kernel beside ONNX Runtime's
+	$(CARGO) bench --features onnx --bench layer
+
 .PHONY: bench-scorer
 bench-scorer: deps ## Measure exercises a second of both engines, into docs/results/scorer-speed.json
 	$(CARGO) bench --features onnx --bench scorer -- $(CURDIR)/docs/results/scorer-speed.json
