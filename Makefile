@@ -92,6 +92,10 @@ bench-boundary: ## Measure what C, C++ and Go cost against Rust, into docs/resul
 bench-layer: deps ## Measure a BiLSTM layer of each kernel beside ONNX Runtime's
 	$(CARGO) bench --features onnx --bench layer
 
+.PHONY: bench-gemm
+bench-gemm: ## Measure our matrix product beside the crate gemm
+	$(CARGO) run --release --locked --manifest-path benches/gemm/Cargo.toml --target-dir target/gemm
+
 .PHONY: bench-scorer
 bench-scorer: deps ## Measure exercises a second of both engines, into docs/results/scorer-speed.json
 	$(CARGO) bench --features onnx --bench scorer -- $(CURDIR)/docs/results/scorer-speed.json
