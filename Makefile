@@ -107,6 +107,7 @@ fmt: ## Format the Rust sources
 .PHONY: lint
 lint: deps ## Lint all targets and features; a warning is an error
 	$(CARGO) clippy $(WORKSPACE) --all-targets -- -D warnings
+	$(CARGO) clippy --no-default-features -- -D warnings
 
 .PHONY: doc
 doc: deps ## Build the API documentation; a warning is an error

@@ -104,6 +104,7 @@ impl Scorer {
         if let Some(model) = self.model.get() {
             return Ok(model);
         }
+        #[cfg_attr(not(feature = "onnx"), allow(clippy::infallible_destructuring_match, reason = "one engine of two"))]
         let kernel = match self.engine {
             Engine::Native(kernel) => kernel,
             #[cfg(feature = "onnx")]
