@@ -139,6 +139,17 @@ test-aarch64: ## Test the library and the models for 64-bit ARM, under qemu: CON
 		env -u LD_LIBRARY_PATH $(CARGO) test --target $(ARM) --no-fail-fast --lib --test golden; \
 	else echo "test-aarch64: NOT RUN, it wants gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, qemu-user-static and Rust's $(ARM)"; fi
 
+# Not of `make check`: they need a nightly Rust with miri and rust-src, and minutes for a build of their own.
+.PHONY: asan
+asan: ## Run the tests of all arithmetic under AddressSanitizer (a nightly Rust)
+	RUSTFLAGS=-Zsanitizer=address cargo +nightly test --lib --target "$$(rustc +nightly --print host-tuple)" --target-dir target/asan \
+		-- kernels:: engine:: scorer:: tagger::
+
+.PHONY: miri
+miri: ## Run the generic kernel and the thread pool under Miri (a nightly Rust)
+	MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --lib --target-dir target/miri \
+		-- kernels::dense states_are_right_and_do_not engine::pool engine::native::schedule
+
 .PHONY: size-check
 size-check: capi ## Check the release build of the C library against its size budget, abi/sizes.txt
 	$(PYTHON) tools/check_size.py $(CAPI)

@@ -159,9 +159,9 @@ mod tests {
     fn products_are_right_and_do_not_depend_on_neighbours() {
         on_each_kernel(|| {
             let mut rng = ChaCha8Rng::seed_from_u64(7);
-            for (outputs, inputs, stride) in
-                [(1, 1, 1), (5, 3, 3), (32, 7, 9), (33, 64, 64), (100, 40, 10), (704, 171, 176), (64, 0, 1)]
-            {
+            let shapes = [(1, 1, 1), (5, 3, 3), (64, 0, 1), (32, 7, 9), (33, 64, 64), (100, 40, 10), (704, 171, 176)];
+            // Miri, a thousand times as slow, is after accesses: small shapes have them all.
+            for (outputs, inputs, stride) in shapes.into_iter().take(if cfg!(miri) { 4 } else { shapes.len() }) {
                 let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() - 0.5).collect() };
                 let (weights, bias) = (draw(outputs * inputs), draw(outputs));
                 let layer = Dense::new(Kernel::best(), outputs, inputs, |o, i| weights[o * inputs + i], |o| bias[o]);
