@@ -100,6 +100,17 @@ bench-gemm: ## Measure our matrix product beside the crate gemm
 bench-scorer: deps ## Measure exercises a second of both engines, into docs/results/scorer-speed.json
 	$(CARGO) bench --features onnx --bench scorer -- $(CURDIR)/docs/results/scorer-speed.json
 
+# The peers are trained once, a quarter of an hour, and kept in target/peers.
+PEERS_PYTHON := $(DEPS)/peers/bin/python
+.PHONY: bench-peers
+bench-peers: deps ## Measure spaCy, UDPipe, CRFsuite and libmtl side by side: DATA=the folder that holds ud/en_ewt
+	@test -n "$(DATA)" || { echo "bench-peers: set DATA to the folder that holds ud/en_ewt: benches/peers/README.md" >&2; exit 2; }
+	$(MAKE) --no-print-directory capi PROFILE=release
+	@test -x $(PEERS_PYTHON) || $(PYTHON) -m venv $(DEPS)/peers
+	$(PEERS_PYTHON) -m pip install --quiet --disable-pip-version-check -r benches/peers/requirements.txt
+	DATA=$(abspath $(DATA)) $(PEERS_PYTHON) benches/peers/speed.py --library target/release/libmtl.so \
+		--onnxruntime $(ORT_DYLIB_PATH) --models target/peers --write
+
 .PHONY: fmt
 fmt: ## Format the Rust sources
 	$(CARGO) fmt --all
