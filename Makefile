@@ -111,6 +111,11 @@ bench-peers: deps ## Measure spaCy, UDPipe, CRFsuite and libmtl side by side: DA
 	DATA=$(abspath $(DATA)) $(PEERS_PYTHON) benches/peers/speed.py --library target/release/libmtl.so \
 		--onnxruntime $(ORT_DYLIB_PATH) --models target/peers --write
 
+.PHONY: bench-tagger
+bench-tagger: deps ## Measure the whole tagger, both engines, on the sentences of CONLLU=file, into docs/results/tagger-speed.json
+	@test -n "$(CONLLU)" || { echo "name a file: make bench-tagger CONLLU=file" >&2; exit 1; }
+	$(CARGO) bench --features onnx --bench tagger -- $(abspath $(CONLLU)) $(CURDIR)/docs/results/tagger-speed.json
+
 .PHONY: fmt
 fmt: ## Format the Rust sources
 	$(CARGO) fmt --all

@@ -242,6 +242,59 @@ fn emissions_do_not_depend_on_other_heads() {
     }
 }
 
+/// Bit for bit, on each kernel: in one call with more words than are kept, and in many calls of several threads, some of
+/// them cancelled, on an engine that keeps words from one to the next and forgets others.
+#[test]
+fn what_an_engine_keeps_of_words_changes_nothing() {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed());
+    let (_dir, bundle) = open(&random_contents(rng.random(), &Sizes { hidden: 171, ..Sizes::default() }));
+    let architecture = &bundle.manifest().architecture;
+    let mut words = std::collections::HashSet::new();
+    while words.len() < 900 {
+        let length = if words.len() % 40 == 0 { 50 } else { rng.random_range(1..9) };
+        let chars = (0..length).map(|_| rng.random_range(1..architecture.chars as u32)).collect();
+        words.insert(WordType { row: rng.random_range(0..architecture.words as u32), chars });
+    }
+    let words: Vec<WordType> = words.into_iter().collect();
+    // The first words come the most, as in a language.
+    let mut token = || 900f64.powf(rng.random()) as u32 % 900;
+    let sentences: Vec<Vec<u32>> = (0..60).map(|length| (0..=length).map(|_| token()).collect()).collect();
+    // A call has the words of its sentences.
+    let batch = |sentences: &[Vec<u32>]| {
+        let (mut own, mut places) = (Vec::new(), std::collections::HashMap::new());
+        let mut place = |&word: &u32| {
+            *places.entry(word).or_insert_with(|| {
+                own.push(words[word as usize].clone());
+                own.len() as u32 - 1
+            })
+        };
+        let sentences = sentences.iter().map(|sentence| sentence.iter().map(&mut place).collect()).collect();
+        Batch { words: own, sentences }
+    };
+    let head = [Head { task: 0, language: Some(0) }];
+    for kernel in Kernel::available() {
+        let options = EngineOptions { kernel: Some(kernel.name()), threads: 2, ..EngineOptions::default() };
+        let emissions = |native: &Native, sentences: &[Vec<u32>], cancel: &Cancel| {
+            native.emissions(&batch(sentences), &head, cancel).map(|mut found| bits(found.remove(0)))
+        };
+        let expected = emissions(&Native::open(&bundle, &options).unwrap(), &sentences, &Cancel::new()).unwrap();
+        let native = Native::open(&bundle, &options).unwrap();
+        std::thread::scope(|scope| {
+            for thread in 0..3 {
+                let (native, emissions, sentences, expected) = (&native, &emissions, &sentences, &expected);
+                scope.spawn(move || {
+                    for call in (thread..sentences.len()).step_by(3) {
+                        let soon = std::time::Instant::now() + std::time::Duration::from_micros(40 * call as u64);
+                        let _ = emissions(native, &sentences[call..], &Cancel::new().with_deadline(soon));
+                        let found = emissions(native, &sentences[call..=call], &Cancel::new()).unwrap();
+                        assert_eq!(found[0], expected[call], "{}, sentence {call}", kernel.name());
+                    }
+                });
+            }
+        });
+    }
+}
+
 fn bits(emissions: Vec<Vec<f32>>) -> Vec<Vec<u32>> {
     emissions.iter().map(|sentence| sentence.iter().map(|value| value.to_bits()).collect()).collect()
 }

@@ -151,7 +151,7 @@ pub(crate) fn check(manifest: &Manifest, batch: &Batch, heads: &[Head]) -> Resul
     Ok(())
 }
 
-/// Computes emissions. Implementations are pure functions of their input: no state between calls.
+/// Computes emissions. Implementations are pure functions of their input: no result depends on the calls before it.
 pub trait Engine: Send + Sync {
     /// What runs where.
     fn report(&self) -> &Report;

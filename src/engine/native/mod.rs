@@ -3,10 +3,12 @@
 //! The word table stays in the bundle's own bytes; everything else is unpacked once, when the engine is opened.
 //! Emissions are the same bit for bit whatever else is in the batch and however many threads work on it.
 //!
-//! Memory of a call, besides its result: the character features of the distinct words (4 bytes a feature), and per
+//! Memory of an engine, besides its weights: 2 MiB at most for the words that come again (`cache`). Memory of a call, besides
+//! its result: as much again, the character features of the other distinct words (4 bytes a feature), and per
 //! token and head 24 bytes a label (8 without a language-specific layer) for the two directions' halves of the output
 //! layers.
 
+mod cache;
 mod encoder;
 mod network;
 mod schedule;
@@ -15,10 +17,10 @@ use super::{Attempt, Batch, Engine, EngineOptions, Head, Pool, Provider, Report,
 use crate::bundle::Bundle;
 use crate::bundle::manifest::Manifest;
 use crate::kernels::Kernel;
-use crate::kernels::lstm::Scratch;
+use crate::kernels::lstm::{Direction, Place, Scratch};
 use crate::kernels::output::Output;
 use crate::{Cancel, Error, ErrorKind, Result};
-use encoder::{Encoder, Features};
+use encoder::{Encoder, Words};
 use network::Network;
 use schedule::Joined;
 pub(crate) use schedule::in_parallel;
@@ -43,10 +45,12 @@ impl Native {
         let (pool, kernel) = (pool(options)?, kernel(options)?);
         let report = report(options, &pool, kernel);
         let place = |e: Error| e.at(bundle.place());
+        let network = Network::open(bundle, kernel).map_err(place)?;
+        let gates = network.directions.iter().map(Direction::gates).sum();
         Ok(Self {
             manifest: bundle.manifest().clone(),
-            encoder: Encoder::open(bundle, kernel).map_err(place)?,
-            network: Network::open(bundle, kernel).map_err(place)?,
+            encoder: Encoder::open(bundle, kernel, gates).map_err(place)?,
+            network,
             pool,
             report,
         })
@@ -54,20 +58,19 @@ impl Native {
 
     /// One direction over a group of sentences, the longest first: for each output layer, the sums of each sentence.
     fn half(&self, backward: bool, task: &Task, group: &[usize], scratch: &mut Buffers) -> Result<Vec<Vec<Vec<f32>>>> {
-        let Task { batch, features, outputs, cancel } = *task;
+        let Task { batch, words, outputs, cancel } = *task;
         let direction = &self.network.directions[usize::from(backward)];
         let lengths: Vec<usize> = group.iter().map(|&sentence| batch.sentences[sentence].len()).collect();
         let zeros = |output: &&Output| lengths.iter().map(|length| vec![0.0; length * output.columns()]).collect();
         let mut halves: Vec<Vec<Vec<f32>>> = outputs.iter().map(zeros).collect();
         let Buffers { lstm, sums } = scratch;
-        direction.run(
+        let word = |place: Place| batch.sentences[group[place.sequence]][place.token] as usize;
+        direction.run_projected(
             &lengths,
             lstm,
             cancel,
-            |place, row| {
-                let word = batch.sentences[group[place.sequence]][place.token];
-                self.encoder.fill(batch, features, word as usize, row);
-            },
+            |place| words.projected(word(place), backward),
+            |place, row| self.encoder.fill(batch, words, word(place), row),
             |places, states| {
                 for (output, halves) in outputs.iter().zip(&mut halves) {
                     let columns = output.columns();
@@ -133,7 +136,7 @@ pub(crate) fn report(options: &EngineOptions, pool: &Pool, kernel: Kernel) -> Re
 #[derive(Clone, Copy)]
 struct Task<'a> {
     batch: &'a Batch,
-    features: &'a Features,
+    words: &'a Words,
     outputs: &'a [&'a Output],
     cancel: &'a Cancel,
 }
@@ -157,8 +160,8 @@ impl Engine for Native {
         let outputs = outputs.ok_or_else(|| Error::new(ErrorKind::Argument, "no such output layer"))?;
         let threads = self.report.threads;
         cancel.check()?;
-        let features = self.encoder.encode(batch, &self.pool, threads, cancel)?;
-        let task = Task { batch, features: &features, outputs: &outputs, cancel };
+        let words = self.encoder.encode(batch, &self.network.directions, &self.pool, threads, cancel)?;
+        let task = Task { batch, words: &words, outputs: &outputs, cancel };
         // The longest first: sentences of like length run together, and the last work handed out is the least.
         let mut order: Vec<usize> = (0..batch.sentences.len()).collect();
         order.sort_by_key(|&sentence| std::cmp::Reverse(batch.sentences[sentence].len()));

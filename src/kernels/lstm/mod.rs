@@ -92,6 +92,20 @@ impl Direction {
         lengths: &[usize],
         scratch: &mut Scratch,
         cancel: &Cancel,
+        fill: impl FnMut(Place, &mut [f32]),
+        emit: impl FnMut(&[Place], &[f32]),
+    ) -> Result<()> {
+        self.run_projected(lengths, scratch, cancel, |_| None, fill, emit)
+    }
+
+    /// As [`Direction::run`], where `projected` gives what [`Direction::project`] made of some tokens' input rows; `fill`
+    /// is asked for the others. The result is the same, bit for bit.
+    pub fn run_projected<'a>(
+        &self,
+        lengths: &[usize],
+        scratch: &mut Scratch,
+        cancel: &Cancel,
+        projected: impl Fn(Place) -> Option<&'a [f32]>,
         mut fill: impl FnMut(Place, &mut [f32]),
         mut emit: impl FnMut(&[Place], &[f32]),
     ) -> Result<()> {
@@ -113,14 +127,48 @@ impl Direction {
                 active = lengths[..active].partition_point(|&length| length > step);
             }
             scratch.reserve(inputs, width);
-            let Scratch { places, inputs: x, gates, .. } = &mut *scratch;
-            places.iter().zip(x.chunks_exact_mut(inputs)).for_each(|(&place, x)| fill(place, x));
-            gates.chunks_exact_mut(4 * width).for_each(|row| row.copy_from_slice(&self.bias));
-            self.input.multiply_add(x, inputs, gates);
+            self.start_gates(scratch, &projected, &mut fill);
             self.recur(scratch, cancel)?;
             emit(&scratch.places, &scratch.states);
         }
         Ok(())
+    }
+
+    /// Writes the input's part of the gates of a block: the rows that are not known side by side, in one product, then each
+    /// where it belongs.
+    fn start_gates<'a>(
+        &self,
+        scratch: &mut Scratch,
+        projected: &impl Fn(Place) -> Option<&'a [f32]>,
+        fill: &mut impl FnMut(Place, &mut [f32]),
+    ) {
+        let (inputs, width) = (self.inputs(), self.gates());
+        let Scratch { places, unknown, inputs: x, gates, .. } = scratch;
+        unknown.clear();
+        unknown.extend((0..places.len()).filter(|&index| projected(places[index]).is_none()));
+        let x = &mut x[..unknown.len() * inputs];
+        unknown.iter().zip(x.chunks_exact_mut(inputs)).for_each(|(&index, x)| fill(places[index], x));
+        self.project(x, &mut gates[..unknown.len() * width]);
+        // The last first: no row is written over before it has moved.
+        for (from, &to) in unknown.iter().enumerate().rev().take_while(|(from, to)| from != *to) {
+            gates.copy_within(from * width..(from + 1) * width, to * width);
+        }
+        for (&place, gates) in places.iter().zip(gates.chunks_exact_mut(width)) {
+            if let Some(row) = projected(place) {
+                gates.copy_from_slice(row);
+            }
+        }
+    }
+
+    /// Length of a row of gates, padding included.
+    pub fn gates(&self) -> usize {
+        4 * self.units
+    }
+
+    /// Writes what the gates are before the recurrent part is added, `[count, gates]`, for input rows `[count, inputs]`.
+    pub fn project(&self, rows: &[f32], gates: &mut [f32]) {
+        gates.chunks_exact_mut(self.gates()).for_each(|row| row.copy_from_slice(&self.bias));
+        self.input.multiply_add(rows, self.inputs(), gates);
     }
 
     /// Position of the token at `step` of a sequence.
@@ -158,6 +206,8 @@ pub struct Scratch {
     places: Vec<Place>,
     /// How many of them each step has.
     counts: Vec<usize>,
+    /// Those whose gates are not known, by their index in the block.
+    unknown: Vec<usize>,
     /// `[places, inputs]`.
     inputs: Vec<f32>,
     /// `[places, 4 * width]`.
@@ -274,6 +324,40 @@ mod tests {
                     }
                 }
             }
+        });
+    }
+
+    #[test]
+    fn rows_projected_before_change_nothing() {
+        on_each_kernel(|| {
+            let mut rng = ChaCha8Rng::seed_from_u64(13);
+            let (inputs, hidden, lengths) = (9, 33, [70, 40, 5, 5, 1, 0]);
+            let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() * 0.8 - 0.4).collect() };
+            let (w, u, b) = (draw(4 * hidden * inputs), draw(4 * hidden * hidden), draw(8 * hidden));
+            let direction = Direction::new(Kernel::best(), inputs, hidden, true, &w, &u, &b);
+            let x: Vec<Vec<Vec<f32>>> = lengths.iter().map(|&n| (0..n).map(|_| draw(inputs)).collect()).collect();
+            let project = |x: &Vec<f32>| {
+                let mut gates = vec![0.0; direction.gates()];
+                direction.project(x, &mut gates);
+                gates
+            };
+            let rows: Vec<Vec<Vec<f32>>> = x.iter().map(|x| x.iter().map(project).collect()).collect();
+            let states = |known: &dyn Fn(Place) -> bool| {
+                let mut states = Vec::new();
+                let projected = |place: Place| known(place).then(|| &rows[place.sequence][place.token][..]);
+                let fill = |place: Place, row: &mut [f32]| {
+                    assert!(!known(place));
+                    row.copy_from_slice(&x[place.sequence][place.token]);
+                };
+                let emit = |_: &[Place], rows: &[f32]| states.extend(rows.iter().map(|value| value.to_bits()));
+                let mut scratch = Scratch::default();
+                direction.run_projected(&lengths, &mut scratch, &Cancel::new(), projected, fill, emit).unwrap();
+                states
+            };
+            let expected = states(&|_| false);
+            assert_eq!(expected.len(), lengths.iter().sum::<usize>() * direction.width());
+            assert_eq!(states(&|_| true), expected);
+            assert_eq!(states(&|place| place.token % 3 == place.sequence % 2), expected);
         });
     }
 
