@@ -262,14 +262,13 @@ impl Parts {
 /// A vocabulary, which leaves the first rows to what has no name: unknown entries, padding, boundaries.
 fn open_table(bytes: Bytes, rows: usize, reserved: u32, characters: bool) -> Result<Vocabulary<Bytes>> {
     let table = Vocabulary::open(bytes, rows as u32)?;
-    for (i, (entry, row)) in table.iter().enumerate() {
-        if characters && entry.chars().count() != 1 {
-            return Err(limits::malformed("not one character").at(format!("entry {i}")));
-        }
-        if row < reserved {
-            let what = if characters { "0 padding, 1 unknown, 2 and 3 boundaries" } else { "0 unknown" };
-            return Err(limits::malformed(format!("row {row}, which is reserved ({what})")).at(format!("entry {i}")));
-        }
+    let at = |i: usize| format!("entry {i}");
+    if let Some((i, row)) = table.rows().enumerate().find(|(_, row)| *row < reserved) {
+        let what = if characters { "0 padding, 1 unknown, 2 and 3 boundaries" } else { "0 unknown" };
+        return Err(limits::malformed(format!("row {row}, which is reserved ({what})")).at(at(i)));
+    }
+    if characters && let Some(i) = table.iter().position(|(entry, _)| entry.chars().count() != 1) {
+        return Err(limits::malformed("not one character").at(at(i)));
     }
     Ok(table)
 }

@@ -66,6 +66,12 @@ impl<B: AsRef<[u8]>> Vocabulary<B> {
         (0..self.count).map(move |i| (String::from_utf8_lossy(table.entry(i)), table.row(i)))
     }
 
+    /// The row of every entry, sorted by the entries' bytes.
+    pub(super) fn rows(&self) -> impl Iterator<Item = u32> {
+        let table = self.table();
+        (0..self.count).map(move |i| table.row(i))
+    }
+
     fn table(&self) -> Table<'_> {
         Table::new(self.bytes.as_ref(), self.count)
     }
