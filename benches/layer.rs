@@ -6,17 +6,21 @@
 
 #[path = "../tests/common/mod.rs"]
 mod common;
+mod rounds;
 
 use half::f16;
 use libmtl::Cancel;
+use libmtl::bundle::graph::*;
 use libmtl::kernels::Kernel;
 use libmtl::kernels::lstm::{Direction, Place, Scratch};
 use ort::environment::Environment;
 use ort::session::Session;
 use ort::value::TensorRef;
+use prost::Message;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rustix::time::{ClockId, clock_gettime};
+use rounds::{cpu_seconds, quartiles};
+use rustix::time::ClockId;
 use serde_json::{Value, json};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -83,59 +87,52 @@ impl Layer {
 
     /// A model of this one operator.
     fn onnx(&self) -> Vec<u8> {
-        let tensor = |name: &str, dims: &[usize], values: &[f32]| {
-            let dims: Vec<u8> = dims.iter().flat_map(|&dim| int(1, dim)).collect();
-            message(
-                5,
-                &[dims, int(2, 1), message(8, name.as_bytes()), message(9, bytemuck::cast_slice(values))].concat(),
-            )
+        let tensor = |name: &str, dims: &[usize], values: &[f32]| TensorProto {
+            name: Some(name.into()),
+            dims: dims.iter().map(|&dim| dim as i64).collect(),
+            data_type: Some(data_type::FLOAT),
+            raw_data: Some(bytemuck::cast_slice(values).to_vec()),
+            ..TensorProto::default()
         };
-        let attribute = |name: &str, kind: usize, value: Vec<u8>| {
-            message(5, &[message(1, name.as_bytes()), value, int(20, kind)].concat())
+        let attribute = |name: &str, kind: i32| AttributeProto {
+            name: Some(name.into()),
+            r#type: Some(kind),
+            ..AttributeProto::default()
         };
-        let value = |tag: usize, name: &str| {
-            message(tag, &[message(1, name.as_bytes()), message(2, &message(1, &int(1, 1)))].concat())
+        let value = |name: &str| ValueInfoProto {
+            name: Some(name.into()),
+            r#type: Some(TypeProto {
+                tensor_type: Some(TensorTypeProto { elem_type: Some(data_type::FLOAT), shape: None }),
+            }),
         };
-        let names: Vec<u8> = ["X", "W", "R", "B"].iter().flat_map(|name| message(1, name.as_bytes())).collect();
-        let node = [
-            names,
-            message(2, b"Y"),
-            message(4, b"LSTM"),
-            attribute("direction", 3, message(4, b"bidirectional")),
-            attribute("hidden_size", 2, int(3, self.hidden)),
-        ];
+        let node = NodeProto {
+            input: ["X", "W", "R", "B"].map(String::from).into(),
+            output: vec!["Y".into()],
+            op_type: Some("LSTM".into()),
+            attribute: vec![
+                AttributeProto { s: Some(b"bidirectional".into()), ..attribute("direction", attribute_type::STRING) },
+                AttributeProto { i: Some(self.hidden as i64), ..attribute("hidden_size", attribute_type::INT) },
+            ],
+            ..NodeProto::default()
+        };
         let gates = 4 * self.hidden;
-        let graph = [
-            message(1, &node.concat()),
-            message(2, b"layer"),
-            tensor("W", &[2, gates, INPUTS], &self.input),
-            tensor("R", &[2, gates, self.hidden], &self.recurrent),
-            tensor("B", &[2, 2 * gates], &self.bias),
-            value(11, "X"),
-            value(12, "Y"),
-        ];
-        [int(1, 8), message(7, &graph.concat()), message(8, &[message(1, b""), int(2, 17)].concat())].concat()
+        let graph = GraphProto {
+            name: Some("layer".into()),
+            node: vec![node],
+            initializer: vec![
+                tensor("W", &[2, gates, INPUTS], &self.input),
+                tensor("R", &[2, gates, self.hidden], &self.recurrent),
+                tensor("B", &[2, 2 * gates], &self.bias),
+            ],
+            input: vec![value("X")],
+            output: vec![value("Y")],
+            ..GraphProto::default()
+        };
+        let opset = OperatorSetIdProto { domain: None, version: Some(17) };
+        let model =
+            ModelProto { ir_version: Some(8), graph: Some(graph), opset_import: vec![opset], ..ModelProto::default() };
+        model.encode_to_vec()
     }
-}
-
-/// A field of protobuf that holds a number.
-fn int(tag: usize, value: usize) -> Vec<u8> {
-    [varint(tag << 3), varint(value)].concat()
-}
-
-/// A field of protobuf that holds bytes.
-fn message(tag: usize, bytes: &[u8]) -> Vec<u8> {
-    [varint(tag << 3 | 2), varint(bytes.len()), bytes.to_vec()].concat()
-}
-
-fn varint(mut value: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while value > 127 {
-        bytes.push(value as u8 | 128);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-    bytes
 }
 
 fn main() {
@@ -263,11 +260,5 @@ fn check(layer: &Layer, expected: &[f32], states: [Vec<f32>; 2]) {
 
 /// CPU time of this process, or the wall clock where several threads work.
 fn seconds(threads: usize) -> f64 {
-    let now = clock_gettime(if threads == 1 { ClockId::ProcessCPUTime } else { ClockId::Monotonic });
-    now.tv_sec as f64 + now.tv_nsec as f64 / 1e9
-}
-
-fn quartiles(mut values: Vec<f64>) -> [f64; 3] {
-    values.sort_by(f64::total_cmp);
-    [1, 2, 3].map(|quarter| values[quarter * (values.len() - 1) / 4])
+    if threads == 1 { cpu_seconds() } else { rounds::seconds(ClockId::Monotonic) }
 }

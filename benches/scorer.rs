@@ -6,6 +6,7 @@
 
 #[path = "../tests/common/mod.rs"]
 mod common;
+mod rounds;
 
 use common::onnx_options;
 use common::scorer::{exercises, random_scorer};
@@ -13,7 +14,7 @@ use libmtl::Cancel;
 use libmtl::bundle::Bundle;
 use libmtl::engine::EngineOptions;
 use libmtl::scorer::{Exercise, ScoreOptions, Scorer};
-use rustix::time::{ClockId, clock_gettime};
+use rounds::{cpu_seconds, quartiles};
 use serde_json::{Value, json};
 use std::hint::black_box;
 use std::path::Path;
@@ -78,15 +79,4 @@ fn compare(model: &str, scorers: [&Scorer; 2], work: &[Exercise], size: usize, r
         "model": model, "exercises_a_call": size, "rounds": rounds, "exercises_a_second": {"native": native, "onnx": onnx},
         "native_to_onnx": {"median": median, "quartiles": [low, high]},
     })
-}
-
-/// CPU time of this process.
-fn cpu_seconds() -> f64 {
-    let now = clock_gettime(ClockId::ProcessCPUTime);
-    now.tv_sec as f64 + now.tv_nsec as f64 / 1e9
-}
-
-fn quartiles(mut values: Vec<f64>) -> [f64; 3] {
-    values.sort_by(f64::total_cmp);
-    [1, 2, 3].map(|quarter| values[quarter * (values.len() - 1) / 4])
 }

@@ -8,6 +8,7 @@
 
 #[path = "../tests/common/mod.rs"]
 mod common;
+mod rounds;
 
 use common::onnx_options;
 use libmtl::Cancel;
@@ -15,7 +16,7 @@ use libmtl::bundle::{Bundle, OpenOptions};
 use libmtl::engine::{self, Batch, EngineOptions, Head};
 use libmtl::tagger::{DecodeOptions, Tagger, features};
 use libmtl::text::readers;
-use rustix::time::{ClockId, clock_gettime};
+use rounds::{cpu_seconds, quartiles};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::hint::black_box;
@@ -170,17 +171,6 @@ fn resident_mb() -> f64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     let pages: f64 = statm.split(' ').nth(1).unwrap().parse().unwrap();
     pages * rustix::param::page_size() as f64 / 1e6
-}
-
-/// CPU time of this process.
-fn cpu_seconds() -> f64 {
-    let now = clock_gettime(ClockId::ProcessCPUTime);
-    now.tv_sec as f64 + now.tv_nsec as f64 / 1e9
-}
-
-fn quartiles(mut values: Vec<f64>) -> [f64; 3] {
-    values.sort_by(f64::total_cmp);
-    [1, 2, 3].map(|quarter| values[quarter * (values.len() - 1) / 4])
 }
 
 fn decimals(value: f64, count: i32) -> f64 {
