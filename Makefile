@@ -89,8 +89,8 @@ bench-boundary: ## Measure what C, C++ and Go cost against Rust, into docs/resul
 		--output docs/results/boundary.json
 
 .PHONY: bench-layer
-bench-layer: deps ## Measure a BiLSTM layer of each kernel beside ONNX Runtime's
-	$(CARGO) bench --features onnx --bench layer
+bench-layer: deps ## Measure a BiLSTM layer of each kernel beside ONNX Runtime's, into docs/results/layer-speed.json
+	$(CARGO) bench --features onnx --bench layer -- $(CURDIR)/docs/results/layer-speed.json
 
 .PHONY: bench-gemm
 bench-gemm: ## Measure our matrix product beside the crate gemm

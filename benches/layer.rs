@@ -165,7 +165,8 @@ fn processor() -> String {
 /// Microseconds a sentence, and how many times faster each kernel is than ONNX Runtime.
 fn compare(environment: &Environment, layer: &Layer, threads: usize) -> Value {
     let mut builder = Session::builder(environment).unwrap();
-    builder = builder.with_intra_threads(threads).unwrap();
+    // Threads that wait by spinning would take the core from those whose turn it is.
+    builder = builder.with_intra_threads(threads).unwrap().with_intra_op_spinning(false).unwrap();
     let mut session = builder.commit_from_memory(&layer.onnx()).unwrap();
     let mut theirs = || {
         let rows = TensorRef::from_array_view(([STEPS, layer.batch, INPUTS], &*layer.rows)).unwrap();

@@ -4,6 +4,7 @@ A peer is trained once on the English Web Treebank's train file, with the settin
 `train` writes there, the constructor reads. `tag` takes a batch of sentences. libmtl's is `libmtl.Tagger`.
 """
 
+import hashlib
 import importlib.metadata
 import pathlib
 
@@ -60,7 +61,7 @@ class UdPipe:
 
     name = "UDPipe 1"
     version = importlib.metadata.version("ufal.udpipe")
-    settings = "the tagger alone, from the UPOS column, 4 iterations"
+    settings = "the tagger alone, from the UPOS column, 10 iterations"
     file = "model.udpipe"
 
     def __init__(self, folder):
@@ -81,7 +82,7 @@ class UdPipe:
         error = udpipe.ProcessingError()
         parts = [udpipe.Sentences(udpipe_upos.load(TREEBANK.format(part))) for part in ("train", "dev")]
         model = udpipe.Trainer.train("morphodita_parsito", *parts, udpipe.Trainer.NONE,
-                                     f"{udpipe_upos.COLUMNS['upos']};iterations=4", udpipe.Trainer.NONE, error)
+                                     f"{udpipe_upos.COLUMNS['upos']};iterations=10", udpipe.Trainer.NONE, error)
         if error.occurred():
             raise SystemExit(f"UDPipe: {error.message}")
         (folder / cls.file).write_bytes(model)
@@ -115,11 +116,12 @@ PEERS = (SpaCy, UdPipe, CrfSuite)
 
 
 def prepare(folder):
-    """Trains the peers that are not in `folder` yet, and yields them opened."""
-    folder = pathlib.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    """Trains the peers that are not in `folder` yet, by version and settings, and yields them opened."""
     for peer in PEERS:
-        if not (folder / peer.file).exists():
+        digest = hashlib.sha256(f"{peer.name} {peer.version} {peer.settings}".encode()).hexdigest()
+        own = pathlib.Path(folder) / digest[:16]
+        own.mkdir(parents=True, exist_ok=True)
+        if not (own / peer.file).exists():
             print(f"training {peer.name}", flush=True)
-            peer.train(folder)
-        yield peer(folder)
+            peer.train(own)
+        yield peer(own)
