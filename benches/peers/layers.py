@@ -1,4 +1,4 @@
-"""A BiLSTM with its linear layer alone, from rows of features to the best label of each token: libmtl and ONNX Runtime.
+"""A BiLSTM with its linear layer alone, from rows of features to the best label of each token: libmtl, ONNX Runtime, OpenVINO.
 
 The sizes are those of `models/mtl-base` and the lengths those of real sentences; weights and features are random, on
 which the time does not depend.
@@ -11,6 +11,7 @@ import libmtl
 import numpy
 import onnx
 import onnxruntime
+import openvino
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -32,21 +33,31 @@ def features(lengths, seed):
 
 
 def graph(weights):
-    """The layer as an ONNX model: X [tokens, sentences, INPUTS] and lengths [sentences] to labels [tokens, sentences]."""
+    """The layer as an ONNX model: X [tokens, sentences, inputs] and lengths [sentences] to labels [tokens, sentences]."""
+    hidden, inputs = weights["R"].shape[2], weights["W"].shape[2]
     constants = {"W": weights["W"], "R": weights["R"], "B": weights["B"], "M": weights["linear"].T.copy(),
-                 "b": weights["linear_bias"], "shape": numpy.array([0, 0, 2 * HIDDEN], numpy.int64)}
-    nodes = [helper.make_node("LSTM", ["X", "W", "R", "B", "lengths"], ["Y"], direction="bidirectional", hidden_size=HIDDEN),
+                 "b": weights["linear_bias"], "shape": numpy.array([0, 0, 2 * hidden], numpy.int64)}
+    nodes = [helper.make_node("LSTM", ["X", "W", "R", "B", "lengths"], ["Y"], direction="bidirectional", hidden_size=hidden),
              helper.make_node("Transpose", ["Y"], ["T"], perm=[0, 2, 1, 3]),
              helper.make_node("Reshape", ["T", "shape"], ["states"]),
              helper.make_node("MatMul", ["states", "M"], ["scores"]),
              helper.make_node("Add", ["scores", "b"], ["emissions"]),
              helper.make_node("ArgMax", ["emissions"], ["labels"], axis=2, keepdims=0)]
     made = helper.make_graph(
-        nodes, "layer", [helper.make_tensor_value_info("X", TensorProto.FLOAT, ["tokens", "sentences", INPUTS]),
+        nodes, "layer", [helper.make_tensor_value_info("X", TensorProto.FLOAT, ["tokens", "sentences", inputs]),
                          helper.make_tensor_value_info("lengths", TensorProto.INT32, ["sentences"])],
         [helper.make_tensor_value_info("labels", TensorProto.INT64, ["tokens", "sentences"])],
         [numpy_helper.from_array(value, name) for name, value in constants.items()])
     return helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def pad_batch(batch, width):
+    """The sentences' lengths, and their rows as `[tokens, sentences, width]`, zeros behind their ends."""
+    lengths = numpy.array([len(rows) for rows in batch], numpy.int32)
+    padded = numpy.zeros((lengths.max(), len(batch), width), numpy.float32)
+    for number, rows in enumerate(batch):
+        padded[:len(rows), number, :rows.shape[1]] = rows
+    return lengths, padded
 
 
 class OnnxRuntime:
@@ -70,23 +81,53 @@ class OnnxRuntime:
         self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
     def tag(self, batch):
-        lengths = numpy.array([len(rows) for rows in batch], numpy.int32)
-        padded = numpy.zeros((lengths.max(), len(batch), batch[0].shape[1]), numpy.float32)
-        for number, rows in enumerate(batch):
-            padded[:len(rows), number] = rows
+        lengths, padded = pad_batch(batch, INPUTS)
         labels, = self.session.run(None, {"X": padded, "lengths": lengths})
         return [labels[:length, number] for number, length in enumerate(lengths)]
 
 
+class OpenVino:
+    """The same graph on one thread, in fp32, with inputs and hidden units padded to multiples of 16.
+
+    OpenVINO leaves its fast path at odd sizes. A padded unit has no weights, so that its state stays 0 and nobody reads it.
+    """
+
+    version = importlib.metadata.version("openvino")
+
+    def __init__(self, weights):
+        core = openvino.Core()
+        settings = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+        padded = pad(weights, -INPUTS % 16, -HIDDEN % 16)
+        self.inputs = padded["W"].shape[2]
+        self.request = core.compile_model(core.read_model(graph(padded).SerializeToString()), "CPU", settings).create_infer_request()
+
+    def tag(self, batch):
+        lengths, padded = pad_batch(batch, self.inputs)
+        labels = self.request.infer({"X": padded, "lengths": lengths}, share_inputs=True)[0]
+        return [labels[:length, number].copy() for number, length in enumerate(lengths)]
+
+
+def pad(weights, inputs, hidden):
+    """The same layer with so many more inputs and hidden units, of weight 0."""
+    gates = {name: weights[name].reshape(2, -1, HIDDEN, *weights[name].shape[2:]) for name in ("W", "R", "B")}
+    more = {"W": ((0, 0), (0, 0), (0, hidden), (0, inputs)), "R": ((0, 0), (0, 0), (0, hidden), (0, hidden)), "B": ((0, 0), (0, 0), (0, hidden))}
+    padded = {name: numpy.pad(gates[name], more[name]) for name in gates}
+    padded = {name: value.reshape(2, -1, *value.shape[3:]) for name, value in padded.items()}
+    linear = numpy.pad(weights["linear"].reshape(LABELS, 2, HIDDEN), ((0, 0), (0, 0), (0, hidden))).reshape(LABELS, -1)
+    return {**padded, "linear": linear, "linear_bias": weights["linear_bias"]}
+
+
 def contenders(library, folder, weights, reference):
-    """By name: libmtl as `reference`, and ONNX Runtime, whose graphs go into `folder`."""
+    """By name: libmtl as `reference`, ONNX Runtime, whose graphs go into `folder`, and OpenVINO."""
     return {reference: libmtl.Layer(library, weights), "ONNX Runtime, fp32": OnnxRuntime(folder, weights, int8=False),
-            "ONNX Runtime, int8": OnnxRuntime(folder, weights, int8=True)}
+            "ONNX Runtime, int8": OnnxRuntime(folder, weights, int8=True), "OpenVINO, fp32": OpenVino(weights)}
 
 
 def check(layers, batch):
     """Warms the layers up, and ends the program where one computes something else: int8 may err on a tenth of the labels."""
     found = {name: numpy.concatenate(layer.tag(batch)) for name, layer in layers.items()}
+    # OpenVINO starts the backward direction at a batch's padding, not at a sentence's end: it is right for one sentence a call alone.
+    found |= {name: numpy.concatenate([layer.tag([rows])[0] for rows in batch]) for name, layer in layers.items() if isinstance(layer, OpenVino)}
     for name, labels in found.items():
         same = (labels == found["ONNX Runtime, fp32"]).mean()
         if same < (0.9 if "int8" in name else 0.999):
