@@ -159,6 +159,14 @@ pub(crate) fn fused<S: Simd>(a: f32, b: f32, c: f32) -> f32 {
 #[cfg(test)]
 thread_local!(static FORCED: std::cell::Cell<Option<Kernel>> = const { std::cell::Cell::new(None) });
 
+/// A fresh seed, which is printed; `MTL_TEST_SEED` repeats a run.
+#[cfg(test)]
+pub(crate) fn test_seed() -> u64 {
+    let seed = std::env::var("MTL_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
+    println!("MTL_TEST_SEED={seed}");
+    seed
+}
+
 /// Calls `check` once with each kernel that this processor has as [`Kernel::best`].
 #[cfg(test)]
 pub(crate) fn on_each_kernel(check: impl Fn()) {

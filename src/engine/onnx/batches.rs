@@ -76,7 +76,7 @@ impl Costs {
     }
 }
 
-/// Groups sentences, shortest first, so that each group is within the limits and holds little padding;
+/// Groups sentences of one [`class`], shortest first, so that each group is within the limits and holds little padding;
 /// an error names the `place` of its sentence.
 pub fn split(
     costs: &Costs,
@@ -85,14 +85,15 @@ pub fn split(
     place: impl Fn(usize) -> String,
 ) -> Result<Vec<Vec<usize>>> {
     let mut order: Vec<usize> = (0..batch.sentences.len()).collect();
-    order.sort_by_key(|&sentence| batch.sentences[sentence].len());
+    order.sort_by_key(|&sentence| (class(batch, sentence), batch.sentences[sentence].len()));
     let mut groups: Vec<Vec<usize>> = Vec::new();
     let mut size = Size::default();
     // The last group in which each word occurred, counted from 1.
     let mut seen = vec![0; batch.words.len()];
     for sentence in order {
         let extended = extend(costs, batch, sentence, size, |word| seen[word] == groups.len());
-        let fits = costs.bytes(extended) <= limits.group && extended.batch <= limits.sentences;
+        let alike = groups.last().is_some_and(|group| class(batch, group[0]) == class(batch, sentence));
+        let fits = alike && costs.bytes(extended) <= limits.group && extended.batch <= limits.sentences;
         if fits && let Some(group) = groups.last_mut() {
             group.push(sentence);
             size = extended;
@@ -107,6 +108,14 @@ pub fn split(
         batch.sentences[sentence].iter().for_each(|&word| seen[word as usize] = groups.len());
     }
     Ok(groups)
+}
+
+/// Characters of a sentence's longest word and its number of words, as powers of two from 16 and from 8 up. In a group
+/// every word is padded to the longest, and every sentence.
+fn class(batch: &Batch, sentence: usize) -> (usize, usize) {
+    let words = &batch.sentences[sentence];
+    let longest = words.iter().map(|&word| batch.words[word as usize].chars.len()).max().unwrap_or(0);
+    (longest.max(16).next_power_of_two(), words.len().max(8).next_power_of_two())
 }
 
 /// The size of a group of `size` with one sentence more; `known` says whether the group has a word already.
@@ -197,6 +206,15 @@ mod tests {
             let size = Size { words, width, time, batch: group.len() };
             assert!(group.len() == 1 || COSTS.bytes(size) <= limits.group && group.len() <= 3, "{group:?}");
         }
+    }
+
+    #[test]
+    fn long_words_and_long_sentences_go_apart() {
+        let mut batch = batch(&[3, 8, 9, 3, 40]);
+        batch.words.push(WordType { row: 0, chars: vec![2; 60] });
+        batch.sentences[3][0] = 11;
+        let groups = split(&COSTS, &Limits::default(), &batch, |i| format!("sentence {i}")).unwrap();
+        assert_eq!(groups, [vec![0, 1], vec![2], vec![4], vec![3]]);
     }
 
     #[test]

@@ -186,45 +186,58 @@ mod tests {
 
     #[test]
     fn features_are_right_and_padding_stops_at_the_largest_width() {
+        on_each_kernel(|| check(&mut ChaCha8Rng::seed_from_u64(5), [9, 5, 11], &WIDTHS, &[0, 1, 2, 3, 4, 5, 30]));
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "takes hours there; fixed shapes have every access")]
+    fn features_are_right_for_random_shapes() {
+        let seed = crate::kernels::simd::test_seed();
         on_each_kernel(|| {
-            let mut rng = ChaCha8Rng::seed_from_u64(5);
-            let (chars, dim, filters) = (9, 5, 11);
-            let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() - 0.5).collect() };
-            let mut embedding = draw(chars * dim);
-            embedding[..dim].fill(0.0);
-            let weights = WIDTHS.map(|width| (draw(filters * dim * width), draw(filters)));
-            let given: Vec<Filters> = WIDTHS
-                .iter()
-                .zip(&weights)
-                .map(|(&width, (weights, bias))| Filters { width, weights, bias, second: None })
-                .collect();
-            let cnn = CharCnn::new(Kernel::best(), &embedding, dim, filters, &given).unwrap();
-            assert_eq!(cnn.width(), 33);
-            for length in [0, 1, 2, 3, 4, 5, 30] {
-                let word: Vec<u32> = (0..length).map(|i| 1 + (i * i + 3) % (chars as u32 - 1)).collect();
-                let mut features = vec![0.0; cnn.width()];
-                cnn.apply(&word, &mut features, &Cancel::new()).unwrap();
-                let value = |position: usize, d: usize| {
-                    word.get(position).map_or(0.0, |&c| f64::from(embedding[c as usize * dim + d]))
-                };
-                for (block, filters_of) in given.iter().enumerate() {
-                    for f in 0..filters {
-                        let response = |p: usize| -> f64 {
-                            let weight = |d: usize, j: usize| {
-                                f64::from(filters_of.weights[(f * dim + d) * filters_of.width + j])
-                            };
-                            let sum: f64 = (0..filters_of.width)
-                                .flat_map(|j| (0..dim).map(move |d| (d, j)))
-                                .map(|(d, j)| weight(d, j) * value(p + j, d))
-                                .sum();
-                            sum + f64::from(filters_of.bias[f])
-                        };
-                        let expected = (0..=word.len().max(4) - filters_of.width).map(response).fold(0.0, f64::max);
-                        assert!((f64::from(features[block * filters + f]) - expected).abs() < 1e-5);
-                    }
-                }
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            for _ in 0..8 {
+                let sizes = [rng.random_range(2..=60), rng.random_range(1..=40), rng.random_range(1..=60)];
+                let widths: Vec<usize> = (0..rng.random_range(1..=4)).map(|_| rng.random_range(1..=6)).collect();
+                let lengths: Vec<usize> = (0..3).map(|_| rng.random_range(0..=60)).collect();
+                println!("{sizes:?} characters, dimensions, filters; widths {widths:?}; lengths {lengths:?}");
+                check(&mut rng, sizes, &widths, &lengths);
             }
         });
+    }
+
+    /// Compares words of these lengths with sums in double precision, where character 0 is padding.
+    fn check(rng: &mut ChaCha8Rng, [chars, dim, filters]: [usize; 3], widths: &[usize], lengths: &[usize]) {
+        let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() - 0.5).collect() };
+        let mut embedding = draw(chars * dim);
+        embedding[..dim].fill(0.0);
+        let weights: Vec<_> = widths.iter().map(|width| (draw(filters * dim * width), draw(filters))).collect();
+        let given = widths.iter().zip(&weights);
+        let given: Vec<Filters> =
+            given.map(|(&width, (weights, bias))| Filters { width, weights, bias, second: None }).collect();
+        let cnn = CharCnn::new(Kernel::best(), &embedding, dim, filters, &given).unwrap();
+        assert_eq!(cnn.width(), filters * widths.len());
+        let widest = widths.iter().copied().max().unwrap();
+        for &length in lengths {
+            let word: Vec<u32> = (0..length).map(|i| 1 + ((i * i + 3) % (chars - 1)) as u32).collect();
+            let mut features = vec![0.0; cnn.width()];
+            cnn.apply(&word, &mut features, &Cancel::new()).unwrap();
+            let value = |position: usize, d: usize| {
+                word.get(position).map_or(0.0, |&c| f64::from(embedding[c as usize * dim + d]))
+            };
+            for (given, features) in given.iter().zip(features.chunks_exact(filters)) {
+                for (f, &feature) in features.iter().enumerate() {
+                    let response = |p: usize| -> f64 {
+                        let terms = (0..given.width).flat_map(|j| (0..dim).map(move |d| (d, j)));
+                        let weight = |d: usize, j: usize| f64::from(given.weights[(f * dim + d) * given.width + j]);
+                        f64::from(given.bias[f]) + terms.map(|(d, j)| weight(d, j) * value(p + j, d)).sum::<f64>()
+                    };
+                    let expected = (0..=word.len().max(widest) - given.width).map(response).fold(0.0, f64::max);
+                    // A response has `dim * width` terms of a quarter at most.
+                    let most = 2e-6 * (1.0 + 0.25 * (dim * given.width) as f64);
+                    assert!((f64::from(feature) - expected).abs() < most, "{feature} instead of {expected}");
+                }
+            }
+        }
     }
 
     /// relu(second(relu(first(x)))) in double precision, over words that end in a block, fill it, and go beyond.

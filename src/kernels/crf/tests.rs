@@ -35,11 +35,7 @@ fn random(rng: &mut ChaCha8Rng, labels: usize, length: usize, scale: f32, ties: 
 }
 
 fn seed() -> u64 {
-    let seed = std::env::var("MTL_TEST_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or_else(|| rand::rng().next_u64());
-    println!("MTL_TEST_SEED={seed}");
+    let seed = crate::kernels::simd::test_seed();
     seed
 }
 

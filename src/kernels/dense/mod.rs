@@ -185,4 +185,35 @@ mod tests {
             }
         });
     }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "takes hours there; fixed shapes have every access")]
+    fn products_are_right_for_random_shapes_and_extreme_rows() {
+        let seed = crate::kernels::simd::test_seed();
+        on_each_kernel(|| {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            for _ in 0..12 {
+                let (outputs, inputs, count) =
+                    (rng.random_range(1..=200), rng.random_range(1..=512), rng.random_range(1..=65));
+                let mut draw = |n: usize, scale: f32| -> Vec<f32> {
+                    (0..n).map(|_| (rng.random::<f32>() * 2.0 - 1.0) * scale).collect()
+                };
+                let (weights, bias) = (draw(outputs * inputs, 1.0), draw(outputs, 1.0));
+                let layer = Dense::new(Kernel::best(), outputs, inputs, |o, i| weights[o * inputs + i], |o| bias[o]);
+                // Rows of ordinary numbers, of denormals, and of large ones.
+                let rows: Vec<f32> = (0..count).flat_map(|r| draw(inputs, [1.0, 1e-40, 1e4][r % 3])).collect();
+                let mut found = vec![0.0; count * layer.width()];
+                layer.apply(&rows, inputs, &mut found);
+                for (row, found) in rows.chunks_exact(inputs).zip(found.chunks_exact(layer.width())) {
+                    for (o, &value) in found[..outputs].iter().enumerate() {
+                        let terms = row.iter().zip(&weights[o * inputs..]).map(|(x, w)| f64::from(*x) * f64::from(*w));
+                        let (sum, size) =
+                            terms.fold((f64::from(bias[o]), 1.0), |(sum, size), t| (sum + t, size + t.abs()));
+                        let error = (f64::from(value) - sum).abs();
+                        assert!(error <= 2e-6 * size, "{outputs} x {inputs}, {count} rows: {error:e} of {size:e}");
+                    }
+                }
+            }
+        });
+    }
 }

@@ -364,8 +364,7 @@ mod tests {
     /// Shapes, lengths and rows at random, subnormal and saturating ones among them, on every kernel.
     #[test]
     fn states_are_right_for_random_shapes_and_extreme_rows() {
-        let seed = std::env::var("MTL_TEST_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(rand::random);
-        println!("MTL_TEST_SEED={seed}");
+        let seed = crate::kernels::simd::test_seed();
         on_each_kernel(|| {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             for case in 0..6 {
