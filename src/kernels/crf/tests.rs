@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::kernels::simd::on_each_kernel;
+use crate::kernels::simd::test_seed;
 use crate::{Cancel, ErrorKind};
-use rand::{Rng, RngExt, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::convert::Infallible;
 
@@ -32,11 +33,6 @@ fn random(rng: &mut ChaCha8Rng, labels: usize, length: usize, scale: f32, ties: 
     };
     let emissions = draw(length * labels);
     (emissions, Transitions { labels, start: draw(labels), end: draw(labels), pairs: draw(labels * labels) })
-}
-
-fn seed() -> u64 {
-    let seed = crate::kernels::simd::test_seed();
-    seed
 }
 
 /// All paths with their scores, in the order of `nbest`.
@@ -70,7 +66,7 @@ fn assert_close(a: f64, b: f64, tolerance: f64, what: &str) {
 
 /// Random small cases: labels 1..=4, lengths 0..=5, scales 0.1..10, with and without ties and forbidden pairs.
 fn small_cases(mut check: impl FnMut(&[f32], &Transitions)) {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed());
+    let mut rng = ChaCha8Rng::seed_from_u64(test_seed());
     for case in 0..600 {
         let scale = 10f32.powf(rng.random_range(-1.0..=1.0));
         let (labels, length) = (rng.random_range(1..=4), rng.random_range(0..=5));
@@ -148,7 +144,7 @@ fn marginals_and_paths_equal_enumeration() {
 
 #[test]
 fn likelihood_equals_enumeration_and_its_gradient_finite_differences() {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed());
+    let mut rng = ChaCha8Rng::seed_from_u64(test_seed());
     small_cases(|emissions, transitions| {
         let paths = enumerate(emissions, transitions);
         let gold = paths[rng.random_range(0..paths.len())].0.clone();
@@ -195,7 +191,7 @@ fn likelihood_equals_enumeration_and_its_gradient_finite_differences() {
 #[test]
 fn scaled_pass_equals_log_space_at_every_scale() {
     on_each_kernel(|| {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed());
+        let mut rng = ChaCha8Rng::seed_from_u64(test_seed());
         let mut answered = [0; 4];
         for case in 0..400 {
             let scale = [1.0, 10.0, 100.0, 1000.0][case % 4];
@@ -232,7 +228,7 @@ fn scaled_pass_equals_log_space_at_every_scale() {
 /// Decoding is no engine's: what it computes depends on no kernel.
 #[test]
 fn every_kernel_computes_the_same_bits() {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed());
+    let mut rng = ChaCha8Rng::seed_from_u64(test_seed());
     for labels in [1, 9, 20, 50] {
         let (emissions, transitions) = random(&mut rng, labels, 25, 4.0, false);
         let found = std::cell::RefCell::new(Vec::new());
@@ -280,7 +276,7 @@ fn not_a_number_does_not_panic() {
 
 #[test]
 fn long_sentences_keep_their_precision() {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed());
+    let mut rng = ChaCha8Rng::seed_from_u64(test_seed());
     let (row, transitions) = random(&mut rng, 9, 100_000, 4.0, false);
     let (path, total) = viterbi(&row, &transitions);
     assert_close(f64::from(total), score(&row, &transitions, &path), 1e-6, "score");
@@ -296,7 +292,7 @@ fn long_sentences_keep_their_precision() {
 /// Every loop over a sentence can be stopped, at whichever of its calls: the n-th look fails, for each n.
 #[test]
 fn every_pass_stops_where_it_is_told_to() {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed());
+    let mut rng = ChaCha8Rng::seed_from_u64(test_seed());
     let (emissions, transitions) = random(&mut rng, 5, 7, 2.0, false);
     let prepared = Prepared::new(&transitions);
     type Check<'a> = &'a dyn Fn(usize) -> Result<(), usize>;
