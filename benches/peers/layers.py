@@ -1,4 +1,4 @@
-"""A BiLSTM with its linear layer alone, from rows of features to the best label of each token: libmtl, ONNX Runtime, OpenVINO.
+"""A BiLSTM with its linear layer alone, from rows of features to the best label of each token: libmtl, ONNX Runtime, OpenVINO, PyTorch.
 
 The sizes are those of `models/mtl-base` and the lengths those of real sentences; weights and features are random, on
 which the time does not depend.
@@ -14,6 +14,11 @@ import onnxruntime
 import openvino
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
+
+try:
+    import torch
+except ImportError:  # several GB: measured where somebody has installed it
+    torch = None
 
 INPUTS, HIDDEN, LABELS = 272, 171, 17
 
@@ -107,6 +112,44 @@ class OpenVino:
         return [labels[:length, number].copy() for number, length in enumerate(lengths)]
 
 
+class PyTorch:
+    """`torch.nn.LSTM` and `torch.nn.Linear` on one thread, in fp32.
+
+    Packed where the lengths of a call differ, without which the backward direction would begin in the padding; a call of like
+    lengths goes unpacked, which is faster.
+    """
+
+    GATES = (0, 2, 3, 1)  # ONNX: input, output, forget, cell; PyTorch: input, forget, cell, output
+
+    def __init__(self, weights):
+        torch.set_num_threads(1)
+        self.version = torch.__version__.partition("+")[0]
+        lstm = torch.nn.LSTM(INPUTS, HIDDEN, bidirectional=True)
+        linear = torch.nn.Linear(2 * HIDDEN, LABELS)
+        with torch.inference_mode():
+            for direction, suffix in enumerate(("", "_reverse")):
+                input_bias, recurrent_bias = numpy.split(weights["B"][direction], 2)
+                parts = {"weight_ih": weights["W"][direction], "weight_hh": weights["R"][direction], "bias_ih": input_bias, "bias_hh": recurrent_bias}
+                for name, value in parts.items():
+                    gates = value.reshape(4, HIDDEN, *value.shape[1:])[list(self.GATES)]
+                    getattr(lstm, f"{name}_l0{suffix}").copy_(torch.from_numpy(gates.reshape(value.shape)))
+            linear.weight.copy_(torch.from_numpy(weights["linear"]))
+            linear.bias.copy_(torch.from_numpy(weights["linear_bias"]))
+        self.lstm, self.linear = lstm.eval(), linear.eval()
+
+    def tag(self, batch):
+        lengths, padded = pad_batch(batch, INPUTS)
+        with torch.inference_mode():
+            rows = torch.from_numpy(padded)
+            if (lengths == lengths[0]).all():
+                states, _ = self.lstm(rows)
+            else:
+                packed = torch.nn.utils.rnn.pack_padded_sequence(rows, torch.from_numpy(lengths).long(), enforce_sorted=False)
+                states, _ = torch.nn.utils.rnn.pad_packed_sequence(self.lstm(packed)[0])
+            labels = self.linear(states).argmax(dim=2).numpy()
+        return [labels[:length, number] for number, length in enumerate(lengths)]
+
+
 def pad(weights, inputs, hidden):
     """The same layer with so many more inputs and hidden units, of weight 0."""
     gates = {name: weights[name].reshape(2, -1, HIDDEN, *weights[name].shape[2:]) for name in ("W", "R", "B")}
@@ -118,9 +161,10 @@ def pad(weights, inputs, hidden):
 
 
 def contenders(library, folder, weights, reference):
-    """By name: libmtl as `reference`, ONNX Runtime, whose graphs go into `folder`, and OpenVINO."""
-    return {reference: libmtl.Layer(library, weights), "ONNX Runtime, fp32": OnnxRuntime(folder, weights, int8=False),
-            "ONNX Runtime, int8": OnnxRuntime(folder, weights, int8=True), "OpenVINO, fp32": OpenVino(weights)}
+    """By name: libmtl as `reference`, ONNX Runtime, whose graphs go into `folder`, OpenVINO, and PyTorch if it is installed."""
+    found = {reference: libmtl.Layer(library, weights), "ONNX Runtime, fp32": OnnxRuntime(folder, weights, int8=False),
+             "ONNX Runtime, int8": OnnxRuntime(folder, weights, int8=True), "OpenVINO, fp32": OpenVino(weights)}
+    return found | ({"PyTorch, fp32": PyTorch(weights)} if torch else {})
 
 
 def check(layers, batch):
