@@ -1,6 +1,6 @@
 //! NVRTC compiles every kernel for every architecture, without a GPU, and none spills registers: `make cuda-check`.
 
-use libmtl::kernels::cuda::{Architecture, Kernel, Sizes, compile};
+use libmtl::kernels::cuda::{Architecture, Cache, Kernel, Origin, Sizes, compile};
 
 /// Hidden units: those of our models, and the largest that each form of the kernels takes.
 const HIDDEN: [usize; 7] = [1, 100, 171, 225, 256, 512, 1520];
@@ -35,6 +35,23 @@ fn a_kernel_that_does_not_compile_is_named() {
     let error = compile(&kernel, Architecture::AMPERE).unwrap_err();
     assert_eq!(error.place(), "project.cu INPUTS=15");
     assert!(error.message().contains("padding"), "{error}");
+}
+
+#[test]
+fn what_was_compiled_is_kept_and_rebuilt_where_it_is_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::new(folder.path()).unwrap();
+    let (kernel, architecture) =
+        (Sizes::new(110, 171, 9, Architecture::HOPPER).unwrap().bilstm(1), Architecture::HOPPER);
+    let get = || cache.get(&kernel, architecture, || Ok(compile(&kernel, architecture)?.code)).unwrap();
+    let (code, origin) = get();
+    assert!(origin == Origin::Compiled && code.starts_with(b"\x7fELF"));
+    assert_eq!(get(), (code.clone(), Origin::Found));
+    let path = cache.path(&kernel, architecture);
+    std::fs::write(&path, &std::fs::read(&path).unwrap()[..code.len() / 2]).unwrap();
+    let (rebuilt, origin) = get();
+    assert!(matches!(origin, Origin::Rebuilt(_)) && rebuilt == code, "{origin:?}");
+    assert_eq!(get().1, Origin::Found);
 }
 
 fn kernels(architecture: Architecture) -> Vec<Kernel> {

@@ -37,10 +37,7 @@ pub fn compile(kernel: &Kernel, architecture: Architecture) -> Result<Compiled> 
             .remedy("install CUDA's NVRTC and put its folder on the loader's path, or use the native engine"));
     }
     let program = Program::new(kernel)?;
-    let mut options =
-        vec![format!("--gpu-architecture={architecture}"), "--std=c++17".into(), "--ptxas-options=-v".into()];
-    options.extend(kernel.defines.iter().map(|(name, value)| format!("-D{name}={value}")));
-    let options = options.iter().map(|option| text(option)).collect::<Result<Vec<_>>>()?;
+    let options = options(kernel, architecture).iter().map(|option| text(option)).collect::<Result<Vec<_>>>()?;
     let pointers: Vec<*const c_char> = options.iter().map(|option| option.as_ptr()).collect();
     // SAFETY: the program lives, and `pointers` are as many strings that end in a zero byte.
     let outcome = unsafe { sys::nvrtcCompileProgram(program.0, pointers.len() as c_int, pointers.as_ptr()) };
@@ -55,6 +52,14 @@ pub fn compile(kernel: &Kernel, architecture: Architecture) -> Result<Compiled> 
             .remedy("use NVRTC of CUDA 12 or 13")
     })?;
     Ok(Compiled { code: program.code()?, resources })
+}
+
+/// What NVRTC is told.
+pub(super) fn options(kernel: &Kernel, architecture: Architecture) -> Vec<String> {
+    let mut options =
+        vec![format!("--gpu-architecture={architecture}"), "--std=c++17".into(), "--ptxas-options=-v".into()];
+    options.extend(kernel.defines.iter().map(|(name, value)| format!("-D{name}={value}")));
+    options
 }
 
 /// A program of NVRTC; freed when dropped.

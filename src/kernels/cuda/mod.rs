@@ -7,9 +7,11 @@
 //! Weights, inputs and hidden states are half precision; sums, cells and scores are single precision. A sentence's
 //! result does not depend on what stands beside it.
 
+mod cache;
 mod compile;
 mod weights;
 
+pub use cache::{Cache, Origin};
 pub use compile::{Compiled, Resources, compile};
 pub use weights::{Lstm, Weights, pack};
 
