@@ -6,7 +6,7 @@ import sys
 import unittest
 
 import run_tests
-from run_tests import CargoReader, GoReader, Tally, TotalReader, UnittestReader
+from run_tests import CargoReader, GoReader, PytestReader, Tally, TotalReader, UnittestReader
 
 
 def python(text):
@@ -33,6 +33,13 @@ class RunTestsTest(unittest.TestCase):
                      "Ran 9 tests in 2s", "FAILED (failures=1, errors=2)"):
             reader.read(line, tally)
         self.assertEqual(tally, Tally(11, 3))
+
+    def test_reads_pytest(self):
+        tally, reader = Tally(), PytestReader()
+        for line in ("tests/test_a.py ..F in 3s of 5 passed things", "2 failed, 221 passed, 1 skipped in 70.35s (0:01:10)",
+                     "=== 1 passed, 1 warning, 1 error in 0.12s ===", "no tests ran in 0.01s", "--- SKIP: bindings/python: no Python"):
+            reader.read(line, tally)
+        self.assertEqual(tally, Tally(222, 3, 2))
 
     def test_reads_totals(self):
         tally, reader = Tally(), TotalReader()
