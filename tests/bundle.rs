@@ -2,9 +2,11 @@
 
 mod common;
 
+use common::scorer::random_scorer;
 use common::ustar::Ustar;
 use common::{Sizes, random_bundle, random_contents};
-use libmtl::bundle::{Bundle, Bytes, Contents, OpenOptions, layout, write, write_manifest};
+use libmtl::ErrorKind;
+use libmtl::bundle::{Bundle, Bytes, Contents, OpenOptions, fuse, layout, write, write_manifest};
 use std::fs::File;
 
 #[test]
@@ -49,6 +51,48 @@ fn writing_repeats_and_replaces() {
         names
     };
     assert_eq!(names(&first), names(&second));
+}
+
+/// Whatever a build can run, it opens the fused graph beside the portable one, and both are what they were.
+#[test]
+fn a_fused_graph_stands_beside_the_portable_one() {
+    let (from, to) = (random_bundle(7, &Sizes::default()), tempfile::tempdir().unwrap());
+    std::fs::write(from.path().join(layout::CARD), "a card").unwrap();
+    let plain = Bundle::open(from.path()).unwrap();
+    assert!(plain.fused_graph().is_none());
+    let manifest = fuse(from.path(), to.path()).unwrap();
+    let bundle = Bundle::open(to.path()).unwrap();
+    assert_eq!((bundle.manifest(), bundle.graph()), (&manifest, plain.graph()));
+    let files = [&["model.fused.onnx".to_string()][..], &plain.manifest().files.keys().cloned().collect::<Vec<_>>()];
+    assert!(files.concat().iter().all(|name| manifest.files.contains_key(name)));
+    assert_eq!(std::fs::read_to_string(to.path().join(layout::CARD)).unwrap(), "a card");
+    assert_eq!(std::fs::read(to.path().join(layout::FUSED_GRAPH)).unwrap(), bundle.fused_graph().unwrap());
+    assert!(bundle.fused_graph().unwrap().len() < plain.graph().len());
+    assert_ne!(bundle.digest(), plain.digest());
+    // Of an archive, and of itself, it is the same.
+    let archive = to.path().join("archive.mtl");
+    std::fs::write(&archive, Ustar::of_folder(from.path()).bytes()).unwrap();
+    for from in [&archive, &to.path().to_path_buf()] {
+        fuse(from, to.path()).unwrap();
+        assert_eq!(Bundle::open(to.path()).unwrap().digest(), bundle.digest());
+    }
+    let packed = Bundle::open_memory(Ustar::of_folder(to.path()).bytes(), OpenOptions::default());
+    assert!(packed.unwrap_err().to_string().contains("archive.mtl"));
+    std::fs::remove_file(archive).unwrap();
+    let packed = Bundle::open_memory(Ustar::of_folder(to.path()).bytes(), OpenOptions::default()).unwrap();
+    assert_eq!(packed.fused_graph(), bundle.fused_graph());
+}
+
+#[test]
+fn what_cannot_be_fused_is_refused_and_nothing_is_written() {
+    let (scorer, to) = (random_scorer(7, |_| ()), tempfile::tempdir().unwrap());
+    let error = fuse(scorer.path(), to.path()).unwrap_err();
+    assert!(error.kind() == ErrorKind::Argument && error.to_string().contains("only taggers"), "{error}");
+    assert_eq!(fuse(&to.path().join("none"), to.path()).unwrap_err().kind(), ErrorKind::Io);
+    let tagger = random_bundle(8, &Sizes::default());
+    std::fs::write(tagger.path().join(layout::GRAPH), "damaged").unwrap();
+    assert_eq!(fuse(tagger.path(), to.path()).unwrap_err().kind(), ErrorKind::Integrity);
+    assert_eq!(to.path().read_dir().unwrap().count(), 0);
 }
 
 #[test]

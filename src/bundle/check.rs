@@ -210,7 +210,7 @@ impl Manifest {
                 let weights = weight_bytes(self);
                 (weights + 8, weights + 8 + limits::HEADER_BYTES)
             }
-            layout::GRAPH => (1, preflight::MAX_BYTES as u64),
+            layout::GRAPH | layout::FUSED_GRAPH => (1, preflight::MAX_BYTES as u64),
             layout::GOLDEN => (0, limits::GOLDEN_BYTES),
             _ => (0, limits::VOCABULARY_BYTES),
         };

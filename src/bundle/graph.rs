@@ -1,6 +1,8 @@
-//! `model.onnx`: the network as standard ONNX operators. The graph holds no weights: every initialiser is external
-//! data that points into `weights.safetensors`, and is cast to 32-bit floating point where it is used.
+//! `model.onnx`: the network as standard ONNX operators, and `model.fused.onnx`: most of it as one operator of libmtl's own.
+//! The graphs hold no weights: every initialiser is external data that points into `weights.safetensors`, and is widened
+//! to 32-bit floating point where it is used.
 
+pub mod fused;
 mod proto;
 mod scorer;
 mod tagger;
@@ -21,6 +23,16 @@ pub const OPSET: i64 = 17;
 pub const IR_VERSION: i64 = 8;
 /// The file of the weights, as external data name it.
 pub const WEIGHTS: &str = "weights.safetensors";
+
+/// The graphs of a bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Form {
+    /// ONNX's own operators alone: any provider runs it.
+    #[default]
+    Portable,
+    /// The operator of [`fused`], which libmtl computes on the processor: only for taggers.
+    Fused,
+}
 
 /// A tensor of `weights.safetensors`: name, shape, offset from the start of the file and length, both in bytes.
 pub type Region = (String, Vec<usize>, u64, u64);
@@ -53,36 +65,47 @@ pub fn inputs(manifest: &Manifest) -> Vec<Port> {
     }
 }
 
-/// The outputs that the graph of `manifest` has, in order.
-pub fn outputs(manifest: &Manifest) -> Vec<Port> {
-    match &manifest.scorer {
-        Some(scorer) => scorer::outputs(scorer),
-        None => tagger::outputs(manifest),
+/// The outputs that the graph of `manifest` has, in order; a scorer has only one form.
+pub fn outputs(manifest: &Manifest, form: Form) -> Vec<Port> {
+    match (&manifest.scorer, form) {
+        (Some(scorer), _) => scorer::outputs(scorer),
+        (None, Form::Portable) => tagger::outputs(manifest),
+        (None, Form::Fused) => fused::outputs(manifest),
     }
 }
 
-/// The bytes of `model.onnx` for a network with these sizes, whose weights lie at `tensors`.
-pub fn build(manifest: &Manifest, tensors: &[Region]) -> Vec<u8> {
-    model(manifest, tensors).encode_to_vec()
+/// The bytes of the graph for a network with these sizes, whose weights lie at `tensors`.
+pub fn build(manifest: &Manifest, tensors: &[Region], form: Form) -> Vec<u8> {
+    model(manifest, tensors, form).encode_to_vec()
 }
 
 /// As [`build`], before it is encoded.
-pub(super) fn model(manifest: &Manifest, tensors: &[Region]) -> ModelProto {
+pub(super) fn model(manifest: &Manifest, tensors: &[Region], form: Form) -> ModelProto {
     let mut builder = Builder { tensors, graph: GraphProto::default() };
-    match &manifest.scorer {
-        Some(scorer) => builder.scorer(scorer),
-        None => builder.tagger(manifest),
+    match (&manifest.scorer, form) {
+        (Some(scorer), _) => builder.scorer(scorer),
+        (None, Form::Portable) => builder.tagger(manifest),
+        (None, Form::Fused) => builder.fused_tagger(manifest),
     }
     let mut graph = builder.graph;
     graph.name = Some("libmtl".into());
     graph.input = inputs(manifest).iter().map(Port::info).collect();
-    graph.output = outputs(manifest).iter().map(Port::info).collect();
+    graph.output = outputs(manifest, form).iter().map(Port::info).collect();
     ModelProto {
         ir_version: Some(IR_VERSION),
         producer_name: Some("libmtl".into()),
         graph: Some(graph),
-        opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: Some(OPSET) }],
+        opset_import: opsets(form),
         ..ModelProto::default()
+    }
+}
+
+/// The operator sets that a graph of this form names.
+fn opsets(form: Form) -> Vec<OperatorSetIdProto> {
+    let set = |domain: &str, version| OperatorSetIdProto { domain: Some(domain.into()), version: Some(version) };
+    match form {
+        Form::Portable => vec![set("", OPSET)],
+        Form::Fused => vec![set("", OPSET), set(fused::DOMAIN, fused::VERSION)],
     }
 }
 
@@ -297,7 +320,7 @@ mod tests {
     #[test]
     fn a_part_makes_one_output_from_every_input() {
         let manifest = testing::manifest(true);
-        let whole = model(&manifest, &testing::regions(&manifest));
+        let whole = model(&manifest, &testing::regions(&manifest), Form::Portable);
         let part = part(&whole.encode_to_vec(), "emissions.upos").unwrap();
         let [whole, part] = [whole.graph.unwrap(), ModelProto::decode(&part[..]).unwrap().graph.unwrap()];
         assert_eq!(part.input, whole.input);

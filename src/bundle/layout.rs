@@ -10,6 +10,8 @@ pub const DIGEST: &str = "bundle.sha256";
 pub const WEIGHTS: &str = "weights.safetensors";
 /// The graph.
 pub const GRAPH: &str = "model.onnx";
+/// The graph with the operator of libmtl's own, which a tagger may have beside [`GRAPH`].
+pub const FUSED_GRAPH: &str = "model.fused.onnx";
 /// The characters.
 pub const CHARS: &str = "vocab.chars";
 /// The golden cases.
@@ -70,9 +72,15 @@ pub fn word_tables(manifest: &Manifest) -> Vec<(&str, usize, u32)> {
     }
 }
 
-/// The files that the manifest must list: all but itself, its digest and the card.
+/// Whether the bundle of `manifest` has [`FUSED_GRAPH`].
+pub fn is_fused(manifest: &Manifest) -> bool {
+    manifest.scorer.is_none() && manifest.files.contains_key(FUSED_GRAPH)
+}
+
+/// The files that the manifest must list: all but itself, its digest and the card, and the fused graph only where it lists
+/// that.
 pub fn files(manifest: &Manifest) -> Vec<String> {
-    let fixed = [WEIGHTS, GRAPH, GOLDEN].map(String::from).into_iter();
+    let fixed = [WEIGHTS, GRAPH, GOLDEN].into_iter().chain(is_fused(manifest).then_some(FUSED_GRAPH)).map(String::from);
     let tables = tables(manifest).into_iter().map(|(name, ..)| name);
     fixed.chain(tables).chain(word_tables(manifest).into_iter().map(|(of, ..)| words(of))).collect()
 }

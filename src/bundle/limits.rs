@@ -10,7 +10,7 @@ pub(super) const GOLDEN_BYTES: u64 = 1 << 24;
 pub(super) const GOLDEN_CASES: usize = 10_000;
 
 /// The headers of an archive: every file of a bundle with all its languages, and the folder itself.
-pub(super) const ARCHIVE_HEADERS: usize = LANGUAGES + 8;
+pub(super) const ARCHIVE_HEADERS: usize = LANGUAGES + 9;
 /// What may follow the last entry of an archive: `tar` rounds up to the size of a record.
 pub(super) const ARCHIVE_TAIL: u64 = 1 << 16;
 

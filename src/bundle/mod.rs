@@ -30,9 +30,10 @@ pub use golden::{GoldenCase, GoldenExercise};
 pub use manifest::Manifest;
 pub use vocabulary::Vocabulary;
 pub use weights::{Tensor, TensorView};
-pub use write::{Contents, write, write_manifest};
+pub use write::{Contents, fuse, write, write_manifest};
 
 use crate::{Error, ErrorKind, Result};
+use graph::Form;
 use manifest::{FileEntry, Kind};
 use sha2::{Digest, Sha256};
 use source::Source;
@@ -66,6 +67,7 @@ pub struct Bundle {
 struct Parts {
     weights: Weights,
     graph: Vec<u8>,
+    fused: Option<Vec<u8>>,
     /// By language or track.
     words: BTreeMap<String, Vocabulary<Bytes>>,
     /// The other vocabularies, by the names of their files.
@@ -146,6 +148,11 @@ impl Bundle {
     /// The graph, after its preflight, in canonical encoding.
     pub fn graph(&self) -> &[u8] {
         &self.parts.graph
+    }
+
+    /// The fused graph, where the bundle has one, after its preflight.
+    pub fn fused_graph(&self) -> Option<&[u8]> {
+        self.parts.fused.as_deref()
     }
 
     /// The whole of `weights.safetensors`.
@@ -241,8 +248,11 @@ impl Parts {
         };
         let weights = Weights::open(take(layout::WEIGHTS)?, &layout::expected(manifest), trusted)
             .map_err(|e| e.at(layout::WEIGHTS))?;
-        let graph =
-            preflight::check(&take(layout::GRAPH)?, manifest, &weights.regions()).map_err(|e| e.at(layout::GRAPH))?;
+        let mut graph = |name: &str, form| {
+            preflight::check(&take(name)?, manifest, &weights.regions(), form).map_err(|e| e.at(name))
+        };
+        let fused = layout::is_fused(manifest).then(|| graph(layout::FUSED_GRAPH, Form::Fused)).transpose()?;
+        let graph = graph(layout::GRAPH, Form::Portable)?;
         let mut tables = BTreeMap::new();
         for (name, rows, reserved) in layout::tables(manifest) {
             let characters = name.starts_with(layout::CHARS);
@@ -255,7 +265,7 @@ impl Parts {
             let table = open_table(take(&name)?, rows, reserved, false).map_err(|e| e.at(&name))?;
             words.insert(of.to_string(), table);
         }
-        Ok(Self { weights, graph, words, tables, golden: take(layout::GOLDEN)? })
+        Ok(Self { weights, graph, fused, words, tables, golden: take(layout::GOLDEN)? })
     }
 }
 

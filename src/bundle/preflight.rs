@@ -1,4 +1,4 @@
-//! Checks `model.onnx` before ONNX Runtime sees it, and decides what ONNX Runtime gets to see.
+//! Checks `model.onnx` and `model.fused.onnx` before ONNX Runtime sees it, and decides what ONNX Runtime gets to see.
 //!
 //! A graph is refused unless it is made of a short list of operators, is in topological order, takes and gives exactly
 //! what the manifest says, and has no initialiser but the bundle's own tensors where they lie. What this module does
@@ -61,21 +61,24 @@ const OPERATORS: &[(&str, usize, usize, &[&str])] = &[
 
 /// Checks the graph of a bundle whose weights lie at `tensors`, and returns the bytes to give to ONNX Runtime. Errors
 /// name the place within the file; the caller names the file.
-pub fn check(bytes: &[u8], manifest: &Manifest, tensors: &[Region]) -> Result<Vec<u8>> {
+pub fn check(bytes: &[u8], manifest: &Manifest, tensors: &[Region], form: Form) -> Result<Vec<u8>> {
     if bytes.len() > MAX_BYTES {
         return Err(limit("", format!("{} bytes where at most {MAX_BYTES} are allowed", bytes.len())));
     }
     let model = ModelProto::decode(bytes).map_err(|e| refusal("", format!("not an ONNX graph: {e}")).caused_by(e))?;
-    header(&model)?;
+    header(&model, form)?;
     let graph = model.graph.as_ref().ok_or_else(|| refusal("", "has no graph"))?;
     if !graph.sparse_initializer.is_empty() {
         return Err(refusal("sparse_initializer", "sparse initialisers are not allowed"));
     }
     ports("input", &graph.input, &graph::inputs(manifest))?;
-    ports("output", &graph.output, &graph::outputs(manifest))?;
+    ports("output", &graph.output, &graph::outputs(manifest, form))?;
     initialisers(&graph.initializer, tensors)?;
-    nodes(graph)?;
-    budget(graph, manifest, tensors)?;
+    nodes(graph, form)?;
+    if form == Form::Fused {
+        fused_node(graph, manifest)?;
+    }
+    budget(graph, manifest, tensors, form)?;
     let canonical = model.encode_to_vec();
     if canonical != bytes {
         let difference = bytes.len().abs_diff(canonical.len());
@@ -87,9 +90,9 @@ pub fn check(bytes: &[u8], manifest: &Manifest, tensors: &[Region]) -> Result<Ve
 
 /// The graph's shapes fit together, and take no more than [`SLACK`] times the room of the graph that libmtl writes for
 /// this manifest: at sizes so small that only what is folded when the graph is loaded counts, and at larger ones.
-fn budget(graph: &GraphProto, manifest: &Manifest, tensors: &[Region]) -> Result<()> {
-    let (inputs, outputs) = (graph::inputs(manifest), graph::outputs(manifest));
-    let own = graph::model(manifest, tensors).graph.unwrap_or_default();
+fn budget(graph: &GraphProto, manifest: &Manifest, tensors: &[Region], form: Form) -> Result<()> {
+    let (inputs, outputs) = (graph::inputs(manifest), graph::outputs(manifest, form));
+    let own = graph::model(manifest, tensors, form).graph.unwrap_or_default();
     let widest = match &manifest.scorer {
         Some(scorer) => scorer.architecture.least_characters(),
         None => manifest.architecture.char_widths.iter().copied().max().unwrap_or(1),
@@ -121,7 +124,7 @@ fn shown(name: &str) -> String {
     format!("`{}{}`", short.escape_debug(), if short.len() < name.len() { "…" } else { "" })
 }
 
-fn header(model: &ModelProto) -> Result<()> {
+fn header(model: &ModelProto, form: Form) -> Result<()> {
     if !model.functions.is_empty() {
         return Err(refusal("functions", "local functions are not allowed"));
     }
@@ -132,20 +135,30 @@ fn header(model: &ModelProto) -> Result<()> {
     if !IR_VERSIONS.contains(&version) {
         return Err(refusal("ir_version", format!("{version} is not within {IR_VERSIONS:?}")));
     }
-    for set in &model.opset_import {
-        let domain = set.domain.as_deref().unwrap_or("");
-        if !domain.is_empty() {
-            return Err(refusal("opset_import", format!("domain {} is not allowed", shown(domain))));
+    operator_sets(&model.opset_import, form)?;
+    [&model.producer_name, &model.producer_version].into_iter().flatten().try_for_each(|name| named("producer", name))
+}
+
+/// ONNX's own operators, and in the fused graph those of libmtl, each once.
+fn operator_sets(sets: &[OperatorSetIdProto], form: Form) -> Result<()> {
+    let own = [("", OPSETS), (fused::DOMAIN, fused::VERSION..=fused::VERSION)];
+    let allowed = if form == Form::Fused { &own[..] } else { &own[..1] };
+    let domain = |set: &OperatorSetIdProto| set.domain.clone().unwrap_or_default();
+    if let Some(set) = sets.iter().find(|set| allowed.iter().all(|(name, _)| *name != domain(set))) {
+        return Err(refusal("opset_import", format!("domain {} is not allowed", shown(&domain(set)))));
+    }
+    for (name, versions) in allowed {
+        let mut found = sets.iter().filter(|set| domain(set) == *name);
+        let (Some(set), None) = (found.next(), found.next()) else {
+            let what = format!("{} operator sets where {} are needed, each once", sets.len(), allowed.len());
+            return Err(refusal("opset_import", what));
+        };
+        let version = set.version.unwrap_or(0);
+        if !versions.contains(&version) {
+            return Err(refusal("opset_import", format!("opset {version} is not within {versions:?}")));
         }
     }
-    let [set] = model.opset_import.as_slice() else {
-        return Err(refusal("opset_import", format!("{} operator sets where one is needed", model.opset_import.len())));
-    };
-    let version = set.version.unwrap_or(0);
-    if !OPSETS.contains(&version) {
-        return Err(refusal("opset_import", format!("opset {version} is not within {OPSETS:?}")));
-    }
-    [&model.producer_name, &model.producer_version].into_iter().flatten().try_for_each(|name| named("producer", name))
+    Ok(())
 }
 
 /// Refuses names that are too long or that would not survive a C string or a terminal.
@@ -271,7 +284,7 @@ fn at_region(place: &str, tensor: &TensorProto, region: &Region) -> Result<()> {
 }
 
 /// Nodes in order: each from the list, each input made before it is read, each name made once.
-fn nodes(graph: &GraphProto) -> Result<()> {
+fn nodes(graph: &GraphProto, form: Form) -> Result<()> {
     if graph.node.len() > MAX_NODES {
         return Err(limit("node", format!("{} nodes where at most {MAX_NODES} are allowed", graph.node.len())));
     }
@@ -291,7 +304,7 @@ fn nodes(graph: &GraphProto) -> Result<()> {
         if !name.is_empty() && !names.insert(name) {
             return Err(refusal(&place, "two nodes have this name"));
         }
-        operator(&place, node)?;
+        operator(&place, node, form)?;
         for input in &node.input {
             if !made.contains(input.as_str()) {
                 let what = "is not made before it is read: an unknown value, a cycle, or nodes out of order";
@@ -315,8 +328,47 @@ fn nodes(graph: &GraphProto) -> Result<()> {
     Ok(())
 }
 
+/// Whether a node is of libmtl's own operator.
+fn is_fused(node: &NodeProto) -> bool {
+    node.domain.as_deref() == Some(fused::DOMAIN) && node.op_type.as_deref() == Some(fused::OPERATOR)
+}
+
+/// The graph has libmtl's operator once, since each takes the memory of a network, and it reads what libmtl's own graph
+/// gives it: its sizes are the manifest's.
+fn fused_node(graph: &GraphProto, manifest: &Manifest) -> Result<()> {
+    let mut found = graph.node.iter().filter(|node| is_fused(node));
+    let (Some(node), None) = (found.next(), found.next()) else {
+        return Err(refusal("node", format!("{} is not there once", fused::OPERATOR)));
+    };
+    let place = format!("node {}", shown(node.name.as_deref().unwrap_or("")));
+    let own = fused::node_inputs(manifest);
+    if node.input.len() != fused::VALUES + own.len() {
+        let what = format!("{} inputs where the manifest implies {}", node.input.len(), fused::VALUES + own.len());
+        return Err(refusal(&place, what));
+    }
+    if let Some((found, own)) = node.input[fused::VALUES..].iter().zip(&own).find(|(found, own)| found != own) {
+        return Err(refusal(&place, format!("reads {} where `{own}` belongs", shown(found))));
+    }
+    if node.output.len() != fused::node_outputs(manifest).len() {
+        let belong = fused::node_outputs(manifest).len();
+        return Err(refusal(&place, format!("has {} outputs where {belong} belong", node.output.len())));
+    }
+    if node.attribute != [fused::specific(manifest)] {
+        let value = manifest.architecture.specific_layers;
+        return Err(refusal(
+            &place,
+            format!("has not the one attribute `{}` of {}", fused::SPECIFIC, i64::from(value)),
+        ));
+    }
+    Ok(())
+}
+
 /// A node's operator is on the list and has the inputs and attributes that it may have.
-fn operator(place: &str, node: &NodeProto) -> Result<()> {
+fn operator(place: &str, node: &NodeProto, form: Form) -> Result<()> {
+    // What it may have depends on the manifest: see `fused_node`.
+    if form == Form::Fused && is_fused(node) {
+        return Ok(());
+    }
     let domain = node.domain.as_deref().unwrap_or("");
     if !domain.is_empty() {
         return Err(refusal(place, format!("domain {} is not allowed", shown(domain))));

@@ -1,8 +1,13 @@
 //! Writing a bundle: what is written is what the reader, run on the same bytes, accepts.
 
+use super::graph::{self, Form};
 use super::manifest::{FileEntry, Kind, Manifest};
+use super::source::Source;
 use super::weights::{self, Tensor, Weights};
-use super::{Bytes, GoldenCase, GoldenExercise, Parts, digest_line, golden, graph, layout, limits, sha256, vocabulary};
+use super::{
+    Bytes, GoldenCase, GoldenExercise, Parts, digest_line, golden, layout, limits, read_files, read_manifest, sha256,
+    vocabulary,
+};
 use crate::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -50,6 +55,49 @@ pub fn write_manifest(dir: &Path, manifest: &Manifest) -> Result<()> {
     replace(dir, &encode_manifest(manifest)?)
 }
 
+/// Writes the tagger at `from`, a folder or an archive, into the folder `dir`, with the fused graph beside the portable one, and
+/// returns the manifest as written. `dir` may be `from` itself; otherwise the model card, if there is one, goes along.
+pub fn fuse(from: &Path, dir: &Path) -> Result<Manifest> {
+    let (mut manifest, mut files, card) = read(from).map_err(|e| e.at(from.display()))?;
+    let parts = Parts::check(&manifest, files.clone(), false).map_err(|e| e.at(from.display()))?;
+    if manifest.kind != Kind::Tagger {
+        let message = format!("{} is a scorer, and only taggers have a fused graph", manifest.id);
+        return Err(Error::new(ErrorKind::Argument, message).at(from.display()).remedy("use it as it is"));
+    }
+    let fused = graph::build(&manifest, &parts.weights.regions(), Form::Fused);
+    let entry = FileEntry { bytes: fused.len() as u64, sha256: sha256(&fused) };
+    manifest.files.insert(layout::FUSED_GRAPH.to_string(), entry);
+    files.insert(layout::FUSED_GRAPH.to_string(), Bytes::from(&fused[..]));
+    let json = encode_manifest(&manifest)?;
+    Parts::check(&manifest, files.clone(), false)?;
+    let files: Vec<(String, Bytes)> = files.into_iter().chain(card).chain(json).collect();
+    replace(dir, &files)?;
+    Ok(manifest)
+}
+
+/// What a bundle holds: manifest, verified files, and the model card, if there is one.
+type Whole = (Manifest, BTreeMap<String, Bytes>, Option<(String, Bytes)>);
+
+/// Reads the bundle at `from`.
+fn read(from: &Path) -> Result<Whole> {
+    let source = Source::open(from, false)?;
+    let (manifest, _) = read_manifest(&source)?;
+    source.check_names(&manifest)?;
+    let files = read_files(&source, &manifest, false)?;
+    let card = source.read(layout::CARD, false, |length| limits::at_most("bytes", length, limits::MANIFEST_BYTES));
+    match card {
+        Ok(card) => Ok((manifest, files, Some((layout::CARD.to_string(), card)))),
+        Err(error) if is_missing(&error) => Ok((manifest, files, None)),
+        Err(error) => Err(error.at(layout::CARD)),
+    }
+}
+
+/// Whether a file could not be read because there is none.
+fn is_missing(error: &Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::NotFound)
+}
+
 /// Every file but the manifest.
 fn encode(contents: &Contents, manifest: &Manifest) -> Result<BTreeMap<String, Bytes>> {
     let wanted = layout::word_tables(manifest);
@@ -66,7 +114,7 @@ fn encode(contents: &Contents, manifest: &Manifest) -> Result<BTreeMap<String, B
     };
     let mut files: BTreeMap<String, Bytes> = BTreeMap::new();
     let mut insert = |name: &str, bytes: &[u8]| files.insert(name.to_string(), Bytes::from(bytes));
-    insert(layout::GRAPH, &graph::build(manifest, &weights.regions()));
+    insert(layout::GRAPH, &graph::build(manifest, &weights.regions(), Form::Portable));
     insert(layout::GOLDEN, &golden.map_err(|e| e.at(layout::GOLDEN))?);
     for (name, table) in &contents.tables {
         insert(name, &vocabulary::write(table));

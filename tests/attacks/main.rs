@@ -8,6 +8,7 @@ mod common;
 
 mod archive;
 mod files;
+mod fused;
 mod golden;
 mod graph;
 mod manifest;

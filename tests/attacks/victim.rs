@@ -1,7 +1,7 @@
 //! A good bundle in a folder of its own, and the means to harm it.
 
 use crate::common::{Sizes, random_contents, scorer};
-use libmtl::bundle::{layout, write};
+use libmtl::bundle::{fuse, layout, write};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -42,6 +42,13 @@ impl Victim {
             std::fs::write(dir.path().join(name), bytes).unwrap();
         }
         Self { dir }
+    }
+
+    /// A bundle that has the fused graph too.
+    pub fn fused() -> Self {
+        let victim = Self::new();
+        fuse(victim.path(), victim.path()).unwrap();
+        victim
     }
 
     /// A bundle of the kind `scorer`.

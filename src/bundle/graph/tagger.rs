@@ -57,7 +57,7 @@ impl Builder<'_> {
     }
 
     /// `[words, word_dim + characters]`: each distinct word's vector and character features.
-    fn word_features(&mut self, a: &Architecture) -> String {
+    pub(super) fn word_features(&mut self, a: &Architecture) -> String {
         let rows = self.rows("word.embedding", "word_rows", "word/rows");
         let characters = self.rows("char.embedding", "chars", "char/rows");
         let mut characters = self.char_cnn(&characters, (&a.char_widths, 1), "char", "char.conv");

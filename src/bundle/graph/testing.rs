@@ -53,6 +53,7 @@ pub fn regions(manifest: &Manifest) -> Vec<Region> {
             shapes.push((format!("task.{name}.{part}.bias"), vec![task.languages.len(), k]));
         }
         shapes.push((format!("task.{name}.crf.transitions"), vec![k, k]));
+        shapes.extend(["start", "end"].map(|part| (format!("task.{name}.crf.{part}"), vec![k])));
     }
     let mut offset = 128;
     let place = |(name, shape): (String, Vec<usize>)| {

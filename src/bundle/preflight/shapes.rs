@@ -4,7 +4,7 @@
 
 use super::{limit, refusal, shown};
 use crate::Result;
-use crate::bundle::graph::{AttributeProto, Extent, GraphProto, NodeProto, Port, Region, data_type};
+use crate::bundle::graph::{AttributeProto, Extent, GraphProto, NodeProto, Port, Region, data_type, fused};
 use std::collections::HashMap;
 
 /// Sizes of the inputs at which shapes are computed.
@@ -68,19 +68,19 @@ pub fn elements(
         let place = format!("node {}", shown(node.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(output)));
         let inputs: Option<Vec<&Value>> = node.input.iter().map(|name| values.get(name.as_str())).collect();
         let inputs = inputs.ok_or_else(|| refusal(&place, "reads a value that nothing makes"))?;
-        let value = infer(node, &inputs).map_err(|misfit| refusal(&place, misfit))?;
-        if value.dims.len() > RANK {
-            return Err(limit(
-                &place,
-                format!("makes {} dimensions where at most {RANK} are allowed", value.dims.len()),
-            ));
+        for (output, value) in node.output.iter().zip(outputs(node, &inputs).map_err(|misfit| refusal(&place, misfit))?)
+        {
+            if value.dims.len() > RANK {
+                let ranks = value.dims.len();
+                return Err(limit(&place, format!("makes {ranks} dimensions where at most {RANK} are allowed")));
+            }
+            total = total.saturating_add(value.count());
+            if total > most {
+                let what = "makes values far beyond those of the network that the manifest describes";
+                return Err(limit(&place, format!("{what} ({total} elements so far, at most {most})")));
+            }
+            values.insert(output, value);
         }
-        total = total.saturating_add(value.count());
-        if total > most {
-            let what = "makes values far beyond those of the network that the manifest describes";
-            return Err(limit(&place, format!("{what} ({total} elements so far, at most {most})")));
-        }
-        values.insert(output, value);
     }
     for port in ports.1 {
         let dims: Vec<u64> = port.dims.iter().map(size).collect();
@@ -115,6 +115,16 @@ impl Value {
 
     fn known(&self) -> Fit<&[i64]> {
         self.known.as_deref().ok_or_else(|| "takes a shape, an axis or a bound that is not constant".to_owned())
+    }
+}
+
+/// What a node makes, in the order of its outputs.
+fn outputs(node: &NodeProto, inputs: &[&Value]) -> Fit<Vec<Value>> {
+    match (node.op_type.as_deref(), inputs) {
+        (Some(fused::OPERATOR), [words, tokens, lengths, weights @ ..]) => {
+            bilstm_crf(node, [words, tokens, lengths], weights)
+        }
+        _ => Ok(vec![infer(node, inputs)?]),
     }
 }
 
@@ -273,6 +283,29 @@ fn lstm(node: &NodeProto, x: &Value, [w, r, b]: [&Value; 3], lengths: Option<&Va
         return Err(format!("is not an LSTM of {hidden} units over {:?}", x.dims));
     }
     Ok(Value::new(data_type::FLOAT, vec![x.dims[0], directions, x.dims[1], hidden]))
+}
+
+/// libmtl's own operator. That its weights are the bundle's tensors, of the manifest's shapes, is checked elsewhere.
+fn bilstm_crf(node: &NodeProto, [words, tokens, lengths]: [&Value; 3], weights: &[&Value]) -> Fit<Vec<Value>> {
+    let misfit = || format!("is no {} over words of shape {:?}", fused::OPERATOR, words.dims);
+    let (&[_, features], &[time, batch]) = (&words.dims[..], &tokens.dims[..]) else { return Err(misfit()) };
+    let inputs = weights.first().and_then(|weight| weight.dims.last());
+    let fits = words.is_float()
+        && inputs == Some(&features)
+        && tokens.element == data_type::INT64
+        && (lengths.element, &lengths.dims[..]) == (data_type::INT32, &[batch]);
+    if !fits {
+        return Err(misfit());
+    }
+    let heads =
+        weights.get(3..).unwrap_or_default().chunks(fused::inputs_a_task(int(node, fused::SPECIFIC) == Some(1)));
+    let tasks = heads.len() as u64;
+    let emissions = heads.map(|head| match &head[0].dims[..] {
+        &[labels, _] => Ok(Value::new(data_type::FLOAT, vec![batch, time, labels])),
+        _ => Err(misfit()),
+    });
+    let paths = [(data_type::INT64, vec![tasks, batch, time]), (data_type::FLOAT, vec![tasks, batch])];
+    paths.into_iter().map(|(element, dims)| Ok(Value::new(element, dims))).chain(emissions).collect()
 }
 
 fn matmul(a: &Value, b: &Value) -> Fit<Value> {

@@ -14,7 +14,7 @@ static TOY: LazyLock<Toy> = LazyLock::new(|| {
 });
 
 fn checked(bytes: &[u8]) -> Result<Vec<u8>> {
-    check(bytes, &TOY.manifest, &TOY.regions)
+    check(bytes, &TOY.manifest, &TOY.regions, Form::Portable)
 }
 
 /// The kind and words of the refusal of libmtl's own graph after `change`.
@@ -23,7 +23,7 @@ fn refused(change: impl FnOnce(&mut GraphProto)) -> (ErrorKind, String) {
 }
 
 fn refused_model(change: impl FnOnce(&mut ModelProto)) -> (ErrorKind, String) {
-    let mut model = graph::model(&TOY.manifest, &TOY.regions);
+    let mut model = graph::model(&TOY.manifest, &TOY.regions, Form::Portable);
     change(&mut model);
     let error = checked(&model.encode_to_vec()).unwrap_err();
     assert!(error.to_string().ends_with(REMEDY), "{error}");
@@ -65,14 +65,16 @@ fn accepts_what_the_writer_writes() {
     for specific_layers in [false, true] {
         let manifest = testing::manifest(specific_layers);
         let regions = testing::regions(&manifest);
-        let bytes = graph::build(&manifest, &regions);
-        assert_eq!(check(&bytes, &manifest, &regions).unwrap(), bytes);
+        for form in [Form::Portable, Form::Fused] {
+            let bytes = graph::build(&manifest, &regions, form);
+            assert_eq!(check(&bytes, &manifest, &regions, form).unwrap(), bytes);
+        }
     }
 }
 
 #[test]
 fn refuses_what_is_not_a_graph() {
-    let bytes = graph::build(&TOY.manifest, &TOY.regions);
+    let bytes = graph::build(&TOY.manifest, &TOY.regions, Form::Portable);
     assert!(checked(b"").unwrap_err().to_string().contains("ir_version"));
     assert!(checked(b"not protobuf").unwrap_err().to_string().contains("not an ONNX graph"));
     assert_eq!(checked(&vec![0; MAX_BYTES + 1]).unwrap_err().kind(), ErrorKind::Limit);
@@ -83,7 +85,7 @@ fn refuses_what_is_not_a_graph() {
 
 #[test]
 fn refuses_unknown_fields_and_other_encodings() {
-    let bytes = graph::build(&TOY.manifest, &TOY.regions);
+    let bytes = graph::build(&TOY.manifest, &TOY.regions, Form::Portable);
     // Field 100, a string.
     let unknown = [&bytes[..], &[0xa2, 0x06, 0x01, b'x']].concat();
     assert!(checked(&unknown).unwrap_err().to_string().contains("not part of the bundle format"));
@@ -262,13 +264,16 @@ proptest! {
     /// Whatever happens to the bytes, the check ends, and what it lets through is canonical.
     #[test]
     fn survives_damage(edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)) {
-        static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| graph::build(&TOY.manifest, &TOY.regions));
-        let mut bytes = BYTES.clone();
-        for (place, value) in edits {
-            *place.get_mut(&mut bytes) = value;
-        }
-        if let Ok(canonical) = checked(&bytes) {
-            prop_assert_eq!(canonical, bytes);
+        static GRAPHS: LazyLock<[(Form, Vec<u8>); 2]> = LazyLock::new(|| {
+            [Form::Portable, Form::Fused].map(|form| (form, graph::build(&TOY.manifest, &TOY.regions, form)))
+        });
+        for (form, mut bytes) in GRAPHS.clone() {
+            for (place, value) in &edits {
+                *place.get_mut(&mut bytes) = *value;
+            }
+            if let Ok(canonical) = check(&bytes, &TOY.manifest, &TOY.regions, form) {
+                prop_assert_eq!(canonical, bytes);
+            }
         }
     }
 }
