@@ -116,6 +116,11 @@ bench-tagger: deps ## Measure the whole tagger, both engines, on the sentences o
 	@test -n "$(CONLLU)" || { echo "name a file: make bench-tagger CONLLU=file" >&2; exit 1; }
 	$(CARGO) bench --features onnx --bench tagger -- $(abspath $(CONLLU)) $(CURDIR)/docs/results/tagger-speed.json
 
+.PHONY: bench-fused
+bench-fused: deps ## Measure the fused graph beside the portable one on ONNX Runtime, on CONLLU=file, into docs/results/fused-speed.json
+	@test -n "$(CONLLU)" || { echo "name a file: make bench-fused CONLLU=file" >&2; exit 1; }
+	$(CARGO) bench --features onnx --bench fused -- $(abspath $(CONLLU)) $(CURDIR)/docs/results/fused-speed.json
+
 .PHONY: fmt
 fmt: ## Format the Rust sources
 	$(CARGO) fmt --all

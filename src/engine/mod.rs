@@ -7,6 +7,7 @@ pub mod onnx;
 mod options;
 mod pool;
 
+pub use crate::bundle::graph::Form;
 pub use options::{EngineKind, EngineOptions, GpuOptions, Provider, ProviderRequest};
 pub use pool::Pool;
 #[cfg(feature = "capi")]
@@ -66,7 +67,7 @@ pub struct Report {
     pub version: String,
     /// `fp32` arithmetic on `fp16` weights, for example.
     pub precision: String,
-    /// Which of our kernels computes, where one does: see [`EngineOptions::kernel`].
+    /// Which of our kernels computes, where one does: that of [`EngineOptions::kernel`], or of the fused graph.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kernel: Option<String>,
     /// Threads a call may use.
@@ -160,4 +161,10 @@ pub trait Engine: Send + Sync {
     /// batch's order. All heads read one pass of the network; on the native engine each gets the same bits alone. An
     /// error when `cancel` stops it before they are complete.
     fn emissions(&self, batch: &Batch, heads: &[Head], cancel: &Cancel) -> Result<Vec<Vec<Vec<f32>>>>;
+
+    /// As [`emissions`](Self::emissions), but the best path of each sentence under the rules of its task's scheme, as indices
+    /// of labels; `None` from an engine that does not look for paths.
+    fn paths(&self, _batch: &Batch, _heads: &[Head], _cancel: &Cancel) -> Result<Option<Vec<Vec<Vec<u16>>>>> {
+        Ok(None)
+    }
 }

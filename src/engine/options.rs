@@ -1,6 +1,7 @@
 //! How to open an engine.
 
 use super::Pool;
+use crate::bundle::graph::Form;
 use crate::kernels::KernelName;
 use crate::{Error, ErrorKind};
 use serde::Serialize;
@@ -40,6 +41,9 @@ pub struct EngineOptions {
     /// The shared library of ONNX Runtime; without it, the one beside the program or the loader's own. A process loads
     /// one ONNX Runtime, so every engine of it names the same.
     pub library: Option<PathBuf>,
+    /// Which of the bundle's graphs ONNX Runtime runs. The fused one, for taggers that have it, computes with libmtl's own
+    /// kernels, on the processor.
+    pub graph: Form,
     /// Execution providers of ONNX Runtime in order of preference; none is the CPU alone. Where the CPU is not listed
     /// it comes last, as what the others fall back to.
     pub providers: Vec<ProviderRequest>,
@@ -144,6 +148,28 @@ impl Provider {
     }
 }
 
+impl Form {
+    /// Every form of graph.
+    pub const ALL: [Self; 2] = [Self::Portable, Self::Fused];
+
+    /// Its name in options.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            Self::Fused => "fused",
+        }
+    }
+}
+
+impl FromStr for Form {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        let found = Self::ALL.into_iter().find(|form| form.name() == name);
+        found.ok_or_else(|| unknown("graph", name, &Self::ALL.map(Self::name)))
+    }
+}
+
 impl fmt::Display for EngineKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
@@ -189,6 +215,9 @@ mod tests {
         }
         for provider in Provider::ALL {
             assert_eq!(provider.to_string().parse::<Provider>().unwrap(), provider);
+        }
+        for form in Form::ALL {
+            assert_eq!(form.name().parse::<Form>().unwrap(), form);
         }
     }
 

@@ -1,8 +1,8 @@
 //! From emissions to tags: Viterbi, n-best, and confidences from the CRF's marginals.
 
-use crate::bundle::Bundle;
 use crate::bundle::manifest::Task;
-use crate::kernels::crf::{self, Constraints, Marginals, Transitions};
+use crate::engine::native;
+use crate::kernels::crf::{self, Marginals, Transitions};
 use crate::text::scheme::{self, Scheme};
 use crate::{Cancel, Error, ErrorKind, Result};
 use std::collections::BTreeMap;
@@ -68,28 +68,15 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
-    /// Reads the CRF of `task`, and masks it when the task is decoded under its scheme's constraints.
-    pub(super) fn new(bundle: &Bundle, task: &Task) -> Result<Self> {
-        let read = |part: &str| -> Result<Vec<f32>> {
-            let tensor = bundle.tensor(&format!("task.{}.crf.{part}", task.name))?;
-            Ok(tensor.data.iter().map(|value| value.to_f32()).collect())
-        };
-        let transitions = Transitions {
-            labels: task.labels.len(),
-            start: read("start")?,
-            end: read("end")?,
-            pairs: read("transitions")?,
-        };
-        Ok(Self::with(task, transitions))
-    }
-
-    fn with(task: &Task, transitions: Transitions) -> Self {
-        let transitions = if task.constrained {
-            Constraints::from_labels(&task.labels, task.scheme).apply(&transitions)
-        } else {
-            transitions
-        };
-        Self { labels: task.labels.clone(), scheme: task.scheme, temperature: task.temperature.clone(), transitions }
+    /// The CRF of `task`, of tensors that `read` gives, under its scheme's constraints where it is decoded under them.
+    pub(super) fn new(task: &Task, read: &dyn Fn(&str) -> Result<Vec<f32>>) -> Result<Self> {
+        let transitions = native::transitions(task, read)?;
+        Ok(Self {
+            labels: task.labels.clone(),
+            scheme: task.scheme,
+            temperature: task.temperature.clone(),
+            transitions,
+        })
     }
 
     /// What it decodes with.
@@ -111,14 +98,7 @@ impl Decoder {
         cancel: &Cancel,
     ) -> Result<Tagging> {
         let (path, _) = crf::viterbi(emissions, &self.transitions, cancel)?;
-        let mut tagging = Tagging { labels: self.names(&path, cancel)?, ..Tagging::default() };
-        cancel.check()?;
-        if self.scheme != Scheme::Plain {
-            let spans = scheme::spans_lenient(&tagging.labels).into_iter();
-            tagging.spans = spans
-                .map(|span| TaggedSpan { start: span.start, end: span.end, label: span.label, score: None })
-                .collect();
-        }
+        let mut tagging = self.name(&path, cancel)?;
         if options.scores || options.nbest > 0 {
             let marginals = crf::marginals(emissions, &self.transitions, temperature, cancel)?;
             if options.scores {
@@ -127,6 +107,19 @@ impl Decoder {
             if options.nbest > 0 {
                 tagging.nbest = self.nbest(emissions, &marginals, temperature, options.nbest, cancel)?;
             }
+        }
+        Ok(tagging)
+    }
+
+    /// The labels and spans of a sentence's best path.
+    pub(super) fn name(&self, path: &[u16], cancel: &Cancel) -> Result<Tagging> {
+        let mut tagging = Tagging { labels: self.names(path, cancel)?, ..Tagging::default() };
+        cancel.check()?;
+        if self.scheme != Scheme::Plain {
+            let spans = scheme::spans_lenient(&tagging.labels).into_iter();
+            tagging.spans = spans
+                .map(|span| TaggedSpan { start: span.start, end: span.end, label: span.label, score: None })
+                .collect();
         }
         Ok(tagging)
     }
@@ -194,8 +187,8 @@ mod tests {
     fn decoder(rng: &mut impl rand::Rng, constrained: bool) -> Decoder {
         let mut random = |count: usize| (0..count).map(|_| rng.random_range(-2.0..2.0)).collect::<Vec<f32>>();
         let count = LABELS.len();
-        let transitions =
-            Transitions { labels: count, start: random(count), end: random(count), pairs: random(count * count) };
+        let crf = [("start", random(count)), ("end", random(count)), ("transitions", random(count * count))];
+        let read = |name: &str| Ok(crf.iter().find(|(part, _)| name.ends_with(part)).unwrap().1.clone());
         let task = Task {
             name: "ner".to_string(),
             scheme: Scheme::Bioes,
@@ -204,7 +197,7 @@ mod tests {
             temperature: BTreeMap::from([("da".to_string(), 1.7)]),
             constrained,
         };
-        Decoder::with(&task, transitions)
+        Decoder::new(&task, &read).unwrap()
     }
 
     /// Every path with its probability at `temperature`, by adding up scores.

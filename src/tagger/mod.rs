@@ -13,7 +13,7 @@ pub use document::{Annotation, Document, DocumentOptions};
 
 use crate::bundle::Bundle;
 use crate::bundle::manifest::{Kind, Manifest, Task};
-use crate::engine::{self, Engine, EngineOptions, Head, Report};
+use crate::engine::{self, Engine, EngineOptions, Head, Report, native};
 use crate::kernels::crf::Transitions;
 use crate::{Cancel, Error, ErrorKind, Result};
 use decode::Decoder;
@@ -36,7 +36,8 @@ impl Tagger {
     /// Opens the engine that `options` ask for on `bundle`.
     pub fn open(bundle: Arc<Bundle>, options: &EngineOptions) -> Result<Self> {
         bundle.expect(Kind::Tagger)?;
-        let decoders = bundle.manifest().tasks.iter().map(|task| Decoder::new(&bundle, task)).collect::<Result<_>>()?;
+        let decoder = |task| Decoder::new(task, &|name| native::read(&bundle, name));
+        let decoders = bundle.manifest().tasks.iter().map(decoder).collect::<Result<_>>()?;
         let engine = engine::open(&bundle, options)?;
         Ok(Self { bundle, engine, decoders })
     }
@@ -94,9 +95,15 @@ impl Tagger {
         cancel: &Cancel,
     ) -> Result<Vec<Vec<Tagging>>> {
         let mut taggings = vec![vec![Tagging::default(); sentences.len()]; heads.len()];
-        self.run(sentences, language, heads, cancel, |head, index, emissions| {
+        let paths = !options.scores && options.nbest == 0;
+        self.run(sentences, language, heads, paths, cancel, |head, index, found| {
             let decoder = &self.decoders[heads[head].task];
-            taggings[head][index] = decoder.decode(&emissions, decoder.temperature(language), options, cancel)?;
+            taggings[head][index] = match found {
+                Found::Path(path) => decoder.name(&path, cancel)?,
+                Found::Emissions(emissions) => {
+                    decoder.decode(&emissions, decoder.temperature(language), options, cancel)?
+                }
+            };
             Ok(())
         })?;
         Ok(taggings)
@@ -113,22 +120,25 @@ impl Tagger {
     ) -> Result<Vec<Vec<f32>>> {
         let head = self.head(task, language, true)?;
         let mut all = vec![Vec::new(); sentences.len()];
-        self.run(sentences, language, &[head], cancel, |_, index, emissions| {
-            all[index] = emissions;
+        self.run(sentences, language, &[head], false, cancel, |_, index, found| {
+            if let Found::Emissions(emissions) = found {
+                all[index] = emissions;
+            }
             Ok(())
         })?;
         Ok(all)
     }
 
     /// Runs the engine over sentences of like length together, and hands the number of a head, that of a sentence and
-    /// its emissions to `take`.
+    /// what was found to `take`: best paths where `paths` are enough and the engine finds them, else emissions.
     fn run(
         &self,
         sentences: &[&[String]],
         language: &str,
         heads: &[Head],
+        paths: bool,
         cancel: &Cancel,
-        mut take: impl FnMut(usize, usize, Vec<f32>) -> Result<()>,
+        mut take: impl FnMut(usize, usize, Found) -> Result<()>,
     ) -> Result<()> {
         cancel.check()?;
         if heads.is_empty() {
@@ -138,11 +148,18 @@ impl Tagger {
         for indices in calls(sentences) {
             let chosen: Vec<&[String]> = indices.iter().map(|&index| sentences[index]).collect();
             let batch = features::encode(&self.bundle, language, &chosen, cancel)?;
-            let found = self.engine.emissions(&batch, heads, cancel)?;
-            for (head, emissions) in found.into_iter().enumerate() {
-                check_emissions(&chosen, &emissions, self.manifest().tasks[heads[head].task].labels.len())?;
-                for (&index, emissions) in indices.iter().zip(emissions) {
-                    take(head, index, emissions)?;
+            let found = if paths { self.engine.paths(&batch, heads, cancel)? } else { None };
+            let found: Vec<Vec<Found>> = match found {
+                Some(paths) => paths.into_iter().map(|paths| paths.into_iter().map(Found::Path).collect()).collect(),
+                None => {
+                    let found = self.engine.emissions(&batch, heads, cancel)?.into_iter();
+                    found.map(|emissions| emissions.into_iter().map(Found::Emissions).collect()).collect()
+                }
+            };
+            for (head, found) in found.into_iter().enumerate() {
+                check_found(&chosen, &found, self.manifest().tasks[heads[head].task].labels.len())?;
+                for (&index, found) in indices.iter().zip(found) {
+                    take(head, index, found)?;
                 }
             }
         }
@@ -211,13 +228,25 @@ pub fn token_too_long(bytes: usize) -> Error {
         .remedy("split it, or leave it out if it is not text")
 }
 
-fn check_emissions(sentences: &[&[String]], emissions: &[Vec<f32>], labels: usize) -> Result<()> {
-    let fits = emissions.len() == sentences.len()
-        && emissions.iter().zip(sentences).all(|(e, sentence)| e.len() == sentence.len() * labels);
-    if !fits {
-        return Err(Error::new(ErrorKind::Engine, "the engine's emissions have another shape than its input"));
+/// What an engine found in a sentence.
+enum Found {
+    Emissions(Vec<f32>),
+    Path(Vec<u16>),
+}
+
+fn check_found(sentences: &[&[String]], found: &[Found], labels: usize) -> Result<()> {
+    let fits = |(found, sentence): (&Found, &&[String])| match found {
+        Found::Emissions(emissions) => emissions.len() == sentence.len() * labels,
+        Found::Path(path) => path.len() == sentence.len() && path.iter().all(|&label| usize::from(label) < labels),
+    };
+    if found.len() != sentences.len() || !found.iter().zip(sentences).all(fits) {
+        return Err(Error::new(ErrorKind::Engine, "the engine's results have another shape than its input"));
     }
-    if emissions.iter().flatten().any(|value| !value.is_finite()) {
+    let finite = |found: &Found| match found {
+        Found::Emissions(emissions) => emissions.iter().all(|value| value.is_finite()),
+        Found::Path(_) => true,
+    };
+    if !found.iter().all(finite) {
         return Err(Error::new(ErrorKind::Engine, "the engine computed emissions that are not finite")
             .remedy("run `mtl verify` on the model"));
     }

@@ -15,19 +15,19 @@ mod schedule;
 
 use super::{Attempt, Batch, Engine, EngineOptions, Head, Pool, Provider, Report, check, check_threads};
 use crate::bundle::Bundle;
+use crate::bundle::graph::Form;
 use crate::bundle::manifest::Manifest;
 use crate::kernels::Kernel;
-use crate::kernels::lstm::{Direction, Place, Scratch};
+use crate::kernels::lstm::{Direction, Place};
 use crate::kernels::output::Output;
 use crate::{Cancel, Error, ErrorKind, Result};
 use encoder::{Encoder, Words};
-use network::Network;
-use schedule::Joined;
-pub(crate) use schedule::in_parallel;
+pub(crate) use network::{Buffers, Network, read, transitions};
+pub(crate) use schedule::{Joined, in_parallel};
 use std::sync::Arc;
 
 /// Sentences that run in lock-step, sharing each read of the weights.
-const GROUP: usize = 8;
+pub(crate) const GROUP: usize = 8;
 
 /// A bundle opened with the native engine.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl Native {
         let (pool, kernel) = (pool(options)?, kernel(options)?);
         let report = report(options, &pool, kernel);
         let place = |e: Error| e.at(bundle.place());
-        let network = Network::open(bundle, kernel).map_err(place)?;
+        let network = Network::new(bundle.manifest(), kernel, &|name| read(bundle, name)).map_err(place)?;
         let gates = network.directions.iter().map(Direction::gates).sum();
         Ok(Self {
             manifest: bundle.manifest().clone(),
@@ -57,32 +57,13 @@ impl Native {
     }
 
     /// One direction over a group of sentences, the longest first: for each output layer, the sums of each sentence.
-    fn half(&self, backward: bool, task: &Task, group: &[usize], scratch: &mut Buffers) -> Result<Vec<Vec<Vec<f32>>>> {
+    fn half(&self, backward: bool, task: &Task, group: &[usize], buffers: &mut Buffers) -> Result<Vec<Vec<Vec<f32>>>> {
         let Task { batch, words, outputs, cancel } = *task;
-        let direction = &self.network.directions[usize::from(backward)];
         let lengths: Vec<usize> = group.iter().map(|&sentence| batch.sentences[sentence].len()).collect();
-        let zeros = |output: &&Output| lengths.iter().map(|length| vec![0.0; length * output.columns()]).collect();
-        let mut halves: Vec<Vec<Vec<f32>>> = outputs.iter().map(zeros).collect();
-        let Buffers { lstm, sums } = scratch;
         let word = |place: Place| batch.sentences[group[place.sequence]][place.token] as usize;
-        direction.run_projected(
-            &lengths,
-            lstm,
-            cancel,
-            |place| words.projected(word(place), backward),
-            |place, row| self.encoder.fill(batch, words, word(place), row),
-            |places, states| {
-                for (output, halves) in outputs.iter().zip(&mut halves) {
-                    let columns = output.columns();
-                    sums.resize(places.len() * output.width(), 0.0);
-                    output.sum(backward, states, direction.width(), sums);
-                    for (place, sums) in places.iter().zip(sums.chunks_exact(output.width())) {
-                        halves[place.sequence][place.token * columns..][..columns].copy_from_slice(&sums[..columns]);
-                    }
-                }
-            },
-        )?;
-        Ok(halves)
+        let mut fill = |place, row: &mut [f32]| self.encoder.fill(batch, words, word(place), row);
+        let projected = |place| words.projected(word(place), backward);
+        self.network.half((backward, &lengths), outputs, buffers, cancel, &projected, &mut fill)
     }
 }
 
@@ -90,6 +71,10 @@ impl Native {
 pub(crate) fn check_options(options: &EngineOptions) -> Result<()> {
     check_threads(options.threads)?;
     options.gpu.check(&[])?;
+    if options.graph == Form::Fused {
+        return Err(Error::new(ErrorKind::Argument, "the fused graph is for ONNX Runtime, and the engine is native")
+            .remedy("leave the option out: the native engine always computes so; or use the engine `onnx`"));
+    }
     if let Some(request) = options.providers.iter().find(|r| r.required && r.provider != Provider::Cpu) {
         return Err(Error::new(ErrorKind::Provider, format!("the native engine has no {}", request.provider))
             .remedy("use the engine `onnx`, or the provider `cpu`"));
@@ -139,13 +124,6 @@ struct Task<'a> {
     words: &'a Words,
     outputs: &'a [&'a Output],
     cancel: &'a Cancel,
-}
-
-/// What a thread works in.
-#[derive(Default)]
-struct Buffers {
-    lstm: Scratch,
-    sums: Vec<f32>,
 }
 
 impl Engine for Native {

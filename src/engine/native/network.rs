@@ -1,12 +1,14 @@
 //! The weights above the words, packed for the kernels.
 
-use crate::bundle::{Bundle, graph, manifest::Task};
+use crate::bundle::manifest::{Manifest, Task};
+use crate::bundle::{Bundle, graph};
 use crate::engine::Head;
 use crate::kernels::Kernel;
+use crate::kernels::crf::{Constraints, Transitions};
 use crate::kernels::dense::{Affine, PANEL};
-use crate::kernels::lstm::Direction;
+use crate::kernels::lstm::{Direction, Place, Scratch};
 use crate::kernels::output::Output;
-use crate::{Error, ErrorKind, Result};
+use crate::{Cancel, Error, ErrorKind, Result};
 use half::slice::HalfFloatSliceExt;
 
 /// Bytes that the packed output layers of all tasks and languages may take together.
@@ -14,10 +16,17 @@ const LIMIT: usize = 1 << 30;
 
 /// The BiLSTM and the output layers.
 #[derive(Debug)]
-pub(super) struct Network {
+pub(crate) struct Network {
     /// Forward, backward.
     pub directions: [Direction; 2],
     heads: Vec<Heads>,
+}
+
+/// What a thread works in.
+#[derive(Default)]
+pub(crate) struct Buffers {
+    lstm: Scratch,
+    sums: Vec<f32>,
 }
 
 /// The output layers of a task.
@@ -29,17 +38,20 @@ struct Heads {
 }
 
 /// The values of a tensor, in single precision.
-pub(super) fn read(bundle: &Bundle, name: &str) -> Result<Vec<f32>> {
+pub(crate) fn read(bundle: &Bundle, name: &str) -> Result<Vec<f32>> {
     Ok(bundle.tensor(name)?.data.to_f32_vec())
 }
 
+/// What reads the tensor of a name, in single precision.
+type Reader<'a> = &'a dyn Fn(&str) -> Result<Vec<f32>>;
+
 impl Network {
-    pub fn open(bundle: &Bundle, kernel: Kernel) -> Result<Self> {
-        let manifest = bundle.manifest();
+    /// Packs for `kernel` the tensors of `manifest` that `read` gives.
+    pub fn new(manifest: &Manifest, kernel: Kernel, read: Reader) -> Result<Self> {
         let sizes = &manifest.architecture;
         let inputs = sizes.word_dim + sizes.char_filters * sizes.char_widths.len();
         let hidden = sizes.hidden;
-        let tensors = [read(bundle, "lstm.weight_ih")?, read(bundle, "lstm.weight_hh")?, read(bundle, "lstm.bias")?];
+        let tensors = [read("lstm.weight_ih")?, read("lstm.weight_hh")?, read("lstm.bias")?];
         let direction = |reverse: bool| {
             let [input, recurrent, bias] = tensors.each_ref().map(|tensor| {
                 let (forward, backward) = tensor.split_at(tensor.len() / 2);
@@ -47,9 +59,38 @@ impl Network {
             });
             Direction::new(kernel, inputs, hidden, reverse, input, recurrent, bias)
         };
-        check_size(bundle)?;
-        let heads = manifest.tasks.iter().map(|task| Heads::open(bundle, task, kernel)).collect::<Result<_>>()?;
+        check_size(manifest)?;
+        let heads =
+            manifest.tasks.iter().map(|task| Heads::new(manifest, task, kernel, read)).collect::<Result<_>>()?;
         Ok(Self { directions: [direction(false), direction(true)], heads })
+    }
+
+    /// One direction over sentences of these lengths, the longest first: for each output layer, the sums of each sentence.
+    /// `projected` and `fill` give what [`Direction::run_projected`] asks them for.
+    pub fn half<'a>(
+        &self,
+        (backward, lengths): (bool, &[usize]),
+        outputs: &[&Output],
+        buffers: &mut Buffers,
+        cancel: &Cancel,
+        projected: &dyn Fn(Place) -> Option<&'a [f32]>,
+        fill: &mut dyn FnMut(Place, &mut [f32]),
+    ) -> Result<Vec<Vec<Vec<f32>>>> {
+        let direction = &self.directions[usize::from(backward)];
+        let zeros = |output: &&Output| lengths.iter().map(|length| vec![0.0; length * output.columns()]).collect();
+        let mut halves: Vec<Vec<Vec<f32>>> = outputs.iter().map(zeros).collect();
+        let Buffers { lstm, sums } = buffers;
+        direction.run_projected(lengths, lstm, cancel, projected, fill, |places, states| {
+            for (output, halves) in outputs.iter().zip(&mut halves) {
+                let columns = output.columns();
+                sums.resize(places.len() * output.width(), 0.0);
+                output.sum(backward, states, direction.width(), sums);
+                for (place, sums) in places.iter().zip(sums.chunks_exact(output.width())) {
+                    halves[place.sequence][place.token * columns..][..columns].copy_from_slice(&sums[..columns]);
+                }
+            }
+        })?;
+        Ok(halves)
     }
 
     /// The layers that `head` names.
@@ -62,9 +103,19 @@ impl Network {
     }
 }
 
+/// The transitions of `task`, of tensors that `read` gives, and under the rules of its scheme where it is decoded so.
+pub(crate) fn transitions(task: &Task, read: Reader) -> Result<Transitions> {
+    let read = |part: &str| read(&format!("task.{}.crf.{part}", task.name));
+    let (start, end, pairs) = (read("start")?, read("end")?, read("transitions")?);
+    let transitions = Transitions { labels: task.labels.len(), start, end, pairs };
+    Ok(match task.constrained {
+        true => Constraints::from_labels(&task.labels, task.scheme).apply(&transitions),
+        false => transitions,
+    })
+}
+
 /// Refuses what would pack into far more memory than its file takes.
-fn check_size(bundle: &Bundle) -> Result<()> {
-    let manifest = bundle.manifest();
+fn check_size(manifest: &Manifest) -> Result<()> {
     let size = |task: &Task| {
         let columns = (3 * task.labels.len()).next_multiple_of(PANEL);
         (task.languages.len() + 1) * columns * 2 * manifest.architecture.hidden * size_of::<f32>()
@@ -81,16 +132,16 @@ fn check_size(bundle: &Bundle) -> Result<()> {
 }
 
 impl Heads {
-    fn open(bundle: &Bundle, task: &Task, kernel: Kernel) -> Result<Self> {
-        let (labels, hidden) = (task.labels.len(), bundle.manifest().architecture.hidden);
+    fn new(manifest: &Manifest, task: &Task, kernel: Kernel, read: Reader) -> Result<Self> {
+        let (labels, hidden) = (task.labels.len(), manifest.architecture.hidden);
         let layer = |part: &str| -> Result<Layer> {
-            let read = |what: &str| read(bundle, &format!("task.{}.{part}.{what}", task.name));
+            let read = |what: &str| read(&format!("task.{}.{part}.{what}", task.name));
             Ok(Layer { weights: read("weight")?, bias: read("bias")? })
         };
         let universal = layer("universal")?;
         let universal = universal.stacked(0, labels);
         let mut languages = Vec::new();
-        if graph::has_specific(bundle.manifest(), task) {
+        if graph::has_specific(manifest, task) {
             let (specific, gate) = (layer("specific")?, layer("gate")?);
             languages = (0..task.languages.len())
                 .map(|language| {

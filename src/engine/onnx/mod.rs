@@ -13,14 +13,16 @@ mod cache;
 mod gate;
 mod gpu;
 mod library;
+mod operator;
 mod providers;
 pub(crate) mod session;
 
 pub use library::library_from_environment;
 
 use super::{Batch, Engine, EngineOptions, Head, Report, WordType};
+use crate::bundle::Bundle;
+use crate::bundle::graph::{self, Form, fused};
 use crate::bundle::manifest::{Architecture, Manifest, Task};
-use crate::bundle::{Bundle, graph};
 use crate::{Cancel, Error, ErrorKind, Result};
 use batches::{Costs, Limits, Padded};
 use ort::session::Session;
@@ -35,7 +37,11 @@ pub struct Onnx {
     manifest: Manifest,
     sessions: Sessions,
     limits: Limits,
+    form: Form,
 }
+
+/// What is done with each sub-batch: its session, what is padded, and the numbers of its sentences.
+type Work<'a> = &'a mut dyn FnMut(&mut Session, &Padded, &[usize]) -> Result<()>;
 
 /// The version of ONNX Runtime that `options` find; loads it where no engine has. Tells a missing library from a model
 /// that the library refuses.
@@ -52,8 +58,30 @@ impl Onnx {
             let padded = batches::pad(widest(&manifest.architecture), &batch, &[0]);
             run(session, &manifest, &padded, &[Head { task: 0, language: None }]).map(drop)
         };
-        let sessions = Sessions::open(bundle, &[Cow::Borrowed(bundle.graph())], options, &probe)?;
-        Ok(Self { manifest, sessions, limits: Limits::default() })
+        let graph = match options.graph {
+            Form::Portable => bundle.graph(),
+            Form::Fused => bundle.fused_graph().ok_or_else(|| {
+                let remedy = "add one with `mtl fuse`, or leave the option out";
+                let error = Error::new(ErrorKind::Argument, format!("{} has no fused graph", manifest.id));
+                error.at(bundle.place()).remedy(remedy)
+            })?,
+        };
+        let sessions = Sessions::open(bundle, &[Cow::Borrowed(graph)], options, &probe)?;
+        Ok(Self { manifest, sessions, limits: Limits::default(), form: options.graph })
+    }
+
+    /// Hands the sentences of each sub-batch to `work`, by their numbers and padded.
+    fn in_sub_batches(&self, batch: &Batch, heads: &[Head], cancel: &Cancel, work: Work) -> Result<()> {
+        cancel.check()?;
+        super::check(&self.manifest, batch, heads)?;
+        self.sessions.call(cancel, |sessions| {
+            let costs = costs(&self.manifest, self.form, heads.len());
+            for group in batches::split(&costs, &self.limits, batch, |i| format!("sentence {}", i + 1))? {
+                cancel.check()?;
+                work(&mut sessions[0], &batches::pad(costs.widest, batch, &group), &group)?;
+            }
+            Ok(())
+        })
     }
 }
 
@@ -63,38 +91,54 @@ impl Engine for Onnx {
     }
 
     fn emissions(&self, batch: &Batch, heads: &[Head], cancel: &Cancel) -> Result<Vec<Vec<Vec<f32>>>> {
-        cancel.check()?;
-        super::check(&self.manifest, batch, heads)?;
-        self.sessions.call(cancel, |sessions| {
-            let mut results = vec![vec![Vec::new(); batch.sentences.len()]; heads.len()];
-            let costs = costs(&self.manifest.architecture, heads.len());
-            for group in batches::split(&costs, &self.limits, batch, |i| format!("sentence {}", i + 1))? {
-                cancel.check()?;
-                let padded = batches::pad(costs.widest, batch, &group);
-                let found = run(&mut sessions[0], &self.manifest, &padded, heads)?;
-                for (results, found) in results.iter_mut().zip(found) {
-                    for (&sentence, emissions) in group.iter().zip(found) {
-                        results[sentence] = emissions;
-                    }
-                }
-            }
-            Ok(results)
-        })
+        let mut results = vec![vec![Vec::new(); batch.sentences.len()]; heads.len()];
+        self.in_sub_batches(batch, heads, cancel, &mut |session, padded, group| {
+            place(&mut results, group, run(session, &self.manifest, padded, heads)?);
+            Ok(())
+        })?;
+        Ok(results)
+    }
+
+    fn paths(&self, batch: &Batch, heads: &[Head], cancel: &Cancel) -> Result<Option<Vec<Vec<Vec<u16>>>>> {
+        if self.form == Form::Portable {
+            return Ok(None);
+        }
+        let mut results = vec![vec![Vec::new(); batch.sentences.len()]; heads.len()];
+        self.in_sub_batches(batch, heads, cancel, &mut |session, padded, group| {
+            place(&mut results, group, paths(session, &self.manifest, padded, heads)?);
+            Ok(())
+        })?;
+        Ok(Some(results))
+    }
+}
+
+/// Puts what was found in the sentences of `group`, head by head, where it belongs.
+fn place<T>(results: &mut [Vec<T>], group: &[usize], found: Vec<Vec<T>>) {
+    for (results, found) in results.iter_mut().zip(found) {
+        group.iter().zip(found).for_each(|(&sentence, found)| results[sentence] = found);
     }
 }
 
 /// What a sub-batch takes, that so many heads read.
-fn costs(a: &Architecture, heads: usize) -> Costs {
+fn costs(manifest: &Manifest, form: Form, heads: usize) -> Costs {
+    let a = &manifest.architecture;
     let [word_dim, char_dim, filters, hidden, heads] =
         [a.word_dim, a.char_dim, a.char_filters, a.hidden, heads].map(|n| n as u64);
     let features = word_dim + filters * a.char_widths.len() as u64;
+    let labels: u64 = manifest.tasks.iter().map(|task| task.labels.len() as u64).sum();
+    let (projected, token) = match form {
+        // The LSTM's input, gates in both directions, states and their transposition, and room for the output layers.
+        Form::Portable => (0, 8 + 4 * features + 40 * hidden + 16 * hidden + 1024 * heads),
+        // Gates in both directions; of each token only what the output layers make of both directions, for every task, what
+        // Viterbi works in, and the outputs.
+        Form::Fused => (32 * (hidden + 8), 16 + 48 * labels + 16 * manifest.tasks.len() as u64),
+    };
     Costs {
         // Indices, rows in both precisions and transposed, and a convolution with its rectified and masked copies.
         character: 8 + 10 * char_dim + 12 * filters,
         // Two precisions of the row, and the features with what the highway keeps.
-        word: 8 + 2 * word_dim + 16 * features,
-        // The LSTM's input, gates in both directions, states and their transposition, and room for the output layers.
-        token: 8 + 4 * features + 40 * hidden + 16 * hidden + 1024 * heads,
+        word: 8 + 2 * word_dim + 16 * features + projected,
+        token,
         widest: widest(a),
     }
 }
@@ -112,6 +156,25 @@ fn run(session: &mut Session, manifest: &Manifest, padded: &Padded, heads: &[Hea
     session::run(session, inputs(padded, &selectors)?, &names, |head, shape, values| {
         unpad(shape, values, padded, tasks[head].labels.len())
     })
+}
+
+/// For each head, the best path of each sentence of `padded`.
+fn paths(session: &mut Session, manifest: &Manifest, padded: &Padded, heads: &[Head]) -> Result<Vec<Vec<Vec<u16>>>> {
+    let selectors = Selectors::new(manifest, heads);
+    let (tasks, batch, time) = (manifest.tasks.len(), padded.lengths.len(), padded.time);
+    let name = [fused::LABELS.to_string()];
+    let found = session::run(session, inputs(padded, &selectors)?, &name, |_, shape, labels: &[i64]| {
+        if shape != [tasks, batch, time].map(|size| size as i64) {
+            return Err(Error::new(ErrorKind::Engine, format!("an output has the shape {shape:?}")).at(fused::LABELS));
+        }
+        let path = |head: &Head, sentence: usize| {
+            let path = &labels[(head.task * batch + sentence) * time..][..padded.lengths[sentence] as usize];
+            // The tagger refuses a label that the task does not have.
+            path.iter().map(|&label| u16::try_from(label).unwrap_or(u16::MAX)).collect()
+        };
+        Ok(heads.iter().map(|head| (0..batch).map(|sentence| path(head, sentence)).collect()).collect())
+    })?;
+    Ok(found.into_iter().next().unwrap_or_default())
 }
 
 /// The `width` values of each token of each sentence of `padded`.

@@ -3,8 +3,9 @@
 use super::gpu::Gpu;
 use super::library::Runtime;
 use super::session::Probe;
-use super::{assignment, failed};
-use crate::bundle::{Bundle, graph};
+use super::{assignment, failed, operator};
+use crate::bundle::Bundle;
+use crate::bundle::graph::{self, Form};
 use crate::engine::{Attempt, EngineOptions, Provider, ProviderRequest};
 use crate::{Error, ErrorKind, Result};
 use ort::ep::{self, ExecutionProvider};
@@ -36,8 +37,19 @@ pub fn open(
     let mut gpu = Gpu::new(options, bundle.digest());
     // Why each provider is not in use; each round adds one, so rounds end.
     let mut refusals: Vec<Option<String>> = vec![None; requests.len()];
+    let fused = options.graph == Form::Fused;
+    for i in 0..requests.len() {
+        if fused && requests[i].provider != Provider::Cpu {
+            let reason = "libmtl's operator of the fused graph runs on the processor; take the portable graph";
+            refuse(&requests, &mut refusals, i, reason.into())?;
+        }
+    }
     loop {
         let mut builder = builder(runtime, options.threads.max(1), &weights).map_err(failed)?;
+        if fused {
+            let domain = operator::domain(bundle.manifest(), options.threads.max(1)).map_err(failed)?;
+            builder = plain(builder.with_operators(domain)).map_err(failed)?;
+        }
         for i in 0..requests.len() {
             if refusals[i].is_none()
                 && let Err(reason) = register(&mut builder, requests[i].provider, runtime, &gpu)
@@ -174,11 +186,12 @@ fn register(
     registered.map_err(reason)
 }
 
+fn plain(result: BuilderResult) -> ort::Result<SessionBuilder> {
+    result.map_err(ort::Error::from)
+}
+
 /// Options that every session has.
 fn builder(runtime: &Runtime, threads: usize, weights: &Arc<[u8]>) -> ort::Result<SessionBuilder> {
-    fn plain(result: BuilderResult) -> ort::Result<SessionBuilder> {
-        result.map_err(ort::Error::from)
-    }
     let builder = Session::builder(runtime.environment())?;
     let builder = plain(builder.with_intra_threads(threads))?;
     let builder = plain(builder.with_inter_threads(1))?;

@@ -4,10 +4,12 @@
 use super::gate::Gate;
 use super::{failed, guarded, library, providers};
 use crate::bundle::Bundle;
+use crate::bundle::graph::Form;
 use crate::engine::{EngineOptions, Provider, Report};
+use crate::kernels::Kernel;
 use crate::{Cancel, Error, ErrorKind, Result};
 use ort::session::{OutputSelector, RunOptions, Session, SessionInputValue};
-use ort::value::{PrimitiveTensorElementType, TensorRef};
+use ort::value::{DynValue, PrimitiveTensorElementType, TensorRef};
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -49,7 +51,7 @@ impl Sessions {
             engine: "onnx".into(),
             version: runtime.version().to_string(),
             precision: precision.into(),
-            kernel: None,
+            kernel: (options.graph == Form::Fused).then(|| Kernel::best().name().to_string()),
             threads,
             providers: opened.attempts,
         };
@@ -91,23 +93,36 @@ impl Drop for Sessions {
 }
 
 /// Runs `session`: what `take` makes of the shape and the values of each of the outputs `names`, in order.
-pub(crate) fn run<T>(
+pub(crate) fn run<E: PrimitiveTensorElementType, T>(
     session: &mut Session,
     inputs: Inputs,
     names: &[String],
-    take: impl Fn(usize, &[i64], &[f32]) -> Result<T>,
+    take: impl Fn(usize, &[i64], &[E]) -> Result<T>,
 ) -> Result<Vec<T>> {
+    let mut taken = Vec::new();
+    run_with(session, inputs, names, &mut |index, value| {
+        let (shape, values) = value.try_extract_tensor::<E>().map_err(failed)?;
+        taken.push(take(index, shape, values)?);
+        Ok(())
+    })?;
+    Ok(taken)
+}
+
+/// Runs `session`, and hands each of the outputs `names` to `take`.
+fn run_with(
+    session: &mut Session,
+    inputs: Inputs,
+    names: &[String],
+    take: &mut dyn FnMut(usize, &DynValue) -> Result<()>,
+) -> Result<()> {
     guarded(|| {
         let selected = names.iter().fold(OutputSelector::no_default(), |selector, name| selector.with(name));
         let options = RunOptions::new().map_err(failed)?.with_outputs(selected);
         let outputs = session.run_with_options(inputs, &options).map_err(failed)?;
-        let taken = names.iter().enumerate().map(|(index, name)| {
+        names.iter().enumerate().try_for_each(|(index, name)| {
             let missing = || Error::new(ErrorKind::Engine, format!("ONNX Runtime gave no {name}"));
-            let value = outputs.get(name).ok_or_else(missing)?;
-            let (shape, values) = value.try_extract_tensor::<f32>().map_err(failed)?;
-            take(index, shape, values)
-        });
-        taken.collect()
+            take(index, outputs.get(name).ok_or_else(missing)?)
+        })
     })
 }
 
