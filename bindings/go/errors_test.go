@@ -78,6 +78,7 @@ func TestOpenNamesWhatIsWrong(t *testing.T) {
 		{bundle("mtl-mobile"), []mtl.OpenOption{mtl.WithEngine("abacus")}, mtl.ErrArgument, "abacus"},
 		{bundle("mtl-mobile"), []mtl.OpenOption{mtl.WithThreads(-1)}, mtl.ErrArgument, "threads"},
 		{bundle("mtl-mobile"), []mtl.OpenOption{mtl.WithKernel("abacus")}, mtl.ErrArgument, "kernel"},
+		{bundle("mtl-mobile"), []mtl.OpenOption{mtl.WithGraph("fused")}, mtl.ErrArgument, "fused graph"},
 		{bundle("mtl-mobile"), []mtl.OpenOption{mtl.OpenWith("colour", "red")}, mtl.ErrArgument, "colour"},
 		{bundle("mtl-mobile"), []mtl.OpenOption{mtl.OpenWith("tasks", "ner")}, mtl.ErrArgument, "tasks"},
 		{bundle("mtl-mobile"), []mtl.OpenOption{mtl.WithVectors("nowhere")}, mtl.ErrArgument, "vectors is for a scorer"},

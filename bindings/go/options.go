@@ -43,6 +43,12 @@ func WithKernel(name string) OpenOption {
 	return OpenWith("kernel", name)
 }
 
+// WithGraph chooses which of the model's graphs the engine "onnx" runs: "portable", the default, or "fused", for taggers
+// that have it: libmtl's own kernels as an operator of ONNX Runtime, on the processor.
+func WithGraph(name string) OpenOption {
+	return OpenWith("graph", name)
+}
+
 // WithONNXRuntime is the path of ONNX Runtime's shared library, for the engine "onnx"; without it, the one beside the
 // program or the loader's own.
 func WithONNXRuntime(path string) OpenOption {

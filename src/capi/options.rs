@@ -60,6 +60,7 @@ const KEYS: &[(&str, &[Scope], Setter)] = &[
     ("threads", &[Scope::Model], |o, v| put(&mut o.engine.threads, number(v, crate::engine::MAX_THREADS))),
     ("library", &[Scope::Model], |o, v| put(&mut o.engine.library, Ok(Some(v.into())))),
     ("providers", &[Scope::Model], |o, v| put(&mut o.engine.providers, providers(v))),
+    ("graph", &[Scope::Model], |o, v| put(&mut o.engine.graph, Ok(v.parse()?))),
     ("kernel", &[Scope::Model], |o, v| put(&mut o.engine.kernel, Ok(Some(v.parse()?)))),
     ("gpu_device", &[Scope::Model], |o, v| put(&mut o.engine.gpu.device, device(v))),
     ("gpu_memory", &[Scope::Model], |o, v| put(&mut o.engine.gpu.memory, mebibytes(v))),
@@ -184,6 +185,7 @@ pub extern "C" fn mtl_options_new(out_options: *mut *mut mtl_options, out_error:
 /// | `mtl_model_open` | `engine` | `native`, `onnx` |
 /// | | `threads` | `0`: the thread that calls; up to 1024 |
 /// | | `kernel` | the fastest of this processor; or `generic`, `avx2`, `avx512`, `neon`, `neon-fp16`, `neon-fhm`: with one kernel, results are the same everywhere bit for bit. Only for the engine `native` |
+/// | | `graph` | `portable`; `fused`, for taggers that have it: libmtl's own kernels as an operator of ONNX Runtime, on the processor. Only for the engine `onnx` |
 /// | | `library` | path of ONNX Runtime's shared library; without it, the one beside the program or the loader's own |
 /// | | `providers` | `cpu`; ONNX Runtime's execution providers in order, such as `tensorrt?,cuda?,cpu`: with a question mark one is used if it is there, without one it must be |
 /// | | `gpu_device` | `0`; the number of the GPU, for `cuda` and `tensorrt` |

@@ -1,10 +1,14 @@
 //! The command line, as clap reads it.
 
+mod names;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use libmtl::engine::{EngineKind, Provider};
+use libmtl::engine::Form;
 use libmtl::kernels::KernelName;
 use libmtl::text::scheme::Scheme;
 use std::path::PathBuf;
+
+pub use names::{EngineName, ProviderName};
 
 /// Tags text with multi-task models: names, parts of speech, chunks.
 #[derive(Debug, Parser)]
@@ -32,6 +36,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// List the models of the zoo
     Models(ModelsArgs),
+    /// Write a copy of a model that has the fused graph too, for --engine onnx --graph fused
+    Fuse(FuseArgs),
     /// Say what this processor has and which kernel is chosen for it
     Info(InfoArgs),
 }
@@ -59,6 +65,9 @@ pub struct EngineArgs {
     /// ONNX Runtime's shared library (1.28)
     #[arg(long, value_name = "PATH")]
     pub ort_library: Option<PathBuf>,
+    /// The graph that ONNX Runtime runs: portable, or fused, which mtl fuse adds to a model [default: portable]
+    #[arg(long, value_name = "GRAPH")]
+    pub graph: Option<Form>,
     /// The kernel that the native engine computes with [default: the fastest of this processor; mtl info lists them]
     #[arg(long, value_name = "KERNEL")]
     pub kernel: Option<KernelName>,
@@ -356,51 +365,25 @@ pub struct ModelsArgs {
     pub json: bool,
 }
 
+/// `mtl fuse`.
+#[derive(Debug, Args)]
+pub struct FuseArgs {
+    /// The model: an id of the zoo, or the path of a bundle, a folder or an archive (.mtl)
+    #[arg(value_name = "ID|PATH")]
+    pub model: String,
+    /// The folder to write; it may be that of the model
+    #[arg(value_name = "FOLDER")]
+    pub output: PathBuf,
+    #[command(flatten)]
+    pub zoo: ZooArgs,
+}
+
 /// `mtl info`.
 #[derive(Debug, Args)]
 pub struct InfoArgs {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
-}
-
-/// Engines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum EngineName {
-    /// This program's own kernels
-    Native,
-    /// ONNX Runtime
-    Onnx,
-}
-
-impl From<EngineName> for EngineKind {
-    fn from(name: EngineName) -> Self {
-        match name {
-            EngineName::Native => Self::Native,
-            EngineName::Onnx => Self::Onnx,
-        }
-    }
-}
-
-/// Execution providers of ONNX Runtime.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ProviderName {
-    /// The processor
-    Cpu,
-    /// NVIDIA CUDA
-    Cuda,
-    /// NVIDIA TensorRT
-    Tensorrt,
-}
-
-impl From<ProviderName> for Provider {
-    fn from(name: ProviderName) -> Self {
-        match name {
-            ProviderName::Cpu => Self::Cpu,
-            ProviderName::Cuda => Self::Cuda,
-            ProviderName::Tensorrt => Self::TensorRt,
-        }
-    }
 }
 
 /// What `mtl tag` reads.

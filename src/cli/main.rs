@@ -1,9 +1,10 @@
-//! The `mtl` command: tag text, align answers, score and verify models, list the zoo, tell what runs it.
+//! The `mtl` command: tag text, align answers, score, verify and fuse models, list the zoo, tell what runs it.
 
 mod adapt;
 mod align;
 mod args;
 mod eval;
+mod fuse;
 mod info;
 mod input;
 mod mistakes;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         }
         Command::Verify(args) => verify::run(&args),
         Command::Models(args) => models::run(&args),
+        Command::Fuse(args) => fuse::run(&args),
         Command::Info(args) => info::run(&args),
     };
     ExitCode::from(match outcome {

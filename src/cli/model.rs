@@ -69,6 +69,7 @@ pub fn engine_options(args: &EngineArgs) -> Result<EngineOptions> {
         threads,
         library: args.ort_library.clone().or_else(library_from_environment),
         kernel: args.kernel,
+        graph: args.graph.unwrap_or_default(),
         providers: args.order.iter().map(request).collect(),
         gpu: GpuOptions {
             device: args.gpu.gpu_device,

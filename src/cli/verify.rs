@@ -9,7 +9,7 @@ use libmtl::Result;
 use libmtl::bundle::Bundle;
 use libmtl::bundle::manifest::Kind;
 use libmtl::engine::onnx::{self, library_from_environment};
-use libmtl::engine::{EngineKind, EngineOptions, Report};
+use libmtl::engine::{EngineKind, EngineOptions, Form, Report};
 use libmtl::scorer::Scorer;
 use libmtl::tagger::Tagger;
 use libmtl::zoo::{self, EngineCheck, Pass};
@@ -37,6 +37,9 @@ struct Findings {
 #[derive(Serialize)]
 struct Engine {
     engine: EngineKind,
+    /// Which of the bundle's graphs it ran, where that is not the portable one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    graph: Option<&'static str>,
     /// Why it could not be tried.
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<String>,
@@ -65,12 +68,15 @@ fn findings(bundle: &Arc<Bundle>, args: &VerifyArgs) -> Outcome<Findings> {
     let manifest = bundle.manifest();
     let library = args.ort_library.clone().or_else(library_from_environment);
     let mut engines = Vec::new();
-    for engine in EngineKind::ALL {
+    let fused = bundle.fused_graph().map(|_| (EngineKind::Onnx, Form::Fused));
+    for (engine, form) in EngineKind::ALL.map(|engine| (engine, Form::Portable)).into_iter().chain(fused) {
+        let graph = (form == Form::Fused).then(|| form.name());
         if stop::interrupted() {
             return Err(Stop::Interrupted);
         }
         let options = EngineOptions {
             engine,
+            graph: form,
             threads: model::processors(),
             library: library.clone().filter(|_| engine == EngineKind::Onnx),
             ..EngineOptions::default()
@@ -80,11 +86,11 @@ fn findings(bundle: &Arc<Bundle>, args: &VerifyArgs) -> Outcome<Findings> {
             && library.is_none()
             && let Err(error) = onnx::available(&options)
         {
-            engines.push(Engine { engine, missing: Some(error.to_string()), report: None, check: None });
+            engines.push(Engine { engine, graph, missing: Some(error.to_string()), report: None, check: None });
             continue;
         }
         let (report, check) = check(bundle, &options)?;
-        engines.push(Engine { engine, missing: None, report: Some(report), check: Some(check) });
+        engines.push(Engine { engine, graph, missing: None, report: Some(report), check: Some(check) });
     }
     Ok(Findings {
         model: manifest.id.clone(),
@@ -143,7 +149,7 @@ fn describe(findings: &Findings) -> String {
 }
 
 fn describe_engine(engine: &Engine, lines: &mut Vec<String>) {
-    let name = engine.engine.to_string();
+    let name = engine.graph.map_or_else(|| engine.engine.to_string(), String::from);
     let (Some(check), Some(report)) = (&engine.check, &engine.report) else {
         lines.push(line(None, &name, &format!("not tried: {}", engine.missing.as_deref().unwrap_or_default())));
         return;

@@ -59,6 +59,9 @@ static void an_engine_that_is_not_there_is_an_error(void) {
   mtl_options_free(options);
   options = options_of("engine=native providers=cuda?,cpu gpu_device=0");
   FAILS(MTL_ERROR_ARGUMENT, mtl_model_open(bundle, options, NULL, &model, E));
+  mtl_options_free(options);
+  options = options_of("engine=native graph=fused");
+  FAILS(MTL_ERROR_ARGUMENT, mtl_model_open(bundle, options, NULL, &model, E));
   CHECK(model == NULL);
   mtl_options_free(options);
   mtl_bundle_free(bundle);

@@ -1,6 +1,7 @@
 //! Everything that is refused: a clear error, exit code 2, and nothing lost.
 
 use super::*;
+use common::scorer::random_scorer;
 
 #[test]
 fn a_file_that_does_not_exist_does_not_keep_the_others_from_being_tagged() {
@@ -53,6 +54,8 @@ fn unknown_names_list_the_known_ones() {
     let foreign = if cfg!(target_arch = "x86_64") { "neon" } else { "avx512" };
     tag(&["--kernel", foreign]).refused(&[foreign, "this processor lacks", "use generic"]);
     tag(&["--kernel", "generic", "--engine", "onnx"]).refused(&["kernel generic", "native engine"]);
+    tag(&["--graph", "bar"]).refused(&["bar", "portable, fused"]);
+    tag(&["--graph", "fused"]).refused(&["the fused graph is for ONNX Runtime", "engine `onnx`"]);
     tag(&["--provider", "cuda"]).refused(&["--engine onnx"]);
     tag(&["--gpu-device", "0"]).refused(&["option gpu_device", "the engine `onnx`"]);
     tag(&["--engine", "onnx", "--prefer", "cuda", "--tensorrt-fp16"])
@@ -136,6 +139,16 @@ fn a_model_that_is_not_there_is_refused() {
     run(&["tag", "-m", path(&empty)], b"x").refused(&["bundle.json"]);
     run(&["tag", "-m", "no/such/folder"], b"x").refused(&["no/such/folder", "bundle.json"]);
     run(&["tag", "--zoo", path(&empty)], b"x").refused(&["catalogue.json"]);
+}
+
+#[test]
+fn a_model_that_cannot_be_fused_is_refused() {
+    let (scorer, folder) = (random_scorer(3, |_| ()), tempfile::tempdir().unwrap());
+    run(&["fuse", path(&scorer), path(&folder)], b"").refused(&["is a scorer", "only taggers"]);
+    run(&["fuse", "no/such/folder", path(&folder)], b"").refused(&["no/such/folder"]);
+    let file = file(&folder, "file", "x");
+    run(&["fuse", path(&bundle()), &file], b"").refused(&[&file]);
+    run(&["fuse", path(&scorer)], b"").refused(&["<FOLDER>"]);
 }
 
 #[test]

@@ -208,3 +208,27 @@ fn an_engine_of_two_threads_gives_the_same_tags() {
     };
     assert!(tag("1") == tag("2"), "threads change the result");
 }
+
+/// `mtl fuse`, and what it wrote: tagged and verified by the fused graph.
+#[test]
+fn a_fused_model_tags_and_verifies_as_it_did() {
+    let (model, folder) =
+        (Path::new(env!("CARGO_MANIFEST_DIR")).join("models/mtl-mobile"), tempfile::tempdir().unwrap());
+    let output = run(&["fuse", model.to_str().unwrap(), path(&folder)], b"");
+    assert!(output.stderr.contains("model.fused.onnx of ") && output.stdout.is_empty(), "{output:?}");
+    output.good();
+    let library = common::onnx_options().library.unwrap();
+    let onnx = ["--engine", "onnx", "--ort-library", library.to_str().unwrap()];
+    let text = "Anna Berg bor i Odense. Hun arbejder i Berlin.";
+    let tag = |more: &[&str]| {
+        let args = ["tag", "-m", path(&folder), "-l", "da", "-o", "conll", "-q"];
+        run(&[&args[..], &onnx, more].concat(), text.as_bytes()).good()
+    };
+    let portable = tag(&[]);
+    assert!(portable.contains("Odense\t") && portable.contains("S-LOC"), "{portable}");
+    assert_eq!(tag(&["--graph", "fused"]), portable);
+    assert_eq!(tag(&["--graph", "portable"]), portable);
+    let verified = run(&["verify", path(&folder), "--ort-library", library.to_str().unwrap()], b"").good();
+    let lines: Vec<&str> = verified.lines().filter(|line| line.contains(" fused ")).collect();
+    assert!(lines.len() == 3 && lines[0].contains("one by one"), "{verified}");
+}
