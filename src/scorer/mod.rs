@@ -26,7 +26,7 @@ pub use vectors::SentenceVectors;
 
 use crate::bundle::manifest::{Kind, Manifest, Scorer as Settings};
 use crate::bundle::{Bundle, GoldenExercise};
-use crate::engine::{self, EngineKind, EngineOptions, Form, Pool, Report, native};
+use crate::engine::{self, EngineKind, EngineOptions, Pool, Report, native};
 use crate::kernels::Kernel;
 use crate::kernels::activation::{self, Function};
 use crate::{Cancel, Error, ErrorKind, Result};
@@ -234,7 +234,7 @@ impl Scorer {
 #[cfg(feature = "onnx")]
 fn open_onnx(bundle: &Bundle, settings: &Settings, options: &EngineOptions) -> Result<(Engine, Report)> {
     engine::check_threads(options.threads)?;
-    if options.graph == Form::Fused {
+    if options.graph == engine::Form::Fused {
         return Err(Error::new(ErrorKind::Argument, "the fused graph is for taggers, and the model is a scorer")
             .remedy("leave the option out"));
     }

@@ -43,6 +43,7 @@ pub struct Opening<'py> {
     engine: String,
     threads: usize,
     kernel: Option<String>,
+    graph: String,
     library: Option<PathBuf>,
     providers: Vec<String>,
     gpu_device: Option<u16>,
@@ -67,6 +68,7 @@ impl Opening<'_> {
             threads: self.threads,
             pool,
             kernel: self.kernel.as_deref().map(str::parse).transpose().map_err(failed)?,
+            graph: self.graph.parse().map_err(failed)?,
             library: self.library.clone(),
             providers: self.providers.iter().map(provider).collect::<PyResult<_>>()?,
             gpu: GpuOptions {

@@ -122,6 +122,8 @@ def test_a_bad_document_has_an_error_of_its_own(model):
     (lambda m: m.score([libmtl.Exercise(["a"])]), libmtl.ArgumentError, "is a tagger"),
     (lambda m: libmtl.Model("nowhere/at-all"), libmtl.IOFailure, "check the path"),
     (lambda m: libmtl.Model(ZOO / "mtl-mobile", kernel="quantum"), libmtl.ArgumentError, "quantum"),
+    (lambda m: libmtl.Model(ZOO / "mtl-mobile", graph="bar"), libmtl.ArgumentError, "portable, fused"),
+    (lambda m: libmtl.Model(ZOO / "mtl-mobile", graph="fused"), libmtl.ArgumentError, "fused graph"),
     (lambda m: libmtl.Model(ZOO / "mtl-mobile", engine="magic"), libmtl.ArgumentError, "native, onnx"),
     (lambda m: libmtl.Model(ZOO / "mtl-mobile", providers=["cuda"]), libmtl.ProviderError, "onnx"),
     (lambda m: libmtl.Model(ZOO / "mtl-mobile", providers="cuda"), libmtl.ArgumentError, "pass a list"),

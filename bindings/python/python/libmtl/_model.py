@@ -23,7 +23,8 @@ class Model:
     digest: only for a bundle from inside something verified.
 
     `engine` is "native" or "onnx", the latter with `library`, the path of ONNX Runtime, and `providers` in order, such as
-    ["cuda?", "cpu"]: with a question mark one is used if it is there, without one it must be. `gpu_memory` is in bytes.
+    ["cuda?", "cpu"]: with a question mark one is used if it is there, without one it must be. `gpu_memory` is in bytes. `graph` "fused" is for taggers
+    that have it: libmtl's own kernels as an operator of ONNX Runtime, on the processor.
     `threads` counts the caller's; models with the same `pool` share its threads. `kernel` forces one of the native engine's.
     `vectors` is the path of the word vectors by sentence that some scorers need.
     """
@@ -220,6 +221,7 @@ def _opening(
     engine: str = "native",
     threads: int = 0,
     kernel: str | None = None,
+    graph: str = "portable",
     library: Path | None = None,
     providers: Iterable[str] = (),
     gpu_device: int | None = None,
