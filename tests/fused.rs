@@ -16,6 +16,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// The largest difference of an emission between the graphs: both compute in 32 bits, in other orders.
@@ -172,6 +173,24 @@ fn scores_and_paths_belong_together() {
         assert_eq!((&plain.labels, plain.spans.len()), (&scored.labels, scored.spans.len()));
         assert!(plain.scores.is_empty() && scored.scores.len() == scored.labels.len());
     }
+}
+
+/// A sentence of 100,000 tokens beside a short one, on several threads; and a call that is stopped leaves the engine as it was.
+#[test]
+fn long_sentences_and_stopped_calls() {
+    let folder = fused(random_bundle(35, &Sizes::default()).path());
+    let bundle = Bundle::open(folder.path()).unwrap();
+    let engine = open(&bundle, &fused_options(2));
+    let head = Head { task: 0, language: Some(1) };
+    let long = random_batch(35, &bundle, &[100_000, 2]);
+    let found = engine.emissions(&long, &[head], &Cancel::new()).unwrap().remove(0);
+    let paths = engine.paths(&long, &[head], &Cancel::new()).unwrap().unwrap().remove(0);
+    assert_eq!(paths.iter().map(Vec::len).collect::<Vec<_>>(), [100_000, 2]);
+    assert_eq!(paths, decoded(&bundle, head, &found));
+    let many = random_batch(35, &bundle, &vec![25; 50_000]);
+    let late = Cancel::new().with_deadline(Instant::now() + Duration::from_millis(20));
+    assert_eq!(engine.paths(&many, &[head], &late).unwrap_err().kind(), ErrorKind::Deadline);
+    assert_eq!(engine.paths(&long, &[head], &Cancel::new()).unwrap().unwrap().remove(0), paths);
 }
 
 #[test]
