@@ -1,6 +1,6 @@
 //! NVRTC compiles every kernel for every architecture, without a GPU, and none spills registers: `make cuda-check`.
 
-use libmtl::kernels::cuda::{Architecture, Cache, Kernel, Origin, Sizes, compile};
+use libmtl::kernels::cuda::{Architecture, Bilstm, Cache, Crf, Kernel, Origin, Projection, Sizes, compile};
 
 /// Hidden units: those of our models, and the largest that each form of the kernels takes.
 const HIDDEN: [usize; 7] = [1, 100, 171, 225, 256, 512, 1520];
@@ -20,6 +20,10 @@ fn every_kernel_compiles_and_none_spills() {
                 "{architecture:<7} {kernel:<52} {:>3} registers {:>6} B shared {:>4} B spilled",
                 found.registers, found.shared, found.spills
             );
+            let facts = facts(&compiled.code, kernel.entry);
+            assert_eq!(facts.arguments, arguments(&kernel), "bytes of the arguments of {kernel}");
+            assert_eq!(facts.threads, kernel.threads, "threads of {kernel}");
+            assert_eq!(facts.cluster.max(1), kernel.cluster, "{kernel}");
             if found.spills + found.stack > 0 {
                 spilling.push(kernel.to_string());
             }
@@ -63,4 +67,49 @@ fn kernels(architecture: Architecture) -> Vec<Kernel> {
     }
     kernels.extend(LABELS.map(|labels| sizes(171, labels).crf()));
     kernels
+}
+
+/// Bytes of the arguments that we launch `kernel` with.
+fn arguments(kernel: &Kernel) -> usize {
+    match kernel.entry {
+        "project" => size_of::<Projection>(),
+        "bilstm" => size_of::<Bilstm>(),
+        _ => size_of::<Crf>(),
+    }
+}
+
+/// What a cubin says of how its kernel is to be launched; 0 where it says nothing.
+#[derive(Debug, Default)]
+struct Facts {
+    arguments: usize,
+    threads: usize,
+    cluster: usize,
+}
+
+/// Reads the section `.nv.info.ENTRY`, a list of a format, an attribute, and a value or the length of one. The numbers are
+/// those that `cuobjdump -elf` names EIATTR_PARAM_CBANK, EIATTR_MAX_THREADS and EIATTR_CTA_PER_CLUSTER.
+fn facts(cubin: &[u8], entry: &str) -> Facts {
+    let number = |bytes: &[u8], at: usize, size: usize| {
+        bytes[at..at + size].iter().rev().fold(0, |sum, &byte| sum << 8 | usize::from(byte))
+    };
+    let (sections, size, count, names) =
+        (number(cubin, 0x28, 8), number(cubin, 0x3a, 2), number(cubin, 0x3c, 2), number(cubin, 0x3e, 2));
+    let section = |index: usize| &cubin[sections + index * size..][..size];
+    let content = |index: usize| &cubin[number(section(index), 0x18, 8)..][..number(section(index), 0x20, 8)];
+    let wanted = format!(".nv.info.{entry}\0");
+    let found = (0..count).find(|&i| content(names)[number(section(i), 0, 4)..].starts_with(wanted.as_bytes()));
+    let (mut rest, mut facts) = (content(found.expect("the section of the kernel")), Facts::default());
+    while rest.len() >= 4 {
+        let (format, attribute, value) = (rest[0], rest[1], number(rest, 2, 2));
+        let length = if format == 4 { value } else { 0 };
+        let bytes = &rest[4..4 + length];
+        match attribute {
+            0x0a => facts.arguments = number(bytes, 6, 2),
+            0x05 => facts.threads = number(bytes, 0, 4),
+            0x3d => facts.cluster = number(bytes, 0, 4),
+            _ => (),
+        }
+        rest = &rest[4 + length..];
+    }
+    facts
 }

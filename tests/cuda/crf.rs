@@ -6,7 +6,7 @@ use half::f16;
 use libmtl::Cancel;
 use libmtl::kernels::Kernel;
 use libmtl::kernels::crf::{Transitions, marginals, nbest, viterbi};
-use libmtl::kernels::cuda::{Architecture, Crf, Lstm, Sizes, Weights};
+use libmtl::kernels::cuda::{Architecture, Crf, HeadWeights, Sizes};
 use libmtl::kernels::dense::Affine;
 use libmtl::kernels::output::Output;
 use rand::RngExt;
@@ -36,7 +36,7 @@ struct Model {
     sizes: Sizes,
     output: Output,
     transitions: Transitions,
-    weights: Weights,
+    weights: HeadWeights,
     kernel: Emulated,
     scale: f32,
 }
@@ -56,13 +56,11 @@ impl Model {
             }
         }
         let transitions = Transitions { labels, start, end, pairs };
-        let (input, recurrent, bias) = (vec![0.0; 4 * hidden], vec![0.0; 4 * hidden * hidden], vec![0.0; 8 * hidden]);
-        let lstm = Lstm { input: &input, recurrent: &recurrent, bias: &bias };
         let own = specific.then_some((own, gate));
         Self {
             sizes,
             output: Output::new(Kernel::generic(), labels, hidden, universal, own),
-            weights: Weights::new(&sizes, [lstm; 2], universal, own, &transitions),
+            weights: HeadWeights::new(&sizes, universal, own, &transitions),
             transitions,
             kernel: Emulated::new(sizes.crf()),
             scale: rng.random_range(0.5..2.0),

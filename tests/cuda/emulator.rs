@@ -17,25 +17,9 @@ pub struct Emulated {
 impl Emulated {
     /// Compiles the kernel with `CXX`, or `c++`.
     pub fn new(kernel: Kernel) -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let folder = tempfile::tempdir().unwrap();
         let output = folder.path().join("kernel.so");
-        let arguments = match kernel.entry {
-            "project" => "Projection",
-            "bilstm" => "Bilstm",
-            _ => "Crf",
-        };
-        let mut command = Command::new(std::env::var("CXX").unwrap_or_else(|_| "c++".into()));
-        command.args(["-std=c++20", "-O2", "-shared", "-fPIC", "-pthread", "-Wall", "-Werror"]);
-        // Kernels read halves in pairs.
-        command.args(["-fno-strict-aliasing", "-Wno-unknown-pragmas"]);
-        command.arg("-I").arg(root.join("src/kernels/cuda"));
-        command.args([format!("-DKERNEL=\"{}\"", kernel.file), format!("-DENTRY={}", kernel.entry)]);
-        command.arg(format!("-DARGUMENTS={arguments}"));
-        command.args(kernel.defines.iter().map(|(name, value)| format!("-D{name}={value}")));
-        command.arg(root.join("tests/cuda/kernel.cpp")).arg("-o").arg(&output);
-        let status = command.status().expect("a C++ compiler");
-        assert!(status.success(), "{command:?}");
+        build(&kernel, &output);
         // SAFETY: the library was just built; its initialisers fill a table.
         let library = unsafe { Library::new(&output) }.unwrap();
         Self { kernel, library, _folder: folder }
@@ -51,4 +35,32 @@ impl Emulated {
             emulate(blocks as u32, self.kernel.threads as u32, self.kernel.cluster as u32, pointer, seed);
         }
     }
+}
+
+/// Compiles `kernel` to a shared library.
+pub fn build(kernel: &Kernel, output: &Path) {
+    let arguments = match kernel.entry {
+        "project" => "Projection",
+        "bilstm" => "Bilstm",
+        _ => "Crf",
+    };
+    let mut defines = vec![format!("KERNEL=\"{}\"", kernel.file), format!("ENTRY={}", kernel.entry)];
+    defines.push(format!("ARGUMENTS={arguments}"));
+    defines.extend([format!("BLOCK_THREADS={}", kernel.threads), format!("BLOCK_CLUSTER={}", kernel.cluster)]);
+    defines.extend(kernel.defines.iter().map(|(name, value)| format!("{name}={value}")));
+    compile("kernel.cpp", &defines, output);
+}
+
+/// Compiles a file of this folder to a shared library.
+pub fn compile(file: &str, defines: &[String], output: &Path) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(std::env::var("CXX").unwrap_or_else(|_| "c++".into()));
+    command.args(["-std=c++20", "-O2", "-shared", "-fPIC", "-pthread", "-Wall", "-Werror"]);
+    // Kernels read halves in pairs.
+    command.args(["-fno-strict-aliasing", "-Wno-unknown-pragmas"]);
+    command.arg("-I").arg(root.join("src/kernels/cuda"));
+    command.args(defines.iter().map(|define| format!("-D{define}")));
+    command.arg(root.join("tests/cuda").join(file)).arg("-o").arg(output);
+    let status = command.status().expect("a C++ compiler");
+    assert!(status.success(), "{command:?}");
 }

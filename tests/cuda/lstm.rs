@@ -5,9 +5,7 @@ use crate::{address, address_mut, draw, offsets, random};
 use half::f16;
 use libmtl::Cancel;
 use libmtl::kernels::Kernel;
-use libmtl::kernels::crf::Transitions;
 use libmtl::kernels::cuda::{Architecture, Bilstm, Lstm, Projection, Sizes, Weights};
-use libmtl::kernels::dense::Affine;
 use libmtl::kernels::lstm::{Direction, Place, Scratch};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -48,9 +46,7 @@ impl Model {
     fn device(&self, architecture: Architecture) -> Device {
         let sizes = Sizes::new(self.inputs, self.hidden, 1, architecture).unwrap();
         let lstms = self.directions.each_ref().map(|(input, recurrent, bias)| Lstm { input, recurrent, bias });
-        let (zeros, bias) = (vec![0.0; 2 * self.hidden], [0.0]);
-        let universal = Affine { weights: &zeros, bias: &bias };
-        let weights = Weights::new(&sizes, lstms, universal, None, &Transitions::zeros(1));
+        let weights = Weights::new(&sizes, lstms);
         let bilstm = sizes.tiles().map(|tiles| (tiles, Emulated::new(sizes.bilstm(tiles)))).collect();
         Device { sizes, weights, project: Emulated::new(sizes.project()), bilstm }
     }

@@ -1,8 +1,11 @@
 //! What the CUDA kernels compute, run by an emulator on the CPU, against the kernels of the CPU. This checks indices,
-//! layouts and barriers; not PTX, not the memory of a GPU, not speed.
+//! layouts and barriers; not PTX, not the memory of a GPU, not speed. A stand-in for CUDA's driver shows what is launched,
+//! copied, allocated and freed.
 
 mod crf;
 mod emulator;
+mod fake;
+mod launch;
 mod lstm;
 
 use half::f16;

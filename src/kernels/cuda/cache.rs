@@ -74,19 +74,29 @@ impl Cache {
         architecture: Architecture,
         compile: impl FnOnce() -> Result<Vec<u8>>,
     ) -> Result<(Vec<u8>, Origin)> {
-        let path = self.path(kernel, architecture);
-        let origin = match read(&path) {
+        let origin = match read(&self.path(kernel, architecture)) {
             Ok(Some(code)) => return Ok((code, Origin::Found)),
             Ok(None) => Origin::Compiled,
             Err(reason) => Origin::Rebuilt(reason),
         };
+        Ok((self.replace(kernel, architecture, compile)?, origin))
+    }
+
+    /// Puts what `compile` gives into the folder, whatever is there, and returns it.
+    pub fn replace(
+        &self,
+        kernel: &Kernel,
+        architecture: Architecture,
+        compile: impl FnOnce() -> Result<Vec<u8>>,
+    ) -> Result<Vec<u8>> {
+        let path = self.path(kernel, architecture);
         let unwritable = |fault| {
             Error::io(path.display(), fault).remedy("name a folder for compiled kernels that can be written to")
         };
         let mut partial = Partial::create(&path).map_err(unwritable)?;
         let code = compile()?;
         partial.finish(&digest(&path, &code), &code).map_err(unwritable)?;
-        Ok((code, origin))
+        Ok(code)
     }
 }
 

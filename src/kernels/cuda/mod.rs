@@ -1,19 +1,27 @@
 //! BiLSTM and CRF for NVIDIA GPUs: the kernels' sources, how they are specialised, and how weights are laid out for them.
 //!
 //! NOT RUN on a GPU yet. What is known: NVRTC compiles every kernel for compute capabilities 8.0 and 9.0 without spilling
-//! registers (`make cuda-check`), and on an emulator they compute what the kernels of the CPU do (`tests/cuda`). Nothing
-//! is known of their speed.
+//! registers (`make cuda-check`), and on an emulator they compute what the kernels of the CPU do, launched through a driver
+//! that stands in for CUDA's (`tests/cuda`). Nothing is known of their speed.
 //!
 //! Weights, inputs and hidden states are half precision; sums, cells and scores are single precision. A sentence's
 //! result does not depend on what stands beside it.
 
 mod cache;
 mod compile;
+mod device;
+mod driver;
+mod kernels;
+mod network;
 mod weights;
 
 pub use cache::{Cache, Origin};
 pub use compile::{Compiled, Resources, compile};
-pub use weights::{Lstm, Weights, pack};
+pub use device::{Device, Loaded};
+pub use driver::Driver;
+pub use kernels::Kernels;
+pub use network::{Network, Request, Scores};
+pub use weights::{HeadWeights, Lstm, Weights, pack};
 
 use crate::{Error, ErrorKind, Result};
 use std::fmt;
@@ -120,21 +128,23 @@ pub struct Sizes {
 impl Sizes {
     /// The sizes, for a GPU of `architecture`. Refuses what no kernel can do.
     pub fn new(inputs: usize, hidden: usize, labels: usize, architecture: Architecture) -> Result<Self> {
-        let refuse = |what: &str, found: usize, most: usize| {
-            let message = format!("{found} {what}, where the CUDA kernels take 1 to {most}");
-            Err(Error::new(ErrorKind::Engine, message).remedy("use the native engine on the CPU"))
-        };
         if !(1..=MOST_INPUTS).contains(&inputs) {
             return refuse("inputs", inputs, MOST_INPUTS);
         }
         if !(1..=MOST_HIDDEN).contains(&hidden) {
             return refuse("hidden units", hidden, MOST_HIDDEN);
         }
+        let resident = RESIDENT.into_iter().find(|&(_, most)| hidden <= most).map(|(cluster, _)| cluster);
+        let cluster = resident.filter(|_| architecture.has_clusters());
+        Self { inputs, hidden, labels, cluster }.with_labels(labels)
+    }
+
+    /// The same network with a head of so many labels.
+    pub fn with_labels(self, labels: usize) -> Result<Self> {
         if !(1..=MOST_LABELS).contains(&labels) {
             return refuse("labels", labels, MOST_LABELS);
         }
-        let resident = RESIDENT.into_iter().find(|&(_, most)| hidden <= most).map(|(cluster, _)| cluster);
-        Ok(Self { inputs, hidden, labels, cluster: resident.filter(|_| architecture.has_clusters()) })
+        Ok(Self { labels, ..self })
     }
 
     /// Length of an input row, padded.
@@ -204,6 +214,11 @@ impl Sizes {
             cluster: 1,
         }
     }
+}
+
+fn refuse(what: &str, found: usize, most: usize) -> Result<Sizes> {
+    let message = format!("{found} {what}, where the CUDA kernels take 1 to {most}");
+    Err(Error::new(ErrorKind::Engine, message).remedy("use the native engine on the CPU"))
 }
 
 /// The longest input row: addresses of weights are 32 bits wide.

@@ -43,7 +43,7 @@ pub struct Lstm<'a> {
 /// Where the kernels' gates i, f, g, o stand in ONNX's order.
 const GATES: [usize; 4] = [0, 2, 3, 1];
 
-/// Everything that the kernels read and that stays from call to call.
+/// What the projection and the BiLSTM read, which stays from call to call.
 #[derive(Debug, Clone)]
 pub struct Weights {
     /// For `project.cu`.
@@ -52,33 +52,14 @@ pub struct Weights {
     pub projection_bias: Vec<f32>,
     /// For both BiLSTM kernels.
     pub recurrent: Vec<f16>,
-    /// For `crf.cu`: universal, specific, gate.
-    pub output: Vec<f16>,
-    /// `[labels rounded up to 8, 4]`.
-    pub output_bias: Vec<f32>,
-    /// `[labels]`.
-    pub start: Vec<f32>,
-    /// `[labels]`.
-    pub end: Vec<f32>,
-    /// `[from, to]`.
-    pub entering: Vec<f32>,
-    /// `[to, from]`.
-    pub leaving: Vec<f32>,
 }
 
 impl Weights {
-    /// Packs a tagger: forward and backward `directions`, the output layer of [`Output`](crate::kernels::output::Output)
-    /// over `2 * hidden` inputs, and the CRF.
+    /// Packs a forward and a backward direction.
     ///
     /// Panics where a slice has another length than `sizes` say.
-    pub fn new(
-        sizes: &Sizes,
-        directions: [Lstm; 2],
-        universal: Affine,
-        specific: Option<(Affine, Affine)>,
-        transitions: &Transitions,
-    ) -> Self {
-        let &Sizes { inputs, hidden, labels, .. } = sizes;
+    pub fn new(sizes: &Sizes, directions: [Lstm; 2]) -> Self {
+        let &Sizes { inputs, hidden, .. } = sizes;
         let units = sizes.units();
         for lstm in &directions {
             let found = (lstm.input.len(), lstm.recurrent.len(), lstm.bias.len());
@@ -99,12 +80,48 @@ impl Weights {
             gate(unit, output).map_or(0.0, |row| bias[row] + bias[4 * hidden + row])
         };
         let projection_bias = (0..8 * units).map(|i| both(i / 4, i % 4)).collect();
+        Self { projection, projection_bias, recurrent }
+    }
+
+    /// Whether they are for these sizes.
+    pub(super) fn fit(&self, sizes: &Sizes) -> bool {
+        let units = sizes.units();
+        let found = [self.projection.len(), self.projection_bias.len(), self.recurrent.len()];
+        found == [8 * units * sizes.row(), 8 * units, 8 * units * units]
+    }
+}
+
+/// What `crf.cu` reads of a head, which stays from call to call.
+#[derive(Debug, Clone)]
+pub struct HeadWeights {
+    /// Universal, specific, gate.
+    pub output: Vec<f16>,
+    /// `[labels rounded up to 8, 4]`.
+    pub output_bias: Vec<f32>,
+    /// `[labels]`.
+    pub start: Vec<f32>,
+    /// `[labels]`.
+    pub end: Vec<f32>,
+    /// `[from, to]`.
+    pub entering: Vec<f32>,
+    /// `[to, from]`.
+    pub leaving: Vec<f32>,
+}
+
+impl HeadWeights {
+    /// Packs the output layer of [`Output`](crate::kernels::output::Output) over `2 * hidden` inputs, and the CRF.
+    ///
+    /// Panics where a slice has another length than `sizes` say.
+    pub fn new(
+        sizes: &Sizes,
+        universal: Affine,
+        specific: Option<(Affine, Affine)>,
+        transitions: &Transitions,
+    ) -> Self {
+        let labels = sizes.labels;
         let (output, output_bias) = output(sizes, universal, specific);
         let entering = (0..labels * labels).map(|i| transitions.pairs[i % labels * labels + i / labels]).collect();
         Self {
-            projection,
-            projection_bias,
-            recurrent,
             output,
             output_bias,
             start: transitions.start.clone(),
@@ -112,6 +129,15 @@ impl Weights {
             entering,
             leaving: transitions.pairs.clone(),
         }
+    }
+
+    /// Whether they are for these sizes.
+    pub(super) fn fit(&self, sizes: &Sizes) -> bool {
+        let (labels, padded) = (sizes.labels, sizes.labels.next_multiple_of(8));
+        let Self { output, output_bias, start, end, entering, leaving } = self;
+        (output.len(), output_bias.len()) == (padded * 4 * 2 * sizes.units(), 4 * padded)
+            && [start.len(), end.len(), entering.len(), leaving.len()]
+                == [labels, labels, labels * labels, labels * labels]
     }
 }
 
