@@ -207,6 +207,17 @@ cuda-check: ## Compile the CUDA kernels, without a GPU (90 MB, once): a spilled 
 	@$(PYTHON) tools/fetch.py --into $(DEPS) $(if $(INDEX),--index $(INDEX)) nvrtc
 	LD_LIBRARY_PATH=$(DEPS)/nvrtc/lib$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH)) $(CARGO) test $(WORKSPACE) --test cuda-compile -- --nocapture
 
+.PHONY: cuda-run
+cuda-run: ## On a machine with an NVIDIA GPU: the engine `cuda` on golden cases, and its times; NOT RUN by us
+	@$(PYTHON) tools/fetch.py --into $(DEPS) $(if $(INDEX),--index $(INDEX)) nvrtc
+	$(CARGO) build --release --features cuda --example cuda
+	@mkdir -p target/cuda-kernels
+	@export LD_LIBRARY_PATH=$(DEPS)/nvrtc/lib$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH)); set -e; \
+	target/release/examples/cuda target/cuda-kernels models/mtl-base models/mtl-mobile; \
+	if command -v compute-sanitizer >/dev/null; then \
+		compute-sanitizer --error-exitcode 1 target/release/examples/cuda target/cuda-kernels --check models/mtl-mobile; \
+	else echo "compute-sanitizer: NOT RUN, it is not on the path"; fi
+
 .PHONY: msrv
 msrv: ## Check the library with the oldest Rust that Cargo.toml promises
 	$(PYTHON) tools/check_msrv.py

@@ -125,6 +125,7 @@ fn options_of_gpus_go_with_their_providers_or_are_refused() {
         memory: Some(1 << 30),
         tensorrt_cache: Some(caches.path().join("engines")),
         tensorrt_fp16: true,
+        kernel_cache: None,
     };
     let both = EngineOptions { gpu: gpu.clone(), ..with(&[(Provider::TensorRt, false), (Provider::Cuda, false)]) };
     let engine = open(&bundle, &both);

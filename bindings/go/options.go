@@ -27,7 +27,8 @@ func WithTrusted() OpenOption {
 	return func(o *openOptions) { o.bundle = append(o.bundle, option{"trusted", "true"}) }
 }
 
-// WithEngine chooses what computes: "native", the default, or "onnx".
+// WithEngine chooses what computes: "native", the default, "onnx", or, in a library that was built with it, "cuda", which was
+// not run on a GPU yet.
 func WithEngine(name string) OpenOption {
 	return OpenWith("engine", name)
 }
@@ -61,7 +62,7 @@ func WithProviders(names ...string) OpenOption {
 	return OpenWith("providers", strings.Join(names, ","))
 }
 
-// WithGPU computes on the GPU of this number, for the providers "cuda" and "tensorrt"; without it, on 0.
+// WithGPU computes on the GPU of this number, for the engine "cuda" and the providers "cuda" and "tensorrt"; without it, on 0.
 func WithGPU(number int) OpenOption {
 	return OpenWith("gpu_device", strconv.Itoa(number))
 }
@@ -80,6 +81,12 @@ func WithTensorRTCache(folder string) OpenOption {
 // WithTensorRTFP16 lets the provider "tensorrt" compute in half precision.
 func WithTensorRTFP16() OpenOption {
 	return OpenWith("tensorrt_fp16", "true")
+}
+
+// WithKernelCache is an existing folder in which the engine "cuda" keeps the kernels that it compiles, and to which nobody
+// else may write.
+func WithKernelCache(folder string) OpenOption {
+	return OpenWith("kernel_cache", folder)
 }
 
 // WithVectors is the path of the table of word vectors by sentence, for a scorer that has none of its own. It is mapped:

@@ -66,6 +66,7 @@ const KEYS: &[(&str, &[Scope], Setter)] = &[
     ("gpu_memory", &[Scope::Model], |o, v| put(&mut o.engine.gpu.memory, mebibytes(v))),
     ("tensorrt_cache", &[Scope::Model], |o, v| put(&mut o.engine.gpu.tensorrt_cache, Ok(Some(v.into())))),
     ("tensorrt_fp16", &[Scope::Model], |o, v| put(&mut o.engine.gpu.tensorrt_fp16, flag(v))),
+    ("kernel_cache", &[Scope::Model], |o, v| put(&mut o.engine.gpu.kernel_cache, Ok(Some(v.into())))),
     ("vectors", &[Scope::Model], |o, v| put(&mut o.vectors, Ok(Some(v.into())))),
     ("accept_telemetry", &[Scope::Model], |o, v| put(&mut o.engine.accept_telemetry, flag(v))),
     ("tasks", &[Scope::Tag], |o, v| put(&mut o.documents.tasks, Ok(names(v)))),
@@ -182,16 +183,17 @@ pub extern "C" fn mtl_options_new(out_options: *mut *mut mtl_options, out_error:
 /// | call | key | value (default first) |
 /// |---|---|---|
 /// | `mtl_bundle_open*` | `trusted` | `false`; `true` maps a file instead of reading it and does not check digests: only for a bundle from inside something verified, such as an app's package |
-/// | `mtl_model_open` | `engine` | `native`, `onnx` |
+/// | `mtl_model_open` | `engine` | `native`, `onnx`; `cuda`, in a library that was built with it: for taggers, not run on a GPU yet |
 /// | | `threads` | `0`: the thread that calls; up to 1024 |
 /// | | `kernel` | the fastest of this processor; or `generic`, `avx2`, `avx512`, `neon`, `neon-fp16`, `neon-fhm`: with one kernel, results are the same everywhere bit for bit. Only for the engine `native` |
 /// | | `graph` | `portable`; `fused`, for taggers that have it: libmtl's own kernels as an operator of ONNX Runtime, on the processor. Only for the engine `onnx` |
-/// | | `library` | path of ONNX Runtime's shared library; without it, the one beside the program or the loader's own |
+/// | | `library` | path of ONNX Runtime's shared library; without it, the one beside the program or the loader's own. With the engine `cuda`, of CUDA's driver |
 /// | | `providers` | `cpu`; ONNX Runtime's execution providers in order, such as `tensorrt?,cuda?,cpu`: with a question mark one is used if it is there, without one it must be |
-/// | | `gpu_device` | `0`; the number of the GPU, for `cuda` and `tensorrt` |
+/// | | `gpu_device` | `0`; the number of the GPU, for the engine `cuda` and the providers `cuda` and `tensorrt` |
 /// | | `gpu_memory` | no limit; MiB that the arena of `cuda` may take |
 /// | | `tensorrt_cache` | none; an existing folder in which `tensorrt` keeps the engines that it builds, below the bundle's digest, and to which nobody else may write: what cannot be used there is deleted and built anew |
 /// | | `tensorrt_fp16` | `false`; `true` lets `tensorrt` compute in half precision |
+/// | | `kernel_cache` | none; an existing folder in which the engine `cuda` keeps the kernels that it compiles, and to which nobody else may write |
 /// | | `accept_telemetry` | `false`; `true` takes an ONNX Runtime that may write telemetry |
 /// | | `vectors` | for a scorer that reads word vectors of whole sentences (its manifest's `word_vectors` is `given`): path of the table of them, which is mapped, and which nobody may write to |
 /// | `mtl_tag` | `tasks` | all of the model's; or names between commas |

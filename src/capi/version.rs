@@ -38,11 +38,15 @@ macro_rules! build_info {
     };
 }
 
-const BUILD_INFO: &str = match (cfg!(feature = "onnx"), cfg!(debug_assertions)) {
-    (true, true) => build_info!("[\"native\",\"onnx\"]", "true"),
-    (true, false) => build_info!("[\"native\",\"onnx\"]", "false"),
-    (false, true) => build_info!("[\"native\"]", "true"),
-    (false, false) => build_info!("[\"native\"]", "false"),
+const BUILD_INFO: &str = match (cfg!(feature = "onnx"), cfg!(feature = "cuda"), cfg!(debug_assertions)) {
+    (true, true, true) => build_info!("[\"native\",\"onnx\",\"cuda\"]", "true"),
+    (true, true, false) => build_info!("[\"native\",\"onnx\",\"cuda\"]", "false"),
+    (true, false, true) => build_info!("[\"native\",\"onnx\"]", "true"),
+    (true, false, false) => build_info!("[\"native\",\"onnx\"]", "false"),
+    (false, true, true) => build_info!("[\"native\",\"cuda\"]", "true"),
+    (false, true, false) => build_info!("[\"native\",\"cuda\"]", "false"),
+    (false, false, true) => build_info!("[\"native\"]", "true"),
+    (false, false, false) => build_info!("[\"native\"]", "false"),
 };
 
 /// How the library was built, as JSON: `version`, `abi`, `engines` (list), `debug` (whether assertions are on). The

@@ -53,7 +53,7 @@ pub struct ZooArgs {
 /// Who does the arithmetic.
 #[derive(Debug, Args)]
 pub struct EngineArgs {
-    /// The engine: native needs nothing else, onnx needs ONNX Runtime's shared library
+    /// The engine: native needs nothing else, onnx needs ONNX Runtime's shared library, cuda a build with it and a GPU
     #[arg(long, value_name = "ENGINE", default_value = "native")]
     pub engine: EngineName,
     /// An execution provider of ONNX Runtime that must be used, or the command fails; may be repeated
@@ -81,10 +81,10 @@ pub struct EngineArgs {
     pub order: Vec<(ProviderName, bool)>,
 }
 
-/// What ONNX Runtime's providers for GPUs are told.
+/// What the engine cuda and ONNX Runtime's providers for GPUs are told.
 #[derive(Debug, Args)]
 pub struct GpuArgs {
-    /// The number of the GPU, for the providers cuda and tensorrt [default: 0]
+    /// The number of the GPU, for the engine cuda and the providers cuda and tensorrt [default: 0]
     #[arg(long, value_name = "N")]
     pub gpu_device: Option<u16>,
     /// MiB that the arena of the provider cuda may take [default: no limit]
@@ -96,6 +96,9 @@ pub struct GpuArgs {
     /// Let the provider tensorrt compute in half precision
     #[arg(long)]
     pub tensorrt_fp16: bool,
+    /// An existing folder in which the engine cuda keeps the kernels that it compiles; nobody else may write to it
+    #[arg(long, value_name = "FOLDER")]
+    pub kernel_cache: Option<PathBuf>,
 }
 
 /// `mtl tag`.

@@ -1,8 +1,11 @@
 //! `mtl info`: what this processor has, and which kernel is chosen for it.
 
 use crate::args::InfoArgs;
+use crate::model;
+use crate::output::printable;
 use crate::stop::{self, Outcome};
 use anstyle::Style;
+use libmtl::engine::EngineOptions;
 use libmtl::kernels::{Kernel, processor};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -20,6 +23,9 @@ struct Record {
     kernels: Vec<&'static str>,
     /// The one that the native engine takes unless it is told otherwise.
     kernel: &'static str,
+    /// The GPUs, or why there is none, in a build with the engine `cuda`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cuda: Option<String>,
 }
 
 /// Runs the command.
@@ -30,6 +36,7 @@ pub fn run(args: &InfoArgs) -> Outcome<u8> {
         features: processor::FEATURES.iter().map(|&feature| (feature, processor::has(feature))).collect(),
         kernels: Kernel::available().map(|kernel| kernel.name().name()).collect(),
         kernel: Kernel::best().name().name(),
+        cuda: model::cuda(&EngineOptions::default()).map(|found| found.unwrap_or_else(|error| error.to_string())),
     };
     let mut out = anstream::stdout().lock();
     if args.json {
@@ -51,12 +58,13 @@ fn describe(record: &Record) -> String {
         if names.is_empty() { "nothing".to_string() } else { names.join(" ") }
     };
     let line = |name: &str, text: String| format!("  {grey}{name:<11}{grey:#}{text}\n");
-    [
+    let mut lines = vec![
         format!("{bold}libmtl{bold:#} {} on {}\n", record.version, record.architecture),
         line("detected", with(true)),
         line("absent", with(false)),
         line("kernels", record.kernels.join(" ")),
         line("chosen", record.kernel.to_string()),
-    ]
-    .concat()
+    ];
+    lines.extend(record.cuda.as_ref().map(|cuda| line("cuda", format!("{} (not run on a GPU yet)", printable(cuda)))));
+    lines.concat()
 }

@@ -3,7 +3,7 @@
 use crate::args::{EngineArgs, EngineName, ProviderName, ZooArgs};
 use libmtl::bundle::Bundle;
 use libmtl::engine::onnx::library_from_environment;
-use libmtl::engine::{Attempt, EngineOptions, GpuOptions, ProviderRequest, Report};
+use libmtl::engine::{Attempt, EngineKind, EngineOptions, GpuOptions, ProviderRequest, Report};
 use libmtl::scorer::{Scorer, SentenceVectors};
 use libmtl::zoo::{self, Zoo};
 use libmtl::{Error, ErrorKind, Result};
@@ -54,10 +54,13 @@ pub fn scorer(bundle: Arc<Bundle>, engine: &EngineArgs, vectors: Option<&Path>) 
 
 /// What the library wants to know about the engine.
 pub fn engine_options(args: &EngineArgs) -> Result<EngineOptions> {
-    if args.engine == EngineName::Native && (!args.order.is_empty() || args.ort_library.is_some()) {
+    if args.engine != EngineName::Onnx && (!args.order.is_empty() || args.ort_library.is_some()) {
         return Err(Error::new(
             ErrorKind::Argument,
-            "--provider, --prefer and --ort-library belong to ONNX Runtime, and the engine is native",
+            format!(
+                "--provider, --prefer and --ort-library belong to ONNX Runtime, and the engine is {}",
+                EngineKind::from(args.engine)
+            ),
         )
         .remedy("add --engine onnx"));
     }
@@ -67,7 +70,7 @@ pub fn engine_options(args: &EngineArgs) -> Result<EngineOptions> {
     Ok(EngineOptions {
         engine: args.engine.into(),
         threads,
-        library: args.ort_library.clone().or_else(library_from_environment),
+        library: args.ort_library.clone().or_else(library_from_environment).filter(|_| args.engine == EngineName::Onnx),
         kernel: args.kernel,
         graph: args.graph.unwrap_or_default(),
         providers: args.order.iter().map(request).collect(),
@@ -76,9 +79,22 @@ pub fn engine_options(args: &EngineArgs) -> Result<EngineOptions> {
             memory: args.gpu.gpu_memory.map(|mebibytes| u64::from(mebibytes) << 20),
             tensorrt_cache: args.gpu.tensorrt_cache.clone(),
             tensorrt_fp16: args.gpu.tensorrt_fp16,
+            kernel_cache: args.gpu.kernel_cache.clone(),
         },
         ..EngineOptions::default()
     })
+}
+
+/// The GPUs in words, or why there is none; nothing in a build without the engine for them.
+#[cfg(feature = "cuda")]
+pub fn cuda(options: &EngineOptions) -> Option<Result<String>> {
+    Some(libmtl::engine::cuda::available(options))
+}
+
+/// Nothing: this build has no engine for GPUs.
+#[cfg(not(feature = "cuda"))]
+pub fn cuda(_: &EngineOptions) -> Option<Result<String>> {
+    None
 }
 
 /// How many threads suit this machine.

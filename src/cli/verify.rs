@@ -82,10 +82,16 @@ fn findings(bundle: &Arc<Bundle>, args: &VerifyArgs) -> Outcome<Findings> {
             ..EngineOptions::default()
         };
         // Only a library that the user did not name may be missing.
-        if engine == EngineKind::Onnx
-            && library.is_none()
-            && let Err(error) = onnx::available(&options)
-        {
+        let available = match engine {
+            EngineKind::Onnx if library.is_none() => onnx::available(&options).map(drop),
+            EngineKind::Cuda if manifest.kind == Kind::Scorer => continue,
+            EngineKind::Cuda => match model::cuda(&options) {
+                None => continue,
+                Some(available) => available.map(drop),
+            },
+            EngineKind::Native | EngineKind::Onnx => Ok(()),
+        };
+        if let Err(error) = available {
             engines.push(Engine { engine, graph, missing: Some(error.to_string()), report: None, check: None });
             continue;
         }

@@ -1,9 +1,14 @@
-//! Who does the arithmetic: [`native`] (our kernels) or `onnx` (ONNX Runtime). Both give the same labels.
+//! Who does the arithmetic: [`native`] (our kernels), `onnx` (ONNX Runtime) or `cuda` (our kernels on a GPU, where they were
+//! NOT RUN yet). All give the same labels.
 
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod native;
 #[cfg(feature = "onnx")]
 pub mod onnx;
 
+#[cfg(any(feature = "cuda", feature = "onnx"))]
+mod gate;
 mod options;
 mod pool;
 
@@ -61,7 +66,7 @@ pub struct Attempt {
 /// What runs where; nothing falls back in silence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// `native` or `onnx`.
+    /// `native`, `onnx` or `cuda`.
     pub engine: String,
     /// Version of what computes: libmtl's or ONNX Runtime's.
     pub version: String,
@@ -88,7 +93,19 @@ pub fn open(bundle: &Bundle, options: &EngineOptions) -> Result<Box<dyn Engine>>
             Ok(Box::new(native::Native::open(bundle, options)?))
         }
         EngineKind::Onnx => open_onnx(bundle, options),
+        EngineKind::Cuda => open_cuda(bundle, options),
     }
+}
+
+#[cfg(feature = "cuda")]
+fn open_cuda(bundle: &Bundle, options: &EngineOptions) -> Result<Box<dyn Engine>> {
+    Ok(Box::new(cuda::Cuda::open(bundle, options)?))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn open_cuda(_: &Bundle, _: &EngineOptions) -> Result<Box<dyn Engine>> {
+    Err(Error::new(ErrorKind::Engine, "this build of libmtl has no engine for CUDA")
+        .remedy("use the engine `native`, or build libmtl with the feature `cuda`"))
 }
 
 #[cfg(feature = "onnx")]

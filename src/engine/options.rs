@@ -35,11 +35,12 @@ pub struct EngineOptions {
     /// Where a call of the native engine finds the others; without it, the engine starts some of its own. The results
     /// are the same, bit for bit. ONNX Runtime always brings its own.
     pub pool: Option<Arc<Pool>>,
-    /// The kernel of the native engine; without it, the fastest that this processor has. Results are the same, bit for
+    /// The kernel of the native engine, and of what the engine `cuda` does on the processor; without it, the fastest that this processor has. Results are the same, bit for
     /// bit, with one kernel, and differ in their last digits between two.
     pub kernel: Option<KernelName>,
     /// The shared library of ONNX Runtime; without it, the one beside the program or the loader's own. A process loads
-    /// one ONNX Runtime, so every engine of it names the same.
+    /// one ONNX Runtime, so every engine of it names the same. For the engine `cuda`, the library of CUDA's driver;
+    /// without it, the loader's `libcuda.so.1`.
     pub library: Option<PathBuf>,
     /// Which of the bundle's graphs ONNX Runtime runs. The fused one, for taggers that have it, computes with libmtl's own
     /// kernels, on the processor.
@@ -47,17 +48,17 @@ pub struct EngineOptions {
     /// Execution providers of ONNX Runtime in order of preference; none is the CPU alone. Where the CPU is not listed
     /// it comes last, as what the others fall back to.
     pub providers: Vec<ProviderRequest>,
-    /// What the providers for GPUs are told; refused where none that it is for is among `providers`.
+    /// What the engine `cuda` and the providers for GPUs are told; refused where none that it is for is in use.
     pub gpu: GpuOptions,
     /// Takes an ONNX Runtime of 1.29 or newer although it writes telemetry below the user's home directory. Setting
     /// `ORT_DISABLE_TELEMETRY=1` before the program starts keeps it from doing so, and needs no consent.
     pub accept_telemetry: bool,
 }
 
-/// How ONNX Runtime's providers for GPUs work. What is `None` or false is the provider's own way.
+/// How the engine `cuda` and ONNX Runtime's providers for GPUs work. What is `None` or false is the provider's own way.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GpuOptions {
-    /// The number of the device that CUDA and TensorRT compute on, as CUDA counts them; `None` is 0.
+    /// The number of the device that the engine `cuda`, CUDA and TensorRT compute on, as CUDA counts them; `None` is 0.
     pub device: Option<u16>,
     /// The most bytes of device memory that CUDA's arena takes for one session; the libraries of CUDA take more beside it.
     pub memory: Option<u64>,
@@ -67,15 +68,20 @@ pub struct GpuOptions {
     pub tensorrt_cache: Option<PathBuf>,
     /// Lets TensorRT compute in half precision where that is faster.
     pub tensorrt_fp16: bool,
+    /// An existing folder in which the engine `cuda` keeps the kernels that it has compiled, to which nobody else may
+    /// write; one that cannot be used is compiled anew, and the report says so. Without it they are kept nowhere, and
+    /// compiled whenever the engine is opened.
+    pub kernel_cache: Option<PathBuf>,
 }
 
 impl GpuOptions {
-    /// Refuses what none of `providers` would heed.
-    pub(crate) fn check(&self, providers: &[ProviderRequest]) -> Result<(), Error> {
+    /// Refuses what neither `engine` nor any of its `providers` would heed.
+    pub(crate) fn check(&self, engine: EngineKind, providers: &[ProviderRequest]) -> Result<(), Error> {
+        let own = engine == EngineKind::Cuda;
         let asked = |provider| providers.iter().any(|request| request.provider == provider);
         let (cuda, tensorrt) = (asked(Provider::Cuda), asked(Provider::TensorRt));
         let unheeded = [
-            ("gpu_device", self.device.is_some() && !cuda && !tensorrt, "cuda or tensorrt"),
+            ("gpu_device", self.device.is_some() && !own && !cuda && !tensorrt, "cuda or tensorrt"),
             ("gpu_memory", self.memory.is_some() && !cuda, "cuda"),
             ("tensorrt_cache", self.tensorrt_cache.is_some() && !tensorrt, "tensorrt"),
             ("tensorrt_fp16", self.tensorrt_fp16 && !tensorrt, "tensorrt"),
@@ -84,6 +90,10 @@ impl GpuOptions {
             let message = format!("option {name} is for ONNX Runtime's provider {readers}, and there is none in use");
             let remedy = "ask the engine `onnx` for that provider, required or preferred, or leave the option out";
             return Err(Error::new(ErrorKind::Argument, message).remedy(remedy));
+        }
+        if self.kernel_cache.is_some() && !own {
+            let message = format!("option kernel_cache is for the engine cuda, and the engine is {engine}");
+            return Err(Error::new(ErrorKind::Argument, message).remedy("leave it out, or use the engine `cuda`"));
         }
         Ok(())
     }
@@ -98,6 +108,8 @@ pub enum EngineKind {
     Native,
     /// ONNX Runtime.
     Onnx,
+    /// Our kernels on an NVIDIA GPU, where they were NOT RUN yet; only in a build with the feature `cuda`.
+    Cuda,
 }
 
 /// Execution providers of ONNX Runtime.
@@ -123,13 +135,14 @@ pub struct ProviderRequest {
 
 impl EngineKind {
     /// Every engine.
-    pub const ALL: [Self; 2] = [Self::Native, Self::Onnx];
+    pub const ALL: [Self; 3] = [Self::Native, Self::Onnx, Self::Cuda];
 
     /// Its name in options and reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Native => "native",
             Self::Onnx => "onnx",
+            Self::Cuda => "cuda",
         }
     }
 }
@@ -237,12 +250,17 @@ mod tests {
         ];
         for (options, name, heeded) in cases {
             for (request, heeded) in [cpu, cuda, tensorrt].into_iter().zip(heeded) {
-                let checked = options.check(&[request, cpu]);
+                let checked = options.check(EngineKind::Onnx, &[request, cpu]);
                 assert_eq!(checked.is_ok(), heeded, "{name} {request:?}");
                 assert!(checked.err().is_none_or(|error| error.message().starts_with(&format!("option {name} "))));
             }
         }
-        assert!(GpuOptions::default().check(&[]).is_ok());
+        assert!(GpuOptions::default().check(EngineKind::Native, &[]).is_ok());
+        let kernels = GpuOptions { kernel_cache: Some("kernels".into()), ..device.clone() };
+        assert!(kernels.check(EngineKind::Cuda, &[]).is_ok());
+        assert!(memory.check(EngineKind::Cuda, &[]).is_err());
+        let error = kernels.check(EngineKind::Onnx, &[cuda]).unwrap_err();
+        assert_eq!(error.message(), "option kernel_cache is for the engine cuda, and the engine is onnx");
     }
 
     #[test]

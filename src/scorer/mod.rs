@@ -90,6 +90,11 @@ impl Scorer {
                 let (engine, report) = open_onnx(&bundle, &settings, options)?;
                 (Arc::new(Pool::new(0)?), engine, report)
             }
+            EngineKind::Cuda => {
+                return Err(Error::new(ErrorKind::Engine, "the engine cuda runs taggers, and this is a scorer")
+                    .at(bundle.place())
+                    .remedy("use the engine `native` or `onnx`"));
+            }
         };
         let (model, adapter, vectors) = (OnceLock::new(), OnceLock::new(), None);
         let scorer = Self { bundle, settings, model, adapter, pool, engine, report, vectors };

@@ -4,7 +4,7 @@
 static void each_option_takes_its_values(void) {
   mtl_options *options = options_of(
       "trusted=true engine=native threads=3 library=libonnxruntime.so vectors=a.safetensors providers=cuda?,cpu accept_telemetry=true kernel=generic graph=fused "
-      "gpu_device=1 gpu_memory=512 tensorrt_cache=engines tensorrt_fp16=true "
+      "gpu_device=1 gpu_memory=512 tensorrt_cache=engines tensorrt_fp16=true kernel_cache=kernels "
       "tasks=ner,upos language=en unit=utf16 invalid_utf8=replace scores=true nbest=5 zero_shot=true");
   mtl_options_free(options);
 }

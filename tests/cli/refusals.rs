@@ -56,6 +56,11 @@ fn unknown_names_list_the_known_ones() {
     tag(&["--kernel", "generic", "--engine", "onnx"]).refused(&["kernel generic", "native engine"]);
     tag(&["--graph", "bar"]).refused(&["bar", "portable, fused"]);
     tag(&["--graph", "fused"]).refused(&["the fused graph is for ONNX Runtime", "engine `onnx`"]);
+    // No machine has so many GPUs.
+    let words = if cfg!(feature = "cuda") { "CUDA driver" } else { "with the feature `cuda`" };
+    tag(&["--engine", "cuda", "--gpu-device", "65535"]).refused(&[words, "use"]);
+    tag(&["--engine", "cuda", "--prefer", "cuda"]).refused(&["ONNX Runtime", "the engine is cuda"]);
+    tag(&["--kernel-cache", "."]).refused(&["kernel_cache", "the engine is native"]);
     tag(&["--provider", "cuda"]).refused(&["--engine onnx"]);
     tag(&["--gpu-device", "0"]).refused(&["option gpu_device", "the engine `onnx`"]);
     tag(&["--engine", "onnx", "--prefer", "cuda", "--tensorrt-fp16"])

@@ -2,8 +2,11 @@
 //! layouts and barriers; not PTX, not the memory of a GPU, not speed. A stand-in for CUDA's driver shows what is launched,
 //! copied, allocated and freed.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod crf;
 mod emulator;
+mod engine;
 mod fake;
 mod launch;
 mod lstm;

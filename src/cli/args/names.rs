@@ -10,6 +10,8 @@ pub enum EngineName {
     Native,
     /// ONNX Runtime
     Onnx,
+    /// This program's own kernels on an NVIDIA GPU: not run on one yet
+    Cuda,
 }
 
 impl From<EngineName> for EngineKind {
@@ -17,6 +19,7 @@ impl From<EngineName> for EngineKind {
         match name {
             EngineName::Native => Self::Native,
             EngineName::Onnx => Self::Onnx,
+            EngineName::Cuda => Self::Cuda,
         }
     }
 }

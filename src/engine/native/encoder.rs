@@ -24,7 +24,7 @@ const BLOCK: usize = 64;
 
 /// Word table, character convolutions, highway.
 #[derive(Debug)]
-pub(super) struct Encoder {
+pub(in crate::engine) struct Encoder {
     words: WordTable,
     convolutions: CharCnn,
     highway: Vec<Highway>,
@@ -40,7 +40,8 @@ struct WordTable {
 }
 
 /// A batch's distinct words, each ready for the LSTM or at least for its projection.
-pub(super) struct Words {
+pub(in crate::engine) struct Words {
+    /// The rows that are kept: projected for both directions, or, where there are none, the LSTM's input.
     projected: Vec<Option<Rows>>,
     /// The rows in `features` of those that were not.
     places: Vec<usize>,
@@ -49,8 +50,8 @@ pub(super) struct Words {
 }
 
 impl Encoder {
-    /// Unpacks the weights; `gates` is how many both directions of the LSTM have.
-    pub fn open(bundle: &Bundle, kernel: Kernel, gates: usize) -> Result<Self> {
+    /// Unpacks the weights; `kept` is the length of the rows that [`encode`](Self::encode) keeps.
+    pub fn open(bundle: &Bundle, kernel: Kernel, kept: usize) -> Result<Self> {
         let sizes = &bundle.manifest().architecture;
         let mut parts = Vec::new();
         for &width in &sizes.char_widths {
@@ -74,15 +75,16 @@ impl Encoder {
                 Ok(Highway::new(kernel, convolutions.width(), transform, gate, function))
             })
             .collect::<Result<_>>()?;
-        Ok(Self { words: WordTable::open(bundle)?, convolutions, highway, cache: WordCache::new(gates) })
+        Ok(Self { words: WordTable::open(bundle)?, convolutions, highway, cache: WordCache::new(kept) })
     }
 
-    /// Prepares each distinct word for `directions`: from the cache, or projected for it, or its character features.
+    /// Prepares each distinct word for `directions`: from the cache, or projected for it, or its character features. Without
+    /// directions, what is kept is the LSTM's input. Calls of one encoder all have the same directions.
     /// The only error is that of `cancel`; a call that ends with it leaves the cache as it was.
     pub fn encode(
         &self,
         batch: &Batch,
-        directions: &[Direction; 2],
+        directions: &[Direction],
         pool: &Pool,
         threads: usize,
         cancel: &Cancel,
@@ -112,6 +114,12 @@ impl Encoder {
         Ok(words)
     }
 
+    /// Length of the LSTM's input.
+    #[cfg(feature = "cuda")]
+    pub fn width(&self) -> usize {
+        self.words.dim + self.convolutions.width()
+    }
+
     /// Writes the input row of a word of the batch that was not projected.
     pub fn fill(&self, batch: &Batch, words: &Words, word: usize, row: &mut [f32]) {
         let (vector, rest) = row.split_at_mut(self.words.dim);
@@ -121,6 +129,12 @@ impl Encoder {
 }
 
 impl Words {
+    /// The row of a word that is kept.
+    #[cfg(feature = "cuda")]
+    pub fn kept(&self, word: usize) -> Option<&[f32]> {
+        self.projected[word].as_deref()
+    }
+
     /// What a direction of the LSTM reads of a word, where it was projected.
     pub fn projected(&self, word: usize, backward: bool) -> Option<&[f32]> {
         let rows = self.projected[word].as_deref()?;
@@ -133,7 +147,7 @@ impl Words {
 struct Encoding<'a> {
     encoder: &'a Encoder,
     batch: &'a Batch,
-    directions: &'a [Direction; 2],
+    directions: &'a [Direction],
     cancel: &'a Cancel,
 }
 
@@ -171,6 +185,11 @@ impl Encoding<'_> {
             let (vector, rest) = row.split_at_mut(dim);
             self.encoder.words.row(self.batch.words[words[index]].row as usize).convert_to_f32_slice(vector);
             rest.copy_from_slice(&features[index * width..][..width]);
+        }
+        if self.directions.is_empty() {
+            let inputs = inputs.chunks_exact(dim + width);
+            rows.iter_mut().zip(inputs).for_each(|(row, inputs)| *row = Some(inputs.into()));
+            return Ok(());
         }
         for (direction, gates) in self.directions.iter().zip(&mut *gates) {
             self.cancel.check()?;

@@ -13,7 +13,7 @@ mod encoder;
 mod network;
 mod schedule;
 
-use super::{Attempt, Batch, Engine, EngineOptions, Head, Pool, Provider, Report, check, check_threads};
+use super::{Attempt, Batch, Engine, EngineKind, EngineOptions, Head, Pool, Provider, Report, check, check_threads};
 use crate::bundle::Bundle;
 use crate::bundle::graph::Form;
 use crate::bundle::manifest::Manifest;
@@ -21,7 +21,13 @@ use crate::kernels::Kernel;
 use crate::kernels::lstm::{Direction, Place};
 use crate::kernels::output::Output;
 use crate::{Cancel, Error, ErrorKind, Result};
-use encoder::{Encoder, Words};
+#[cfg(feature = "cuda")]
+pub(super) use encoder::Encoder;
+#[cfg(not(feature = "cuda"))]
+use encoder::Encoder;
+use encoder::Words;
+#[cfg(feature = "cuda")]
+pub(super) use network::Layers;
 pub(crate) use network::{Buffers, Network, read, transitions};
 pub(crate) use schedule::{Joined, in_parallel};
 use std::sync::Arc;
@@ -70,7 +76,7 @@ impl Native {
 /// Refuses options that the native engine cannot meet.
 pub(crate) fn check_options(options: &EngineOptions) -> Result<()> {
     check_threads(options.threads)?;
-    options.gpu.check(&[])?;
+    options.gpu.check(EngineKind::Native, &[])?;
     if options.graph == Form::Fused {
         return Err(Error::new(ErrorKind::Argument, "the fused graph is for ONNX Runtime, and the engine is native")
             .remedy("leave the option out: the native engine always computes so; or use the engine `onnx`"));

@@ -133,24 +133,45 @@ fn check_size(manifest: &Manifest) -> Result<()> {
 
 impl Heads {
     fn new(manifest: &Manifest, task: &Task, kernel: Kernel, read: Reader) -> Result<Self> {
-        let (labels, hidden) = (task.labels.len(), manifest.architecture.hidden);
+        let (layers, hidden) = (Layers::new(manifest, task, read)?, manifest.architecture.hidden);
+        let output = |own| Output::new(kernel, task.labels.len(), hidden, layers.universal(), own);
+        let languages = (0..layers.languages).map(|language| output(layers.own(language))).collect();
+        Ok(Self { universal: output(None), languages })
+    }
+}
+
+/// The output layers of a task, as a bundle holds them.
+pub(in crate::engine) struct Layers {
+    labels: usize,
+    universal: Layer,
+    /// Specific layers and gates of all languages, where they have their own.
+    own: Option<[Layer; 2]>,
+    /// How many languages have layers of their own.
+    pub languages: usize,
+}
+
+impl Layers {
+    /// Of tensors that `read` gives.
+    pub fn new(manifest: &Manifest, task: &Task, read: Reader) -> Result<Self> {
         let layer = |part: &str| -> Result<Layer> {
             let read = |what: &str| read(&format!("task.{}.{part}.{what}", task.name));
             Ok(Layer { weights: read("weight")?, bias: read("bias")? })
         };
-        let universal = layer("universal")?;
-        let universal = universal.stacked(0, labels);
-        let mut languages = Vec::new();
-        if graph::has_specific(manifest, task) {
-            let (specific, gate) = (layer("specific")?, layer("gate")?);
-            languages = (0..task.languages.len())
-                .map(|language| {
-                    let own = (specific.stacked(language, labels), gate.stacked(language, labels));
-                    Output::new(kernel, labels, hidden, universal, Some(own))
-                })
-                .collect();
-        }
-        Ok(Self { universal: Output::new(kernel, labels, hidden, universal, None), languages })
+        let specific = graph::has_specific(manifest, task);
+        let own = if specific { Some([layer("specific")?, layer("gate")?]) } else { None };
+        let languages = if specific { task.languages.len() } else { 0 };
+        Ok(Self { labels: task.labels.len(), universal: layer("universal")?, own, languages })
+    }
+
+    /// The layer that all languages share.
+    pub fn universal(&self) -> Affine<'_> {
+        self.universal.stacked(0, self.labels)
+    }
+
+    /// The layer and the gate of a language.
+    pub fn own(&self, language: usize) -> Option<(Affine<'_>, Affine<'_>)> {
+        let [specific, gate] = self.own.as_ref()?.each_ref().map(|layer| layer.stacked(language, self.labels));
+        Some((specific, gate))
     }
 }
 

@@ -68,7 +68,8 @@ mod tests {
     fn the_settings_of_each_provider_are_its_own() {
         let root = tempfile::tempdir().unwrap();
         let tensorrt_cache = Some(root.path().to_owned());
-        let options = GpuOptions { device: Some(1), memory: Some(512 << 20), tensorrt_cache, tensorrt_fp16: true };
+        let (device, memory) = (Some(1), Some(512 << 20));
+        let options = GpuOptions { device, memory, tensorrt_cache, tensorrt_fp16: true, kernel_cache: None };
         let options = EngineOptions { gpu: options, ..EngineOptions::default() };
         let gpu = Gpu::new(&options, "0123abcd");
         assert_eq!(gpu.settings(Provider::Cpu), "");

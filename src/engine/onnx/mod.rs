@@ -10,7 +10,6 @@
 mod assignment;
 pub(crate) mod batches;
 mod cache;
-mod gate;
 mod gpu;
 mod library;
 mod operator;

@@ -1,11 +1,11 @@
 //! Sessions over the graphs of a bundle: opened together, on the same providers. Calls take turns, and none survives a
 //! fork.
 
-use super::gate::Gate;
 use super::{failed, guarded, library, providers};
 use crate::bundle::Bundle;
 use crate::bundle::graph::Form;
-use crate::engine::{EngineOptions, Provider, Report};
+use crate::engine::gate::Gate;
+use crate::engine::{EngineKind, EngineOptions, Provider, Report};
 use crate::kernels::Kernel;
 use crate::{Cancel, Error, ErrorKind, Result};
 use ort::session::{OutputSelector, RunOptions, Session, SessionInputValue};
@@ -37,7 +37,7 @@ impl Sessions {
             let message = format!("the kernel {kernel} belongs to the native engine, and the engine is onnx");
             return Err(Error::new(ErrorKind::Argument, message).remedy("name no kernel, or use the engine `native`"));
         }
-        options.gpu.check(&options.providers)?;
+        options.gpu.check(EngineKind::Onnx, &options.providers)?;
         let runtime = library::load(options)?;
         let threads = options.threads.max(1);
         let opened = guarded(|| providers::open(bundle, graphs, &runtime, options, probe))?;

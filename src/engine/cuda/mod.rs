@@ -1,0 +1,250 @@
+//! The kernels of [`kernels::cuda`](crate::kernels::cuda), on an NVIDIA GPU. NOT RUN on a GPU yet: tests run it on a driver
+//! that stands in for CUDA's.
+//!
+//! Words become feature rows on the processor, as for the native engine, and are kept for the words that come again; what
+//! is above them, the GPU computes. Weights, rows and hidden states are half precision, sums single precision.
+//! A sentence's result is the same, bit for bit, whatever is beside it.
+
+use super::gate::Gate;
+use super::native::{Encoder, Layers, pool, read, transitions};
+use super::{Attempt, Batch, Engine, EngineOptions, Head, Pool, Report, check, check_threads};
+use crate::bundle::Bundle;
+use crate::bundle::graph::Form;
+use crate::bundle::manifest::{Manifest, Task};
+use crate::kernels::cuda::{Cache, Device, Driver, HeadWeights, Kernels, Lstm, Network, Request, Sizes, Weights};
+use crate::{Cancel, Error, ErrorKind, Result};
+use half::slice::HalfFloatSliceExt;
+use std::cmp::Reverse;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Tokens that the GPU takes at a time, unless a single sentence is longer.
+const TOKENS: usize = 8192;
+
+/// A bundle opened on a GPU. Calls take turns there.
+pub struct Cuda {
+    manifest: Manifest,
+    encoder: Encoder,
+    heads: Vec<Heads>,
+    gate: Gate,
+    /// None only while it is dropped.
+    network: Mutex<Option<Network>>,
+    process: u32,
+    pool: Arc<Pool>,
+    report: Report,
+}
+
+/// What is found of a sentence.
+#[derive(Clone, Default)]
+struct Found {
+    emissions: Vec<f32>,
+    /// Empty where it is not wanted.
+    path: Vec<u16>,
+}
+
+/// The numbers of a task's output layers.
+struct Heads {
+    universal: usize,
+    /// One a language; none where the architecture has none.
+    languages: Vec<usize>,
+}
+
+/// The GPUs of this machine and their driver, in words; the error is that of a missing driver, or of no GPU.
+pub fn available(options: &EngineOptions) -> Result<String> {
+    let driver = Driver::load(options.library.as_deref())?;
+    let count = driver.devices()?;
+    let describe = |number: usize| match Device::open(&driver, u16::try_from(number).unwrap_or(u16::MAX)) {
+        Ok(device) => format!("GPU {number}: {}, {}", device.name(), device.architecture()),
+        Err(error) => error.to_string(),
+    };
+    let devices: Vec<String> = (0..count).map(describe).collect();
+    if devices.is_empty() {
+        return Err(Error::new(ErrorKind::Engine, "the CUDA driver has no GPU").remedy("use the native engine"));
+    }
+    Ok(format!("driver of CUDA {}; {}", driver.version(), devices.join("; ")))
+}
+
+impl Cuda {
+    /// Copies the weights of `bundle` to the GPU. Of `options`, threads, pool and kernel concern the words' features; the
+    /// library is CUDA's driver.
+    pub fn open(bundle: &Bundle, options: &EngineOptions) -> Result<Self> {
+        check_options(options)?;
+        let cache = options.gpu.kernel_cache.as_deref().map(Cache::new).transpose()?;
+        let (pool, cpu, number) = (pool(options)?, super::native::kernel(options)?, options.gpu.device.unwrap_or(0));
+        let driver = Driver::load(options.library.as_deref())?;
+        let device = Device::open(&driver, number)?;
+        let place = |error: Error| error.at(bundle.place());
+        let manifest = bundle.manifest().clone();
+        let mut kernels = Kernels::new(&device, cache);
+        let sizes = sizes(&manifest, &device).map_err(place)?;
+        let mut network = bilstm(bundle, &mut kernels, sizes).map_err(place)?;
+        let tasks = manifest.tasks.iter();
+        let heads = tasks.map(|task| Heads::open(bundle, task, &mut kernels, &mut network, sizes));
+        let heads = heads.collect::<Result<_>>().map_err(place)?;
+        let (name, architecture) = (device.name(), device.architecture());
+        let used = format!("GPU {number}, {name}, {architecture}, driver of CUDA {}", driver.version());
+        let reason = format!("{used}; {}; NOT RUN on a GPU by its authors", kernels.note());
+        let report = Report {
+            engine: "cuda".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            precision: "fp16 products in fp32 sums on fp16 weights".into(),
+            kernel: Some(sizes.bilstm(1).file.trim_end_matches(".cu").into()),
+            threads: options.threads.max(1).min(pool.threads() + 1),
+            providers: vec![Attempt { provider: "cuda".into(), required: true, used: true, reason }],
+        };
+        let encoder = Encoder::open(bundle, cpu, sizes.inputs).map_err(place)?;
+        let (gate, network, process) = (Gate::default(), Mutex::new(Some(network)), std::process::id());
+        Ok(Self { manifest, encoder, heads, gate, network, process, pool, report })
+    }
+
+    /// What each of `heads` gives, for each sentence; with the best paths where they are wanted.
+    fn run(&self, batch: &Batch, heads: &[Head], paths: bool, cancel: &Cancel) -> Result<Vec<Vec<Found>>> {
+        cancel.check()?;
+        check(&self.manifest, batch, heads)?;
+        if std::process::id() != self.process {
+            let message = "this process was forked from the one that opened the engine; CUDA does not survive that";
+            return Err(Error::new(ErrorKind::Engine, message).remedy("open a native engine after the fork"));
+        }
+        let request = |head: &Head| Request { head: self.heads[head.task].number(head), path: paths, marginals: None };
+        let requests: Vec<Request> = heads.iter().map(request).collect();
+        let words = self.encoder.encode(batch, &[], &self.pool, self.report.threads, cancel)?;
+        let mut results = vec![vec![Found::default(); batch.sentences.len()]; heads.len()];
+        for group in groups(batch) {
+            let lengths: Vec<usize> = group.iter().map(|&sentence| batch.sentences[sentence].len()).collect();
+            let tokens: Vec<u32> = group.iter().flat_map(|&sentence| &batch.sentences[sentence]).copied().collect();
+            let mut row = vec![0.0; self.encoder.width()];
+            let turn = self.gate.pass(cancel)?;
+            let mut network = self.network.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(network) = network.as_mut() else {
+                return Err(Error::new(ErrorKind::Engine, "the engine is being closed"));
+            };
+            let fill = |token: usize, halves: &mut [half::f16]| {
+                let word = tokens[token] as usize;
+                match words.kept(word) {
+                    Some(kept) => halves.convert_from_f32_slice(kept),
+                    None => {
+                        self.encoder.fill(batch, &words, word, &mut row);
+                        halves.convert_from_f32_slice(&row);
+                    }
+                }
+            };
+            let found = network.run(&lengths, fill, &requests)?;
+            drop(turn);
+            for ((results, head), scores) in results.iter_mut().zip(heads).zip(found) {
+                let labels = self.manifest.tasks[head.task].labels.len();
+                let mut begin = 0;
+                for (&sentence, length) in group.iter().zip(&lengths) {
+                    let end = begin + length;
+                    let emissions = scores.emissions[begin * labels..end * labels].to_vec();
+                    let path = if paths { scores.path[begin..end].to_vec() } else { Vec::new() };
+                    if !emissions.iter().all(|value| value.is_finite()) {
+                        let message = "the GPU computed emissions that are not finite";
+                        return Err(Error::new(ErrorKind::Engine, message).remedy("use the native engine"));
+                    }
+                    results[sentence] = Found { emissions, path };
+                    begin = end;
+                }
+            }
+        }
+        Ok(results)
+    }
+}
+
+impl Engine for Cuda {
+    fn report(&self) -> &Report {
+        &self.report
+    }
+
+    fn emissions(&self, batch: &Batch, heads: &[Head], cancel: &Cancel) -> Result<Vec<Vec<Vec<f32>>>> {
+        let found = self.run(batch, heads, false, cancel)?;
+        Ok(found.into_iter().map(|head| head.into_iter().map(|found| found.emissions).collect()).collect())
+    }
+
+    fn paths(&self, batch: &Batch, heads: &[Head], cancel: &Cancel) -> Result<Option<Vec<Vec<Vec<u16>>>>> {
+        let found = self.run(batch, heads, true, cancel)?;
+        Ok(Some(found.into_iter().map(|head| head.into_iter().map(|found| found.path).collect()).collect()))
+    }
+}
+
+impl Drop for Cuda {
+    fn drop(&mut self) {
+        let network = self.network.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if std::process::id() != self.process {
+            // A forked child has no way to the GPU, so freeing something there would hang or crash.
+            std::mem::forget(network);
+        }
+    }
+}
+
+impl Heads {
+    /// Adds the output layers of `task` to `network`.
+    fn open(bundle: &Bundle, task: &Task, kernels: &mut Kernels, network: &mut Network, sizes: Sizes) -> Result<Self> {
+        let read = |name: &str| read(bundle, name);
+        let (layers, transitions) = (Layers::new(bundle.manifest(), task, &read)?, transitions(task, &read)?);
+        let sizes = sizes.with_labels(task.labels.len())?;
+        let mut add =
+            |own| network.add(kernels, sizes, &HeadWeights::new(&sizes, layers.universal(), own, &transitions));
+        let universal = add(None)?;
+        let languages = (0..layers.languages).map(|language| add(layers.own(language))).collect::<Result<_>>()?;
+        Ok(Self { universal, languages })
+    }
+
+    /// The number of the layers that `head` names.
+    fn number(&self, head: &Head) -> usize {
+        head.language.and_then(|language| self.languages.get(language)).copied().unwrap_or(self.universal)
+    }
+}
+
+/// Refuses options that this engine cannot meet.
+fn check_options(options: &EngineOptions) -> Result<()> {
+    check_threads(options.threads)?;
+    options.gpu.check(super::EngineKind::Cuda, &[])?;
+    if options.graph == Form::Fused {
+        return Err(Error::new(ErrorKind::Argument, "the fused graph is for ONNX Runtime, and the engine is cuda")
+            .remedy("leave the option out, or use the engine `onnx`"));
+    }
+    if options.providers.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Argument, "execution providers belong to ONNX Runtime, and the engine is cuda")
+        .remedy("name none, or use the engine `onnx` with its provider cuda"))
+}
+
+/// The sizes of the network, with one label.
+fn sizes(manifest: &Manifest, device: &Device) -> Result<Sizes> {
+    let sizes = &manifest.architecture;
+    let inputs = sizes.word_dim + sizes.char_filters * sizes.char_widths.len();
+    Sizes::new(inputs, sizes.hidden, 1, device.architecture())
+}
+
+/// The network without heads.
+fn bilstm(bundle: &Bundle, kernels: &mut Kernels, sizes: Sizes) -> Result<Network> {
+    let tensors = [read(bundle, "lstm.weight_ih")?, read(bundle, "lstm.weight_hh")?, read(bundle, "lstm.bias")?];
+    let directions = [false, true].map(|backward| {
+        let [input, recurrent, bias] = tensors.each_ref().map(|tensor| {
+            let (first, second) = tensor.split_at(tensor.len() / 2);
+            if backward { second } else { first }
+        });
+        Lstm { input, recurrent, bias }
+    });
+    Network::new(kernels, sizes, &Weights::new(&sizes, directions))
+}
+
+/// The sentences of a batch for the GPU, the longest first, as those that run together wait for the longest.
+fn groups(batch: &Batch) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..batch.sentences.len()).collect();
+    order.sort_by_key(|&sentence| Reverse(batch.sentences[sentence].len()));
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut room = 0;
+    for sentence in order {
+        let length = batch.sentences[sentence].len();
+        match groups.last_mut() {
+            Some(group) if length <= room => group.push(sentence),
+            _ => {
+                groups.push(vec![sentence]);
+                room = TOKENS;
+            }
+        }
+        room = room.saturating_sub(length);
+    }
+    groups
+}
