@@ -50,6 +50,7 @@ pub struct Opening<'py> {
     gpu_memory: Option<u64>,
     tensorrt_cache: Option<PathBuf>,
     tensorrt_fp16: bool,
+    kernel_cache: Option<PathBuf>,
     accept_telemetry: bool,
     vectors: Option<PathBuf>,
     pool: Option<Bound<'py, Pool>>,
@@ -76,6 +77,7 @@ impl Opening<'_> {
                 memory: self.gpu_memory,
                 tensorrt_cache: self.tensorrt_cache.clone(),
                 tensorrt_fp16: self.tensorrt_fp16,
+                kernel_cache: self.kernel_cache.clone(),
             },
             accept_telemetry: self.accept_telemetry,
         })

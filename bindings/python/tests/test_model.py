@@ -128,6 +128,8 @@ def test_a_bad_document_has_an_error_of_its_own(model):
     (lambda m: libmtl.Model(ZOO / "mtl-mobile", providers=["cuda"]), libmtl.ProviderError, "onnx"),
     (lambda m: libmtl.Model(ZOO / "mtl-mobile", providers="cuda"), libmtl.ArgumentError, "pass a list"),
     (lambda m: libmtl.Model(ZOO / "mtl-mobile", gpu_device=1), libmtl.ArgumentError, "gpu_device"),
+    (lambda m: libmtl.Model(ZOO / "mtl-mobile", kernel_cache=ZOO), libmtl.ArgumentError, "kernel_cache"),
+    (lambda m: libmtl.Model(ZOO / "mtl-mobile", engine="cuda"), libmtl.EngineError, "no engine for CUDA"),
     (lambda m: libmtl.Model(ZOO / "mtl-mobile", engine="onnx", library="/nowhere/libonnxruntime.so"), libmtl.EngineError, "nowhere"),
     (lambda m: libmtl.Model(ZOO / "mtl-mobile", vectors="x"), libmtl.ArgumentError, "vectors"),
     (lambda m: libmtl.Model.from_bytes(b"no archive"), libmtl.BundleError, "memory"),

@@ -25,6 +25,8 @@ class Model:
     `engine` is "native" or "onnx", the latter with `library`, the path of ONNX Runtime, and `providers` in order, such as
     ["cuda?", "cpu"]: with a question mark one is used if it is there, without one it must be. `gpu_memory` is in bytes. `graph` "fused" is for taggers
     that have it: libmtl's own kernels as an operator of ONNX Runtime, on the processor.
+    `engine` "cuda" is for taggers on NVIDIA GPUs, in a library that was built with it, and was not run on a GPU yet; `kernel_cache` is an
+    existing folder in which it keeps the kernels that it compiles.
     `threads` counts the caller's; models with the same `pool` share its threads. `kernel` forces one of the native engine's.
     `vectors` is the path of the word vectors by sentence that some scorers need.
     """
@@ -228,6 +230,7 @@ def _opening(
     gpu_memory: int | None = None,
     tensorrt_cache: Path | None = None,
     tensorrt_fp16: bool = False,
+    kernel_cache: Path | None = None,
     accept_telemetry: bool = False,
     vectors: Path | None = None,
     pool: _mtl.Pool | None = None,
