@@ -206,6 +206,7 @@ tree-check: ## Check that no file is too large and none names a place of one mac
 cuda-check: ## Compile the CUDA kernels, without a GPU (90 MB, once): a spilled register is an error
 	@$(PYTHON) tools/fetch.py --into $(DEPS) $(if $(INDEX),--index $(INDEX)) nvrtc
 	LD_LIBRARY_PATH=$(DEPS)/nvrtc/lib$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH)) $(CARGO) test $(WORKSPACE) --test cuda-compile -- --nocapture
+	LD_LIBRARY_PATH=$(DEPS)/nvrtc/lib$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH)) $(CARGO) test $(WORKSPACE) --test cuda -- a_kernel_that_the_driver_refuses
 
 .PHONY: cuda-run
 cuda-run: ## On a machine with an NVIDIA GPU: the engine `cuda` on golden cases, and its times; NOT RUN by us

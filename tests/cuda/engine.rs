@@ -9,7 +9,7 @@ use libmtl::kernels::crf::{Transitions, viterbi};
 use libmtl::kernels::cuda::{Architecture, Sizes};
 use libmtl::scorer::Scorer;
 use libmtl::tagger::{DecodeOptions, Tagger};
-use libmtl::{Cancel, Error, ErrorKind};
+use libmtl::{Cancel, Error, ErrorKind, zoo};
 use rand::RngExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,10 +24,16 @@ fn options(fake: &Fake) -> EngineOptions {
     EngineOptions { engine: EngineKind::Cuda, library: Some(fake.path.clone()), gpu, ..EngineOptions::default() }
 }
 
-/// A bundle whose kernels the stand-in has.
+/// A bundle with random weights whose kernels the stand-in has.
 fn bundle(fake: &Fake, seed: u64, architecture: Architecture) -> (TempDir, Arc<Bundle>) {
     let folder = random_bundle(seed, &Shape::default());
-    let bundle = Bundle::open(folder.path()).unwrap();
+    let bundle = provided(fake, folder.path(), architecture);
+    (folder, bundle)
+}
+
+/// The bundle in this folder, whose kernels the stand-in gets.
+fn provided(fake: &Fake, folder: &Path, architecture: Architecture) -> Arc<Bundle> {
+    let bundle = Bundle::open(folder).unwrap();
     let shape = &bundle.manifest().architecture;
     let inputs = shape.word_dim + shape.char_filters * shape.char_widths.len();
     let sizes = Sizes::new(inputs, shape.hidden, 1, architecture).unwrap();
@@ -35,7 +41,7 @@ fn bundle(fake: &Fake, seed: u64, architecture: Architecture) -> (TempDir, Arc<B
     for kernel in heads.chain(sizes.tiles().map(|tiles| sizes.bilstm(tiles))).chain([sizes.project()]) {
         fake.provide(&kernel, architecture);
     }
-    (folder, Arc::new(bundle))
+    Arc::new(bundle)
 }
 
 /// What the tagger decodes a task with.
@@ -108,6 +114,19 @@ fn a_tagger_takes_the_path_that_the_engine_found_and_says_where_it_runs() {
         assert!(cuda[2].labels.is_empty() && cuda[0].labels.len() == 5);
     }
     drop(cuda);
+    fake.check();
+}
+
+/// A shipped model: its golden cases alone and together, with the clusters of an H100.
+#[test]
+fn the_golden_cases_of_a_shipped_model_pass() {
+    let fake = Fake::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/mtl-mobile");
+    let tagger = Tagger::open(provided(&fake, &folder, Architecture::HOPPER), &options(&fake)).unwrap();
+    let found = zoo::verify(&tagger, &tagger.bundle().golden().unwrap(), &Cancel::new()).unwrap();
+    println!("emissions differ by {:.1e} at most", found.alone.difference);
+    assert!(found.passed() && found.alone.cases > 0 && found.batch_difference == 0.0, "{found:?}");
+    drop(tagger);
     fake.check();
 }
 

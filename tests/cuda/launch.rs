@@ -340,6 +340,7 @@ fn a_kernel_that_the_driver_refuses_is_compiled_anew() {
         Err(error) => {
             assert!(error.place().contains("does not load crf.cu"), "{error}");
             assert!(error.place().ends_with("libnvrtc.so"), "{error}");
+            assert!(error.place().contains("an NVRTC that is no newer than the driver"), "{error}");
         }
     }
     drop(kernels);

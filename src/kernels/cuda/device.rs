@@ -238,7 +238,8 @@ impl Loaded {
         let outcome = unsafe { (functions.cuModuleLoadData)(&mut module, code.as_ptr().cast()) };
         current.call(outcome, &format!("does not load {kernel}")).map_err(|error| {
             let code = CODE_REFUSED.iter().any(|&refused| refused as u32 == outcome);
-            Refusal { error, code }
+            let remedy = "use an NVRTC that is no newer than the driver, or the native engine";
+            Refusal { error: if code { error.remedy(remedy) } else { error }, code }
         })?;
         let (threads, name) = (kernel.threads as u32, kernel.to_string());
         let mut loaded = Self { device: Arc::clone(device), module, function, threads, name };
