@@ -4,11 +4,12 @@
 mod common;
 
 use common::scorer::{combine as combine_by, exercises, given_vectors, random_scorer};
-use common::{Sizes, onnx_options, random_batch, random_bundle};
+use common::{Sizes, onnx_options, random_batch, random_bundle, random_contents};
 use libmtl::Cancel;
-use libmtl::bundle::Bundle;
 use libmtl::bundle::manifest::{Activation, Combine, Context, Encoder, Scorer as Settings, Summary, Task};
+use libmtl::bundle::{Bundle, write};
 use libmtl::engine::{self, Batch, Engine, EngineOptions, Head};
+use libmtl::kernels::Kernel;
 use libmtl::kernels::crf::{Constraints, Transitions, viterbi};
 use libmtl::scorer::{Exercise, ScoreOptions, Scorer};
 use rand::seq::SliceRandom;
@@ -109,6 +110,62 @@ fn engines_agree_on_random_networks() {
     }
     println!("largest difference between engines: {largest:e}");
     assert!(largest <= BETWEEN_ENGINES, "{largest}");
+}
+
+/// A random network with hidden sizes up to 512, whose word vectors are ordinary, subnormal in half precision, or so large that
+/// they saturate the gates.
+fn extreme_bundle(rng: &mut ChaCha8Rng) -> tempfile::TempDir {
+    let hidden = 512f64.powf(rng.random()).round() as usize;
+    // Larger recurrent weights make the network chaotic: any rounding would grow with the length.
+    let scale = 1.0 / (hidden as f32).sqrt().max(2.5);
+    let mut contents = random_contents(rng.random(), &Sizes { hidden, scale, ..random_sizes(rng) });
+    let width = contents.manifest.architecture.word_dim;
+    let table = contents.tensors.get_mut("word.embedding").unwrap();
+    for (i, value) in table.data.iter_mut().enumerate() {
+        *value = half::f16::from_f32(value.to_f32() * [1.0, 1e-5, 300.0][i / width % 3]);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &contents).unwrap();
+    folder
+}
+
+/// Each kernel beside ONNX Runtime: hidden 1 to 512, batch 1 to 65, lengths 1 to 200 mixed, extreme word vectors. Emissions are
+/// within `BETWEEN_ENGINES` (1 + |y|), and labels the same, but in one sentence of a hundred where two paths tie.
+#[test]
+fn each_kernel_agrees_with_onnx_runtime_on_random_shapes() {
+    let seed = std::env::var("MTL_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
+    println!("MTL_TEST_SEED={seed}");
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let (mut largest, mut ties, mut sentences): (f32, usize, usize) = (0.0, 0, 0);
+    for _ in 0..8 {
+        let folder = extreme_bundle(&mut rng);
+        let bundle = Bundle::open(folder.path()).unwrap();
+        let batch = 65f64.powf(rng.random()).round() as usize;
+        let lengths: Vec<usize> = (0..batch).map(|_| rng.random_range(1..=200)).collect();
+        let batch = random_batch(rng.random(), &bundle, &lengths);
+        let head = heads(&bundle)[rng.random_range(0..heads(&bundle).len())];
+        let task = &bundle.manifest().tasks[head.task];
+        let emissions = |options: &EngineOptions| {
+            engine::open(&bundle, options).unwrap().emissions(&batch, &[head], &Cancel::new()).unwrap().remove(0)
+        };
+        let theirs = emissions(&onnx_options());
+        for kernel in Kernel::available() {
+            let options = EngineOptions { kernel: Some(kernel.name()), ..EngineOptions::default() };
+            for (ours, theirs) in emissions(&options).iter().zip(&theirs) {
+                let relative = |(a, b): (&f32, &f32)| (a - b).abs() / (1.0 + b.abs());
+                assert_eq!(ours.len(), theirs.len());
+                assert!(ours.iter().all(|value| value.is_finite()));
+                largest = ours.iter().zip(theirs).map(relative).fold(largest, f32::max);
+                assert!(largest <= BETWEEN_ENGINES, "kernel {}: {largest:e}", kernel.name());
+                sentences += 1;
+                if labels(&bundle, task, ours) != labels(&bundle, task, theirs) {
+                    ties += 1;
+                }
+            }
+        }
+    }
+    println!("largest difference {largest:e}, other labels in {ties} of {sentences} sentences");
+    assert!(ties * 100 <= sentences, "other labels in {ties} of {sentences} sentences");
 }
 
 #[test]

@@ -91,45 +91,66 @@ mod tests {
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
+    const FUNCTIONS: [Function; 4] = [Function::Relu, Function::Selu, Function::Tanh, Function::Sigmoid];
+
     #[test]
     fn layer_equals_its_formula() {
         on_each_kernel(|| {
             let mut rng = ChaCha8Rng::seed_from_u64(3);
-            for (size, function) in
-                [(1, Function::Relu), (60, Function::Selu), (33, Function::Tanh), (7, Function::Sigmoid)]
-            {
-                let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() * 2.0 - 1.0).collect() };
-                let [w, v] = [draw(size * size), draw(size * size)];
-                let [b, a] = [draw(size), draw(size)];
-                let layer = Highway::new(
-                    Kernel::best(),
-                    size,
-                    Affine { weights: &w, bias: &b },
-                    Affine { weights: &v, bias: &a },
-                    function,
-                );
-                let rows = draw(5 * size);
-                let (mut found, mut scratch) = (rows.clone(), Vec::new());
-                layer.apply(&mut found, &mut scratch);
-                for (z, found) in rows.chunks(size).zip(found.chunks(size)) {
-                    let affine = |w: &[f32], b: &[f32], o: usize| -> f64 {
-                        f64::from(b[o]) + (0..size).map(|i| f64::from(w[o * size + i]) * f64::from(z[i])).sum::<f64>()
-                    };
-                    for (o, &value) in found.iter().enumerate() {
-                        let x = affine(&w, &b, o);
-                        let f = match function {
-                            Function::Relu => x.max(0.0),
-                            Function::Selu if x > 0.0 => 1.050_700_987_355_480_5 * x,
-                            Function::Selu => 1.050_700_987_355_480_5 * 1.673_263_242_354_377_2 * x.exp_m1(),
-                            Function::Tanh => x.tanh(),
-                            Function::Sigmoid => 1.0 / (1.0 + (-x).exp()),
-                        };
-                        let g = 1.0 / (1.0 + (-affine(&v, &a, o)).exp());
-                        let expected = g * f + (1.0 - g) * f64::from(z[o]);
-                        assert!((f64::from(value) - expected).abs() < 1e-5, "{value} instead of {expected}");
-                    }
-                }
+            for (size, function) in [1, 60, 33, 7].into_iter().zip(FUNCTIONS) {
+                check(&mut rng, size, 5, &[1.0], function);
             }
         });
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "takes hours there; fixed shapes have every access")]
+    fn layer_equals_its_formula_for_random_shapes_and_extreme_rows() {
+        let seed = crate::kernels::simd::test_seed();
+        on_each_kernel(|| {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            for function in FUNCTIONS.into_iter().cycle().take(12) {
+                let (size, count) = (rng.random_range(1..=300), rng.random_range(1..=65));
+                println!("size {size}, {count} rows, {function:?}");
+                // Ordinary rows, subnormal ones, and such as saturate the gate.
+                check(&mut rng, size, count, &[1.0, 1e-40, 1e4], function);
+            }
+        });
+    }
+
+    /// Compares rows, of these scales in turn, with the formula in double precision.
+    fn check(rng: &mut ChaCha8Rng, size: usize, count: usize, scales: &[f32], function: Function) {
+        let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() * 2.0 - 1.0).collect() };
+        let ([w, v], [b, a]) = ([draw(size * size), draw(size * size)], [draw(size), draw(size)]);
+        let [transform, gate] = [(&w, &b), (&v, &a)].map(|(weights, bias)| Affine { weights, bias });
+        let layer = Highway::new(Kernel::best(), size, transform, gate, function);
+        let scale = |i: usize| scales[i / size % scales.len()];
+        let rows: Vec<f32> = draw(count * size).into_iter().enumerate().map(|(i, x)| x * scale(i)).collect();
+        let (mut found, mut scratch) = (rows.clone(), Vec::new());
+        layer.apply(&mut found, &mut scratch);
+        let f = |x: f64| match function {
+            Function::Relu => x.max(0.0),
+            Function::Selu if x > 0.0 => 1.050_700_987_355_480_5 * x,
+            Function::Selu => 1.050_700_987_355_480_5 * 1.673_263_242_354_377_2 * x.exp_m1(),
+            Function::Tanh => x.tanh(),
+            Function::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+        };
+        let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+        for (z, found) in rows.chunks(size).zip(found.chunks(size)) {
+            // A sum, and what rounding may move it by: it grows with the size of the terms.
+            let affine = |layer: Affine, o: usize| -> (f64, f64) {
+                let terms = (0..size).map(|i| f64::from(layer.weights[o * size + i]) * f64::from(z[i]));
+                terms.fold((f64::from(layer.bias[o]), 2e-6), |(sum, moved), t| (sum + t, moved + 2e-6 * t.abs()))
+            };
+            for (o, &value) in found.iter().enumerate() {
+                let ((x, moved_x), (y, moved_y), z) = (affine(transform, o), affine(gate, o), f64::from(z[o]));
+                let (f_x, g) = (f(x), sigmoid(y));
+                let expected = z + g * (f_x - z);
+                let of_gate = (sigmoid(y + moved_y) - sigmoid(y - moved_y)) * (f_x - z).abs();
+                let most = 2e-6 * (1.0 + f_x.abs() + z.abs()) + f(x + moved_x) - f(x - moved_x) + of_gate;
+                let error = (f64::from(value) - expected).abs();
+                assert!(error <= most, "{value} instead of {expected}, {most:e} at most");
+            }
+        }
     }
 }

@@ -186,103 +186,109 @@ mod tests {
 
     #[test]
     fn features_are_right_and_padding_stops_at_the_largest_width() {
-        on_each_kernel(|| check(&mut ChaCha8Rng::seed_from_u64(5), [9, 5, 11], &WIDTHS, &[0, 1, 2, 3, 4, 5, 30]));
+        on_each_kernel(|| {
+            let widths = WIDTHS.map(|width| (width, false));
+            check(&mut ChaCha8Rng::seed_from_u64(5), [9, 5, 11], &widths, &[0, 1, 2, 3, 4, 5, 30], &[1.0]);
+        });
+    }
+
+    /// Words that end in a block, fill it, and go beyond.
+    #[test]
+    fn two_convolutions_are_right() {
+        on_each_kernel(|| {
+            let lengths = [0, 1, 4, 5, 6, BLOCK + 4, BLOCK + 5, 3 * BLOCK];
+            check(&mut ChaCha8Rng::seed_from_u64(6), [9, 4, 10], &[(3, true), (2, false)], &lengths, &[1.0]);
+        });
     }
 
     #[test]
     #[cfg_attr(miri, ignore = "takes hours there; fixed shapes have every access")]
-    fn features_are_right_for_random_shapes() {
+    fn features_are_right_for_random_shapes_and_extreme_characters() {
         let seed = crate::kernels::simd::test_seed();
         on_each_kernel(|| {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            for _ in 0..8 {
+            for case in 0..10 {
+                // Every other network has a second convolution over some of its widths.
                 let sizes = [rng.random_range(2..=60), rng.random_range(1..=40), rng.random_range(1..=60)];
-                let widths: Vec<usize> = (0..rng.random_range(1..=4)).map(|_| rng.random_range(1..=6)).collect();
+                let mut width = || (rng.random_range(1..=6), case % 2 == 1 && rng.random());
+                let mut widths: Vec<(usize, bool)> = (0..4).map(|_| width()).collect();
+                widths.truncate(rng.random_range(1..=4));
                 let lengths: Vec<usize> = (0..3).map(|_| rng.random_range(0..=60)).collect();
-                println!("{sizes:?} characters, dimensions, filters; widths {widths:?}; lengths {lengths:?}");
-                check(&mut rng, sizes, &widths, &lengths);
+                println!("{sizes:?} characters, dimensions, filters; widths, second {widths:?}; lengths {lengths:?}");
+                check(&mut rng, sizes, &widths, &lengths, &[1.0, 1e-40, 1e4]);
             }
         });
     }
 
-    /// Compares words of these lengths with sums in double precision, where character 0 is padding.
-    fn check(rng: &mut ChaCha8Rng, [chars, dim, filters]: [usize; 3], widths: &[usize], lengths: &[usize]) {
+    /// A sum in double precision, and the sum of its terms' sizes, which is what rounding grows with.
+    type Sum = (f64, f64);
+
+    /// The rectified responses, `[windows, filters]`, to each window of `rows`.
+    fn convolve(rows: &[Vec<Sum>], width: usize, weights: &[f32], bias: &[f32]) -> Vec<Vec<Sum>> {
+        let response = |window: &[Vec<Sum>], f: usize| {
+            let mut sum = (f64::from(bias[f]), f64::from(bias[f].abs()));
+            for (position, row) in window.iter().enumerate() {
+                for (d, (value, size)) in row.iter().enumerate() {
+                    let weight = f64::from(weights[(f * row.len() + d) * width + position]);
+                    sum = (sum.0 + weight * value, sum.1 + weight.abs() * size);
+                }
+            }
+            (sum.0.max(0.0), sum.1)
+        };
+        rows.windows(width).map(|window| (0..bias.len()).map(|f| response(window, f)).collect()).collect()
+    }
+
+    /// Compares words of these lengths with sums in double precision, where character 0 is padding. Characters are of
+    /// these scales in turn; a width says whether there is a second convolution of it.
+    fn check(
+        rng: &mut ChaCha8Rng,
+        [chars, dim, filters]: [usize; 3],
+        widths: &[(usize, bool)],
+        lengths: &[usize],
+        scales: &[f32],
+    ) {
         let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() - 0.5).collect() };
         let mut embedding = draw(chars * dim);
         embedding[..dim].fill(0.0);
-        let weights: Vec<_> = widths.iter().map(|width| (draw(filters * dim * width), draw(filters))).collect();
-        let given = widths.iter().zip(&weights);
-        let given: Vec<Filters> =
-            given.map(|(&width, (weights, bias))| Filters { width, weights, bias, second: None }).collect();
+        embedding.iter_mut().enumerate().for_each(|(i, value)| *value *= scales[i / dim % scales.len()]);
+        let weights: Vec<_> = (widths.iter())
+            .map(|(width, _)| [filters * dim * width, filters, filters * filters * width, filters].map(&mut draw))
+            .collect();
+        let given: Vec<Filters> = (widths.iter().zip(&weights))
+            .map(|(&(width, second), [weights, bias, above, bias_above])| {
+                let second = second.then_some(Affine { weights: above, bias: bias_above });
+                Filters { width, weights, bias, second }
+            })
+            .collect();
         let cnn = CharCnn::new(Kernel::best(), &embedding, dim, filters, &given).unwrap();
         assert_eq!(cnn.width(), filters * widths.len());
-        let widest = widths.iter().copied().max().unwrap();
+        let least = given.iter().map(Filters::span).max().unwrap();
         for &length in lengths {
             let word: Vec<u32> = (0..length).map(|i| 1 + ((i * i + 3) % (chars - 1)) as u32).collect();
             let mut features = vec![0.0; cnn.width()];
             cnn.apply(&word, &mut features, &Cancel::new()).unwrap();
-            let value = |position: usize, d: usize| {
-                word.get(position).map_or(0.0, |&c| f64::from(embedding[c as usize * dim + d]))
+            let row = |position: usize| {
+                let character = word.get(position).map_or(0, |&c| c as usize);
+                embedding[character * dim..][..dim].iter().map(|&x| (f64::from(x), f64::from(x.abs()))).collect()
             };
+            let rows: Vec<Vec<Sum>> = (0..length.max(least)).map(row).collect();
             for (given, features) in given.iter().zip(features.chunks_exact(filters)) {
+                let first = convolve(&rows, given.width, given.weights, given.bias);
+                let last = match given.second {
+                    None => first,
+                    Some(second) => convolve(&first, given.width, second.weights, second.bias),
+                };
                 for (f, &feature) in features.iter().enumerate() {
-                    let response = |p: usize| -> f64 {
-                        let terms = (0..given.width).flat_map(|j| (0..dim).map(move |d| (d, j)));
-                        let weight = |d: usize, j: usize| f64::from(given.weights[(f * dim + d) * given.width + j]);
-                        f64::from(given.bias[f]) + terms.map(|(d, j)| weight(d, j) * value(p + j, d)).sum::<f64>()
-                    };
-                    let expected = (0..=word.len().max(widest) - given.width).map(response).fold(0.0, f64::max);
-                    // A response has `dim * width` terms of a quarter at most.
-                    let most = 2e-6 * (1.0 + 0.25 * (dim * given.width) as f64);
-                    assert!((f64::from(feature) - expected).abs() < most, "{feature} instead of {expected}");
+                    let larger = |a: Sum, b: &Vec<Sum>| (a.0.max(b[f].0), a.1.max(b[f].1));
+                    let (expected, size) = last.iter().fold((0.0, 0.0), larger);
+                    let error = (f64::from(feature) - expected).abs();
+                    assert!(error <= 2e-6 * (1.0 + size), "{length}: {feature} instead of {expected}");
                 }
             }
         }
-    }
-
-    /// relu(second(relu(first(x)))) in double precision, over words that end in a block, fill it, and go beyond.
-    #[test]
-    fn two_convolutions_are_right() {
-        on_each_kernel(|| {
-            let mut rng = ChaCha8Rng::seed_from_u64(6);
-            let (chars, dim, filters, width) = (9, 4, 10, 3);
-            let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() - 0.5).collect() };
-            let mut embedding = draw(chars * dim);
-            embedding[..dim].fill(0.0);
-            let (weights, bias) = (draw(filters * dim * width), draw(filters));
-            let (above, bias_above) = (draw(filters * filters * width), draw(filters));
-            let second = Some(Affine { weights: &above, bias: &bias_above });
-            let given = [
-                Filters { width, weights: &weights, bias: &bias, second },
-                Filters { width: 2, weights: &weights[..filters * dim * 2], bias: &bias, second: None },
-            ];
-            let cnn = CharCnn::new(Kernel::best(), &embedding, dim, filters, &given).unwrap();
-            for length in [0, 1, 4, 5, 6, BLOCK + 4, BLOCK + 5, 3 * BLOCK] {
-                let word: Vec<u32> = (0..length).map(|i| 1 + (i * i + 3) as u32 % (chars as u32 - 1)).collect();
-                let mut features = vec![0.0; cnn.width()];
-                cnn.apply(&word, &mut features, &Cancel::new()).unwrap();
-                let first = |p: usize, f: usize| -> f64 {
-                    let term = |(d, j): (usize, usize)| {
-                        let character = word.get(p + j).map_or(0, |&c| c as usize);
-                        f64::from(weights[(f * dim + d) * width + j]) * f64::from(embedding[character * dim + d])
-                    };
-                    let sum: f64 = (0..width).flat_map(|j| (0..dim).map(move |d| (d, j))).map(term).sum();
-                    (sum + f64::from(bias[f])).max(0.0)
-                };
-                for (f, &feature) in features[..filters].iter().enumerate() {
-                    let response = |p: usize| -> f64 {
-                        let term = |(g, j)| f64::from(above[(f * filters + g) * width + j]) * first(p + j, g);
-                        let sum: f64 = (0..width).flat_map(|j| (0..filters).map(move |g| (g, j))).map(term).sum();
-                        sum + f64::from(bias_above[f])
-                    };
-                    let expected = (0..=length.max(5) - 5).map(response).fold(0.0, f64::max);
-                    assert!((f64::from(feature) - expected).abs() < 1e-5, "{length}: {feature}, not {expected}");
-                }
-            }
-            let cancel = Cancel::new();
-            cancel.cancel();
-            assert!(cnn.apply(&[1], &mut vec![0.0; cnn.width()], &cancel).is_err());
-        });
+        let cancel = Cancel::new();
+        cancel.cancel();
+        assert!(cnn.apply(&[1], &mut vec![0.0; cnn.width()], &cancel).is_err());
     }
 
     #[test]

@@ -6,6 +6,8 @@
 mod generic;
 #[cfg(all(test, target_arch = "aarch64"))]
 mod neon_tests;
+#[cfg(test)]
+mod range_tests;
 
 use super::Kernel;
 use super::dense::Matrix;
