@@ -453,6 +453,7 @@ mtl_status mtl_options_new(mtl_options **out_options, mtl_error **out_error);
 // | | `threads` | `0`: the thread that calls; up to 1024 |
 // | | `kernel` | the fastest of this processor; or `generic`, `avx2`, `avx512`, `neon`, `neon-fp16`, `neon-fhm`: with one kernel, results are the same everywhere bit for bit. Only for the engine `native` |
 // | | `graph` | `portable`; `fused`, for taggers that have it: libmtl's own kernels as an operator of ONNX Runtime, on the processor. Only for the engine `onnx` |
+// | | `word_cache` | `2048`; KiB that a model may keep of the words that come again, `0` keeps none: results are the same, bit for bit. Not for the engine `onnx` |
 // | | `library` | path of ONNX Runtime's shared library; without it, the one beside the program or the loader's own. With the engine `cuda`, of CUDA's driver |
 // | | `providers` | `cpu`; ONNX Runtime's execution providers in order, such as `tensorrt?,cuda?,cpu`: with a question mark one is used if it is there, without one it must be |
 // | | `gpu_device` | `0`; the number of the GPU, for the engine `cuda` and the providers `cuda` and `tensorrt` |

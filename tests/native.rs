@@ -278,6 +278,14 @@ fn what_an_engine_keeps_of_words_changes_nothing() {
             native.emissions(&batch(sentences), &head, cancel).map(|mut found| bits(found.remove(0)))
         };
         let expected = emissions(&Native::open(&bundle, &options).unwrap(), &sentences, &Cancel::new()).unwrap();
+        for word_cache in [0, 1, 100_000, u64::MAX] {
+            let options = EngineOptions { word_cache: Some(word_cache), ..options.clone() };
+            let native = Native::open(&bundle, &options).unwrap();
+            for _ in 0..2 {
+                let found = emissions(&native, &sentences, &Cancel::new()).unwrap();
+                assert_eq!(found, expected, "{}, {word_cache} bytes", kernel.name());
+            }
+        }
         let native = Native::open(&bundle, &options).unwrap();
         std::thread::scope(|scope| {
             for thread in 0..3 {

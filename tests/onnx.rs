@@ -78,6 +78,19 @@ fn a_kernel_is_refused() {
 }
 
 #[test]
+fn a_word_cache_is_refused() {
+    let error_of = |opened: Result<(), Error>| opened.expect_err("an error");
+    let options = EngineOptions { word_cache: Some(0), ..onnx_options() };
+    let (tagger, scorer) = (random_bundle(12, &Sizes::default()), random_scorer(12, |_| ()));
+    let [tagger, scorer] = [&tagger, &scorer].map(|folder| Arc::new(Bundle::open(folder.path()).unwrap()));
+    for error in
+        [error_of(engine::open(&tagger, &options).map(drop)), error_of(Scorer::open(scorer, &options).map(drop))]
+    {
+        assert!(error.to_string().contains("word_cache") && error.kind() == ErrorKind::Argument, "{error}");
+    }
+}
+
+#[test]
 fn too_many_threads_are_refused() {
     let folder = random_bundle(10, &Sizes::default());
     let bundle = Bundle::open(folder.path()).unwrap();

@@ -79,6 +79,7 @@ func TestOpenNamesWhatIsWrong(t *testing.T) {
 		{bundle("mtl-mobile"), []mtl.OpenOption{mtl.WithThreads(-1)}, mtl.ErrArgument, "threads"},
 		{bundle("mtl-mobile"), []mtl.OpenOption{mtl.WithKernel("abacus")}, mtl.ErrArgument, "kernel"},
 		{bundle("mtl-mobile"), []mtl.OpenOption{mtl.WithGraph("fused")}, mtl.ErrArgument, "fused graph"},
+		{bundle("mtl-mobile"), []mtl.OpenOption{mtl.WithWordCache(-1)}, mtl.ErrArgument, "word_cache"},
 		{bundle("mtl-mobile"), []mtl.OpenOption{mtl.OpenWith("colour", "red")}, mtl.ErrArgument, "colour"},
 		{bundle("mtl-mobile"), []mtl.OpenOption{mtl.OpenWith("tasks", "ner")}, mtl.ErrArgument, "tasks"},
 		{bundle("mtl-mobile"), []mtl.OpenOption{mtl.WithVectors("nowhere")}, mtl.ErrArgument, "vectors is for a scorer"},
@@ -89,7 +90,7 @@ func TestOpenNamesWhatIsWrong(t *testing.T) {
 			t.Errorf("%q: %v, %v", c.path, model, err)
 		}
 	}
-	open(t, mtl.WithTrusted(), mtl.WithThreads(0), mtl.WithKernel("generic"))
+	open(t, mtl.WithTrusted(), mtl.WithThreads(0), mtl.WithKernel("generic"), mtl.WithWordCache(0))
 }
 
 // bundleOf writes a bundle of a manifest and a digest of it.

@@ -62,8 +62,9 @@ const KEYS: &[(&str, &[Scope], Setter)] = &[
     ("providers", &[Scope::Model], |o, v| put(&mut o.engine.providers, providers(v))),
     ("graph", &[Scope::Model], |o, v| put(&mut o.engine.graph, Ok(v.parse()?))),
     ("kernel", &[Scope::Model], |o, v| put(&mut o.engine.kernel, Ok(Some(v.parse()?)))),
+    ("word_cache", &[Scope::Model], |o, v| put(&mut o.engine.word_cache, binary(v, 10))),
     ("gpu_device", &[Scope::Model], |o, v| put(&mut o.engine.gpu.device, device(v))),
-    ("gpu_memory", &[Scope::Model], |o, v| put(&mut o.engine.gpu.memory, mebibytes(v))),
+    ("gpu_memory", &[Scope::Model], |o, v| put(&mut o.engine.gpu.memory, binary(v, 20))),
     ("tensorrt_cache", &[Scope::Model], |o, v| put(&mut o.engine.gpu.tensorrt_cache, Ok(Some(v.into())))),
     ("tensorrt_fp16", &[Scope::Model], |o, v| put(&mut o.engine.gpu.tensorrt_fp16, flag(v))),
     ("kernel_cache", &[Scope::Model], |o, v| put(&mut o.engine.gpu.kernel_cache, Ok(Some(v.into())))),
@@ -114,9 +115,9 @@ fn device(value: &str) -> Outcome<Option<u16>> {
     number(value, u16::MAX.into()).map(|device| Some(device as u16))
 }
 
-/// A number of MiB, in bytes.
-fn mebibytes(value: &str) -> Outcome<Option<u64>> {
-    number(value, u32::MAX as usize).map(|size| Some((size as u64) << 20))
+/// A number of KiB (`shift` 10) or MiB (20), in bytes.
+fn binary(value: &str, shift: u32) -> Outcome<Option<u64>> {
+    number(value, u32::MAX as usize).map(|size| Some((size as u64) << shift))
 }
 
 /// Names between commas; none for an empty text.
@@ -187,6 +188,7 @@ pub extern "C" fn mtl_options_new(out_options: *mut *mut mtl_options, out_error:
 /// | | `threads` | `0`: the thread that calls; up to 1024 |
 /// | | `kernel` | the fastest of this processor; or `generic`, `avx2`, `avx512`, `neon`, `neon-fp16`, `neon-fhm`: with one kernel, results are the same everywhere bit for bit. Only for the engine `native` |
 /// | | `graph` | `portable`; `fused`, for taggers that have it: libmtl's own kernels as an operator of ONNX Runtime, on the processor. Only for the engine `onnx` |
+/// | | `word_cache` | `2048`; KiB that a model may keep of the words that come again, `0` keeps none: results are the same, bit for bit. Not for the engine `onnx` |
 /// | | `library` | path of ONNX Runtime's shared library; without it, the one beside the program or the loader's own. With the engine `cuda`, of CUDA's driver |
 /// | | `providers` | `cpu`; ONNX Runtime's execution providers in order, such as `tensorrt?,cuda?,cpu`: with a question mark one is used if it is there, without one it must be |
 /// | | `gpu_device` | `0`; the number of the GPU, for the engine `cuda` and the providers `cuda` and `tensorrt` |

@@ -71,6 +71,9 @@ pub struct EngineArgs {
     /// The kernel that the native engine computes with [default: the fastest of this processor; mtl info lists them]
     #[arg(long, value_name = "KERNEL")]
     pub kernel: Option<KernelName>,
+    /// KiB that the native engine may keep of the words that come again, 0 for none [default: 2048]
+    #[arg(long, value_name = "KIB")]
+    pub word_cache: Option<u32>,
     #[command(flatten)]
     pub gpu: GpuArgs,
     /// Threads to compute with [default: the processors of this machine]

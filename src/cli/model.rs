@@ -73,6 +73,7 @@ pub fn engine_options(args: &EngineArgs) -> Result<EngineOptions> {
         library: args.ort_library.clone().or_else(library_from_environment).filter(|_| args.engine == EngineName::Onnx),
         kernel: args.kernel,
         graph: args.graph.unwrap_or_default(),
+        word_cache: args.word_cache.map(|kibibytes| u64::from(kibibytes) << 10),
         providers: args.order.iter().map(request).collect(),
         gpu: GpuOptions {
             device: args.gpu.gpu_device,

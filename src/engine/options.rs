@@ -38,6 +38,9 @@ pub struct EngineOptions {
     /// The kernel of the native engine, and of what the engine `cuda` does on the processor; without it, the fastest that this processor has. Results are the same, bit for
     /// bit, with one kernel, and differ in their last digits between two.
     pub kernel: Option<KernelName>,
+    /// The most bytes that the native engine keeps of words, from one call to the next: a tagger what the LSTM reads of them, a
+    /// scorer their character features. 0 keeps nothing; `None` is 2 MiB. Results are the same, bit for bit.
+    pub word_cache: Option<u64>,
     /// The shared library of ONNX Runtime; without it, the one beside the program or the loader's own. A process loads
     /// one ONNX Runtime, so every engine of it names the same. For the engine `cuda`, the library of CUDA's driver;
     /// without it, the loader's `libcuda.so.1`.

@@ -3,7 +3,7 @@
 
 static void each_option_takes_its_values(void) {
   mtl_options *options = options_of(
-      "trusted=true engine=native threads=3 library=libonnxruntime.so vectors=a.safetensors providers=cuda?,cpu accept_telemetry=true kernel=generic graph=fused "
+      "trusted=true engine=native threads=3 library=libonnxruntime.so vectors=a.safetensors providers=cuda?,cpu accept_telemetry=true kernel=generic graph=fused word_cache=0 "
       "gpu_device=1 gpu_memory=512 tensorrt_cache=engines tensorrt_fp16=true kernel_cache=kernels "
       "tasks=ner,upos language=en unit=utf16 invalid_utf8=replace scores=true nbest=5 zero_shot=true");
   mtl_options_free(options);
@@ -16,7 +16,7 @@ static void an_unknown_key_or_value_is_named(void) {
       {"colour", "red", "colour"}, {"unit", "inches", "inches"},  {"scores", "yes", "yes"},
       {"nbest", "101", "101"},     {"nbest", "-1", "-1"},         {"threads", "1025", "1025"},
       {"engine", "steam", "steam"}, {"graph", "bar", "bar"}, {"providers", "abacus", "abacus"}, {"gpu_device", "65536", "65536"},
-      {"gpu_memory", "1G", "1G"},   {"tensorrt_fp16", "yes", "yes"}, {"", "", "unknown option"},
+      {"gpu_memory", "1G", "1G"},   {"word_cache", "4294967296", "4294967296"},   {"tensorrt_fp16", "yes", "yes"}, {"", "", "unknown option"},
   };
   mtl_options *options = options_of("");
   for (size_t i = 0; i < sizeof table / sizeof *table; i++) {

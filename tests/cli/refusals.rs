@@ -61,6 +61,8 @@ fn unknown_names_list_the_known_ones() {
     tag(&["--engine", "cuda", "--gpu-device", "65535"]).refused(&[words, "use"]);
     tag(&["--engine", "cuda", "--prefer", "cuda"]).refused(&["ONNX Runtime", "the engine is cuda"]);
     tag(&["--kernel-cache", "."]).refused(&["kernel_cache", "the engine is native"]);
+    tag(&["--word-cache", "0", "--engine", "onnx"]).refused(&["word_cache", "native engine"]);
+    tag(&["--word-cache", "2M"]).refused(&["2M", "--word-cache"]);
     tag(&["--provider", "cuda"]).refused(&["--engine onnx"]);
     tag(&["--gpu-device", "0"]).refused(&["option gpu_device", "the engine `onnx`"]);
     tag(&["--engine", "onnx", "--prefer", "cuda", "--tensorrt-fp16"])

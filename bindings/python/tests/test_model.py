@@ -56,7 +56,7 @@ def test_it_opens_from_memory_and_from_a_part_of_a_file(archive, tmp_path, model
 
 
 def test_kernels_and_threads_are_chosen(model):
-    with libmtl.Model(ZOO / "mtl-mobile", kernel="generic", threads=2) as opened:
+    with libmtl.Model(ZOO / "mtl-mobile", kernel="generic", threads=2, word_cache=0) as opened:
         assert opened.report["kernel"] == "generic" and opened.report["threads"] == 2
         assert labels(opened) == labels(model)
     pool = libmtl.Pool(1)

@@ -6,6 +6,7 @@
 //! A sentence's result is the same, bit for bit, whatever is beside it.
 
 use super::gate::Gate;
+use super::native::cache::WordCache;
 use super::native::{Encoder, Layers, pool, read, transitions};
 use super::{Attempt, Batch, Engine, EngineOptions, Head, Pool, Report, check, check_threads};
 use crate::bundle::Bundle;
@@ -91,7 +92,7 @@ impl Cuda {
             threads: options.threads.max(1).min(pool.threads() + 1),
             providers: vec![Attempt { provider: "cuda".into(), required: true, used: true, reason }],
         };
-        let encoder = Encoder::open(bundle, cpu, sizes.inputs).map_err(place)?;
+        let encoder = Encoder::open(bundle, cpu, WordCache::new(sizes.inputs, options.word_cache)).map_err(place)?;
         let (gate, network, process) = (Gate::default(), Mutex::new(Some(network)), std::process::id());
         Ok(Self { manifest, encoder, heads, gate, network, process, pool, report })
     }

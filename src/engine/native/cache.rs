@@ -1,15 +1,15 @@
-//! What the LSTM reads of a word, kept for the words that come again.
+//! What is computed of a word, kept for the words that come again.
 //!
-//! It depends on the word type alone: its vector, its characters' features, and the products of both directions with
-//! them. A result is the same, bit for bit, with the cache and without. Memory is bounded; when the cache is full, the
+//! It depends on the word type alone: for a tagger the products of both directions of the LSTM with its vector and its
+//! characters' features, for a scorer those features. A result is the same, bit for bit, with the cache and without. Memory is bounded; when the cache is full, the
 //! word that came back the least makes room (the CLOCK algorithm, with a count instead of a bit).
 
 use crate::engine::WordType;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Bytes that the cache of an engine takes at most, as near as its own sizes tell.
-const LIMIT: usize = 2 << 20;
+/// Bytes that the cache of an engine takes at most unless its options say otherwise, as near as its own sizes tell.
+const LIMIT: u64 = 2 << 20;
 
 /// Longer words are not kept: they hardly come again.
 const MAX_CHARS: usize = 32;
@@ -20,12 +20,12 @@ const OVERHEAD: usize = MAX_CHARS * size_of::<u32>() + 3 * size_of::<WordType>()
 /// The most that a word's returns are counted.
 const MOST: u8 = 7;
 
-/// Both directions' gates of a word before the recurrent part, one after the other.
-pub(super) type Rows = Arc<[f32]>;
+/// What is kept of a word; for a tagger both directions' gates before the recurrent part, one after the other.
+pub(crate) type Rows = Arc<[f32]>;
 
 /// The rows of the words that came last and most, shared by all calls.
 #[derive(Debug)]
-pub(super) struct WordCache {
+pub(crate) struct WordCache {
     /// Words that it holds at most.
     capacity: usize,
     kept: Mutex<Kept>,
@@ -49,9 +49,10 @@ struct Slot {
 }
 
 impl WordCache {
-    /// A cache for rows of `width` floats.
-    pub fn new(width: usize) -> Self {
-        Self::with_capacity(LIMIT / (width * size_of::<f32>() + OVERHEAD))
+    /// A cache for rows of `width` floats, of as many bytes as the option `word_cache` says.
+    pub fn new(width: usize, limit: Option<u64>) -> Self {
+        let capacity = limit.unwrap_or(LIMIT) / (width * size_of::<f32>() + OVERHEAD) as u64;
+        Self::with_capacity(usize::try_from(capacity).unwrap_or(usize::MAX))
     }
 
     fn with_capacity(capacity: usize) -> Self {
@@ -171,8 +172,12 @@ mod tests {
     #[test]
     fn the_bound_is_in_bytes_and_long_words_are_not_kept() {
         for width in [8, 1408, 1 << 30] {
-            assert!(WordCache::new(width).capacity() * (width * 4 + MAX_CHARS * 4) <= LIMIT);
+            for limit in [None, Some(0), Some(100_000), Some(8 << 20)] {
+                let cache = WordCache::new(width, limit);
+                assert!((cache.capacity() * (width * 4 + MAX_CHARS * 4)) as u64 <= limit.unwrap_or(LIMIT));
+            }
         }
+        assert!(WordCache::new(1408, Some(8 << 20)).capacity() > 3 * WordCache::new(1408, None).capacity());
         let long = WordType { row: 1, chars: vec![1; MAX_CHARS + 1] };
         let cache = WordCache::with_capacity(2);
         cache.put([(&long, Rows::from([1.0]))].into_iter());

@@ -50,8 +50,8 @@ pub(in crate::engine) struct Words {
 }
 
 impl Encoder {
-    /// Unpacks the weights; `kept` is the length of the rows that [`encode`](Self::encode) keeps.
-    pub fn open(bundle: &Bundle, kernel: Kernel, kept: usize) -> Result<Self> {
+    /// Unpacks the weights; the cache is for words.
+    pub fn open(bundle: &Bundle, kernel: Kernel, cache: WordCache) -> Result<Self> {
         let sizes = &bundle.manifest().architecture;
         let mut parts = Vec::new();
         for &width in &sizes.char_widths {
@@ -75,7 +75,7 @@ impl Encoder {
                 Ok(Highway::new(kernel, convolutions.width(), transform, gate, function))
             })
             .collect::<Result<_>>()?;
-        Ok(Self { words: WordTable::open(bundle)?, convolutions, highway, cache: WordCache::new(kept) })
+        Ok(Self { words: WordTable::open(bundle)?, convolutions, highway, cache })
     }
 
     /// Prepares each distinct word for `directions`: from the cache, or projected for it, or its character features. Without

@@ -3,12 +3,12 @@
 //! The word table stays in the bundle's own bytes; everything else is unpacked once, when the engine is opened.
 //! Emissions are the same bit for bit whatever else is in the batch and however many threads work on it.
 //!
-//! Memory of an engine, besides its weights: 2 MiB at most for the words that come again (`cache`). Memory of a call, besides
+//! Memory of an engine, besides its weights: what the options give to the words that come again (`cache`). Memory of a call, besides
 //! its result: as much again, the character features of the other distinct words (4 bytes a feature), and per
 //! token and head 24 bytes a label (8 without a language-specific layer) for the two directions' halves of the output
 //! layers.
 
-mod cache;
+pub(crate) mod cache;
 mod encoder;
 mod network;
 mod schedule;
@@ -21,6 +21,7 @@ use crate::kernels::Kernel;
 use crate::kernels::lstm::{Direction, Place};
 use crate::kernels::output::Output;
 use crate::{Cancel, Error, ErrorKind, Result};
+use cache::WordCache;
 #[cfg(feature = "cuda")]
 pub(super) use encoder::Encoder;
 #[cfg(not(feature = "cuda"))]
@@ -46,7 +47,7 @@ pub struct Native {
 }
 
 impl Native {
-    /// Unpacks the weights of `bundle`; of `options`, threads, pool and kernel concern this engine.
+    /// Unpacks the weights of `bundle`; of `options`, threads, pool, kernel and word cache concern this engine.
     pub fn open(bundle: &Bundle, options: &EngineOptions) -> Result<Self> {
         let (pool, kernel) = (pool(options)?, kernel(options)?);
         let report = report(options, &pool, kernel);
@@ -55,7 +56,7 @@ impl Native {
         let gates = network.directions.iter().map(Direction::gates).sum();
         Ok(Self {
             manifest: bundle.manifest().clone(),
-            encoder: Encoder::open(bundle, kernel, gates).map_err(place)?,
+            encoder: Encoder::open(bundle, kernel, WordCache::new(gates, options.word_cache)).map_err(place)?,
             network,
             pool,
             report,

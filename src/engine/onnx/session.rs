@@ -37,6 +37,10 @@ impl Sessions {
             let message = format!("the kernel {kernel} belongs to the native engine, and the engine is onnx");
             return Err(Error::new(ErrorKind::Argument, message).remedy("name no kernel, or use the engine `native`"));
         }
+        if options.word_cache.is_some() {
+            let message = "option word_cache belongs to the native engine, and the engine is onnx";
+            return Err(Error::new(ErrorKind::Argument, message).remedy("leave it out, or use the engine `native`"));
+        }
         options.gpu.check(EngineKind::Onnx, &options.providers)?;
         let runtime = library::load(options)?;
         let threads = options.threads.max(1);

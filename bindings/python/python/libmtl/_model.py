@@ -27,7 +27,8 @@ class Model:
     that have it: libmtl's own kernels as an operator of ONNX Runtime, on the processor.
     `engine` "cuda" is for taggers on NVIDIA GPUs, in a library that was built with it, and was not run on a GPU yet; `kernel_cache` is an
     existing folder in which it keeps the kernels that it compiles.
-    `threads` counts the caller's; models with the same `pool` share its threads. `kernel` forces one of the native engine's.
+    `threads` counts the caller's; models with the same `pool` share its threads. `kernel` forces one of the native engine's;
+    `word_cache` is how many bytes it may keep of the words that come again, 2 MiB without it, and 0 keeps none.
     `vectors` is the path of the word vectors by sentence that some scorers need.
     """
 
@@ -223,6 +224,7 @@ def _opening(
     engine: str = "native",
     threads: int = 0,
     kernel: str | None = None,
+    word_cache: int | None = None,
     graph: str = "portable",
     library: Path | None = None,
     providers: Iterable[str] = (),
