@@ -6,12 +6,14 @@ use common::scorer::{exercises, random_scorer};
 use libmtl::bundle::manifest::{Combine, Context, Encoder, Kind, Scorer as Settings, Summary};
 use libmtl::bundle::{Bundle, GoldenExercise, layout, write};
 use libmtl::engine::EngineOptions;
+use libmtl::kernels::Kernel;
 use libmtl::scorer::slam::MAX_WORDS;
 use libmtl::scorer::{Exercise, ScoreOptions, Scorer};
 use libmtl::tagger::Tagger;
 use libmtl::{Cancel, ErrorKind, Result};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 fn open(path: &Path, threads: usize) -> Scorer {
     Scorer::open(Arc::new(Bundle::open(path).unwrap()), &EngineOptions { threads, ..EngineOptions::default() }).unwrap()
@@ -54,6 +56,56 @@ fn an_exercise_is_scored_alike_in_any_company() {
         let reversed: Vec<Exercise> = exercises.iter().rev().cloned().collect();
         let together: Vec<Vec<u32>> = score(&four, &reversed).iter().rev().map(bits).collect();
         assert_eq!(together, alone);
+    }
+}
+
+/// Bit for bit, on each kernel: on scorers that keep nothing, little or all of the words, in calls one after the other and of
+/// several threads at once, some of them cancelled.
+#[test]
+fn what_a_scorer_keeps_of_words_changes_nothing() {
+    for (encoders, char_convolutions, char_summary) in [
+        (vec![Encoder::CharCnn, Encoder::Word, Encoder::CharLstm], 1, Summary::Mean),
+        (vec![Encoder::CharLstm, Encoder::CharCnn], 2, Summary::Last),
+        (vec![Encoder::Word], 1, Summary::Mean),
+    ] {
+        let folder = random_scorer(13, |settings| {
+            let a = &mut settings.architecture;
+            (a.encoders, a.char_convolutions, a.char_summary) = (encoders.clone(), char_convolutions, char_summary);
+        });
+        let bundle = Arc::new(Bundle::open(folder.path()).unwrap());
+        // Words of both tracks, the same ones among them, again and again; some too long to be kept.
+        let mut exercises = exercises(17, 60);
+        exercises.extend(exercises.clone().into_iter().rev());
+        for (i, exercise) in exercises.iter_mut().enumerate() {
+            exercise.words.push(["ab".to_string(), "abcdefghij".repeat(4)][i % 2].clone());
+        }
+        for kernel in Kernel::available() {
+            let open = |word_cache| {
+                let options =
+                    EngineOptions { kernel: Some(kernel.name()), threads: 2, word_cache, ..Default::default() };
+                Scorer::open(Arc::clone(&bundle), &options).unwrap()
+            };
+            let expected: Vec<Vec<u32>> = score(&open(Some(0)), &exercises).iter().map(bits).collect();
+            for word_cache in [None, Some(0), Some(5_000), Some(u64::MAX)] {
+                let scorer = open(word_cache);
+                std::thread::scope(|scope| {
+                    for thread in 0..3 {
+                        let (scorer, exercises, expected) = (&scorer, &exercises, &expected);
+                        scope.spawn(move || {
+                            for call in (thread..exercises.len()).step_by(3) {
+                                let soon = Instant::now() + Duration::from_micros(10 * call as u64);
+                                let cancel = Cancel::new().with_deadline(soon);
+                                let _ = scorer.score(&exercises[call..], &ScoreOptions::default(), &cancel);
+                                let found = bits(&score(scorer, &exercises[call..=call])[0]);
+                                assert_eq!(found, expected[call], "{}, exercise {call}", kernel.name());
+                            }
+                        });
+                    }
+                });
+                let together: Vec<Vec<u32>> = score(&scorer, &exercises).iter().map(bits).collect();
+                assert_eq!(together, expected, "{}, {word_cache:?}", kernel.name());
+            }
+        }
     }
 }
 

@@ -310,6 +310,11 @@ impl ScorerArchitecture {
         self.encoders.iter().any(|&encoder| encoder != Encoder::Word)
     }
 
+    /// Numbers that the encoders of characters make of a word, one beside the other.
+    pub fn character_features(&self) -> usize {
+        self.encoders.iter().filter(|&&encoder| encoder != Encoder::Word).map(|&encoder| self.inputs(encoder)).sum()
+    }
+
     /// Layers of the BiLSTM of `encoder`.
     pub fn layers(&self, encoder: Encoder) -> usize {
         if encoder == Encoder::Word { self.word_layers } else { self.char_layers }

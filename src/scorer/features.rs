@@ -5,6 +5,7 @@ use super::vectors::{Rows, SentenceVectors};
 use super::{Exercise, History};
 use crate::bundle::manifest::Scorer as Settings;
 use crate::bundle::{Bundle, layout};
+use crate::engine::WordType;
 use crate::tagger::features::{UNKNOWN_CHAR, UNKNOWN_WORD};
 use crate::tagger::{MAX_TOKEN_BYTES, token_too_long};
 use crate::{Cancel, Error, ErrorKind, Result};
@@ -52,6 +53,13 @@ pub(super) struct Word {
     pub row: u32,
     /// Rows of the track's character table; never none.
     pub chars: Vec<u32>,
+}
+
+impl Word {
+    /// What the features of its characters depend on, as the cache knows it: the track stands for the row.
+    pub fn form(&self) -> WordType {
+        WordType { row: self.track as u32, chars: self.chars.clone() }
+    }
 }
 
 /// The exercises of a call.

@@ -1,7 +1,7 @@
 //! The word-error scorer: which words of an exercise a learner will get wrong.
 //!
 //! A [`Scorer`] is immutable and may be used from many threads at once. The result of an exercise does not depend on
-//! the exercises beside it. Learners, countries and words that the model has not seen are read as unknown ones.
+//! the exercises beside it, nor, on the native engine, on what it keeps of words from one call to the next. Learners, countries and words that the model has not seen are read as unknown ones.
 
 mod adapt;
 pub mod align;
@@ -26,6 +26,7 @@ pub use vectors::SentenceVectors;
 
 use crate::bundle::manifest::{Kind, Manifest, Scorer as Settings};
 use crate::bundle::{Bundle, GoldenExercise};
+use crate::engine::native::cache::WordCache;
 use crate::engine::{self, EngineKind, EngineOptions, Pool, Report, native};
 use crate::kernels::Kernel;
 use crate::kernels::activation::{self, Function};
@@ -46,6 +47,8 @@ pub struct Scorer {
     model: OnceLock<Model>,
     /// What adapting needs of them, unpacked by the first call that adapts.
     adapter: OnceLock<Adapter>,
+    /// The native engine's features of words that come again.
+    cache: WordCache,
     pool: Arc<Pool>,
     engine: Engine,
     report: Report,
@@ -97,7 +100,8 @@ impl Scorer {
             }
         };
         let (model, adapter, vectors) = (OnceLock::new(), OnceLock::new(), None);
-        let scorer = Self { bundle, settings, model, adapter, pool, engine, report, vectors };
+        let cache = WordCache::new(settings.architecture.character_features(), options.word_cache);
+        let scorer = Self { bundle, settings, model, adapter, cache, pool, engine, report, vectors };
         if options.engine == EngineKind::Native {
             scorer.native()?;
         }
@@ -229,6 +233,7 @@ impl Scorer {
             bundle: &self.bundle,
             sizes: &self.settings.architecture,
             model: self.native()?,
+            cache: &self.cache,
             pool: &self.pool,
             threads: self.report.threads,
             cancel,

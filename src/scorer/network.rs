@@ -1,14 +1,15 @@
 //! The forward pass (Hu 2020, section 3.2): learner and words to logits.
 //!
-//! Words are encoded once a call, exercises in groups of one track that run in lock-step. A logit is the same bit for
+//! Words are encoded once a call, those that come again once in many, exercises in groups of one track that run in lock-step. A logit is the same bit for
 //! bit whatever else is in the call and however many threads work on it.
 
 use super::features::{Batch, Encoded, Word};
 use super::model::{Meta, Model, Track};
 use crate::bundle::Bundle;
 use crate::bundle::manifest::{Encoder, HISTORY, ScorerArchitecture as Sizes, Summary};
-use crate::engine::Pool;
+use crate::engine::native::cache::{Rows, WordCache};
 use crate::engine::native::in_parallel;
+use crate::engine::{Pool, WordType};
 use crate::kernels::activation::{self, Function};
 use crate::kernels::dense::Dense;
 use crate::kernels::lstm::{Place, Scratch};
@@ -28,13 +29,30 @@ pub(super) struct Network<'a> {
     pub bundle: &'a Bundle,
     pub sizes: &'a Sizes,
     pub model: &'a Model,
+    /// Features of characters, from one call to the next.
+    pub cache: &'a WordCache,
     pub pool: &'a Pool,
     pub threads: usize,
     pub cancel: &'a Cancel,
 }
 
-/// By encoder, what its BiLSTM reads for each distinct word: `[words, inputs]`.
-type Features = Vec<Vec<f32>>;
+/// What the BiLSTMs read of the distinct words of a call.
+struct Features {
+    /// Their vectors, `[words, inputs]`, where the model has a table of them.
+    vectors: Vec<f32>,
+    /// By word, the features of its characters, encoder by encoder, where one reads characters.
+    chars: Vec<Rows>,
+}
+
+impl Features {
+    /// The `inputs` numbers that the BiLSTM of `encoder` reads of a word.
+    fn row(&self, word: u32, encoder: Encoder, column: usize, inputs: usize) -> &[f32] {
+        match encoder {
+            Encoder::Word => &self.vectors[word as usize * inputs..][..inputs],
+            Encoder::CharLstm | Encoder::CharCnn => &self.chars[word as usize][column..][..inputs],
+        }
+    }
+}
 
 impl Network<'_> {
     /// The logits of each exercise's words; none for an exercise at fault.
@@ -72,60 +90,73 @@ impl Network<'_> {
     }
 
     fn encode(&self, words: &[Word]) -> Result<Features> {
-        let blocks: Vec<&[Word]> = words.chunks(WORDS).collect();
-        let encoded: Vec<Mutex<Features>> = blocks.iter().map(|_| Mutex::default()).collect();
+        let mut vectors = Vec::new();
+        // Given vectors are not of a word, but of where it stands.
+        if self.sizes.encoders.contains(&Encoder::Word) && self.sizes.given_width().is_none() {
+            let width = self.sizes.inputs(Encoder::Word);
+            vectors.resize(words.len() * width, 0.0);
+            for (word, row) in words.iter().zip(vectors.chunks_exact_mut(width)) {
+                self.row(&self.model.tracks[word.track].word_table, word.row, row)?;
+            }
+        }
+        let chars = if self.sizes.reads_characters() { self.characters(words)? } else { Vec::new() };
+        Ok(Features { vectors, chars })
+    }
+
+    /// The features of the characters of `words`, from the cache where it has them.
+    fn characters(&self, words: &[Word]) -> Result<Vec<Rows>> {
+        let forms: Vec<WordType> = words.iter().map(Word::form).collect();
+        let mut found = self.cache.get(&forms);
+        let missing: Vec<usize> = (0..words.len()).filter(|&word| found[word].is_none()).collect();
+        let blocks: Vec<&[usize]> = missing.chunks(WORDS).collect();
+        let encoded: Vec<Mutex<Vec<Rows>>> = blocks.iter().map(|_| Mutex::default()).collect();
         in_parallel(self.pool, self.threads, blocks.len(), Scratch::default, |block, scratch| {
-            let encoders = self.sizes.encoders.iter();
-            let features = encoders.map(|&encoder| self.encode_block(encoder, blocks[block], scratch));
-            *encoded[block].lock().unwrap_or_else(PoisonError::into_inner) = features.collect::<Result<_>>()?;
+            let words: Vec<&Word> = blocks[block].iter().map(|&word| &words[word]).collect();
+            *encoded[block].lock().unwrap_or_else(PoisonError::into_inner) = self.encode_block(&words, scratch)?;
             Ok(())
         })?;
-        let mut features: Features = vec![Vec::new(); self.sizes.encoders.len()];
-        for block in encoded {
-            let block = block.into_inner().unwrap_or_else(PoisonError::into_inner);
-            features.iter_mut().zip(block).for_each(|(all, part)| all.extend(part));
-        }
-        Ok(features)
+        let rows = encoded.into_iter().flat_map(|rows| rows.into_inner().unwrap_or_else(PoisonError::into_inner));
+        missing.iter().zip(rows).for_each(|(&word, rows)| found[word] = Some(rows));
+        let new = missing.iter().take(self.cache.capacity());
+        self.cache.put(new.filter_map(|&word| Some((&forms[word], found[word].clone()?))));
+        Ok(found.into_iter().flatten().collect())
     }
 
-    /// What the BiLSTM of `encoder` reads for each of `words`.
-    fn encode_block(&self, encoder: Encoder, words: &[Word], scratch: &mut Scratch) -> Result<Vec<f32>> {
-        if encoder == Encoder::Word && self.sizes.given_width().is_some() {
-            // Not of a word, but of where it stands.
-            return Ok(Vec::new());
-        }
-        let width = self.sizes.inputs(encoder);
+    /// The features of the characters of each of `words`, encoder by encoder.
+    fn encode_block(&self, words: &[&Word], scratch: &mut Scratch) -> Result<Vec<Rows>> {
+        let width = self.sizes.character_features();
         let mut features = vec![0.0; words.len() * width];
-        let rows = words.iter().zip(features.chunks_exact_mut(width));
-        match encoder {
-            Encoder::Word => {
-                for (word, row) in rows {
-                    self.row(&self.model.tracks[word.track].word_table, word.row, row)?;
+        let mut column = 0;
+        for &encoder in &self.sizes.encoders {
+            match encoder {
+                Encoder::Word => continue,
+                Encoder::CharCnn => {
+                    for (word, row) in words.iter().zip(features.chunks_exact_mut(width)) {
+                        let row = &mut row[column..][..self.sizes.inputs(encoder)];
+                        let mut cnn = self.model.tracks[word.track].char_cnn.iter();
+                        cnn.try_for_each(|cnn| cnn.apply(&word.chars, row, self.cancel))?;
+                    }
+                }
+                Encoder::CharLstm => {
+                    for track in 0..self.model.tracks.len() {
+                        let own = (0..words.len()).filter(|&i| words[i].track == track).collect();
+                        let rows = features.chunks_exact_mut(width).map(|row| &mut row[column..]);
+                        self.char_lstm(&self.model.tracks[track], words, own, &mut rows.collect::<Vec<_>>(), scratch)?;
+                    }
                 }
             }
-            Encoder::CharCnn => {
-                for (word, row) in rows {
-                    let mut cnn = self.model.tracks[word.track].char_cnn.iter();
-                    cnn.try_for_each(|cnn| cnn.apply(&word.chars, row, self.cancel))?;
-                }
-            }
-            Encoder::CharLstm => {
-                for track in 0..self.model.tracks.len() {
-                    let own = (0..words.len()).filter(|&i| words[i].track == track).collect();
-                    self.char_lstm(&self.model.tracks[track], words, own, &mut features, scratch)?;
-                }
-            }
+            column += self.sizes.inputs(encoder);
         }
-        Ok(features)
+        Ok(features.chunks_exact(width).map(Rows::from).collect())
     }
 
-    /// The mean of the character LSTM's outputs over each word of `own`, which are of the track, or the last one.
+    /// Writes to `rows` the mean of the character LSTM's outputs over each word of `own`, which are of the track, or the last one.
     fn char_lstm(
         &self,
         track: &Track,
-        words: &[Word],
+        words: &[&Word],
         mut own: Vec<usize>,
-        features: &mut [f32],
+        rows: &mut [&mut [f32]],
         scratch: &mut Scratch,
     ) -> Result<()> {
         let Some(direction) = &track.char_lstm else { return Ok(()) };
@@ -140,13 +171,13 @@ impl Network<'_> {
         direction.run(&lengths, scratch, self.cancel, fill, |places, states| {
             for (place, state) in places.iter().zip(states.chunks_exact(direction.width())) {
                 if mean || place.token + 1 == lengths[place.sequence] {
-                    let sum = &mut features[own[place.sequence] * hidden..][..hidden];
+                    let sum = &mut rows[own[place.sequence]][..hidden];
                     sum.iter_mut().zip(state).for_each(|(sum, state)| *sum += state);
                 }
             }
         })?;
         for (&i, &length) in own.iter().zip(&lengths).filter(|_| mean) {
-            features[i * hidden..][..hidden].iter_mut().for_each(|sum| *sum /= length as f32);
+            rows[i][..hidden].iter_mut().for_each(|sum| *sum /= length as f32);
         }
         Ok(())
     }
@@ -236,8 +267,11 @@ impl Network<'_> {
         let width = self.sizes.context_inputs();
         let mut context = vec![0.0; words * width];
         let given = self.sizes.given_width().and_then(|_| self.sizes.encoders.iter().position(|&e| e == Encoder::Word));
+        // Where the features of an encoder begin among those of characters.
+        let mut first = 0;
         for (encoder, directions) in self.model.tracks[track].encoders.iter().enumerate() {
-            let inputs = self.sizes.inputs(self.sizes.encoders[encoder]);
+            let kind = self.sizes.encoders[encoder];
+            let inputs = self.sizes.inputs(kind);
             for (direction, layers) in directions.iter().enumerate() {
                 let mut states = vec![0.0; words * hidden];
                 for (depth, layer) in layers.iter().enumerate() {
@@ -248,7 +282,7 @@ impl Network<'_> {
                             return exercise.vectors.copy(place.token, row);
                         }
                         row.copy_from_slice(match depth {
-                            0 => &features[encoder][exercise.words[place.token] as usize * inputs..][..inputs],
+                            0 => features.row(exercise.words[place.token], kind, first, inputs),
                             _ => &below[(starts[place.sequence] + place.token) * hidden..][..hidden],
                         });
                     };
@@ -263,6 +297,7 @@ impl Network<'_> {
                 let rows = context.chunks_exact_mut(width).zip(states.chunks_exact(hidden));
                 rows.for_each(|(row, state)| row[column..][..hidden].copy_from_slice(state));
             }
+            first += if kind == Encoder::Word { 0 } else { inputs };
         }
         if self.sizes.history {
             let histories = exercises.iter().flat_map(|exercise| exercise.history.chunks_exact(HISTORY));
