@@ -3,12 +3,12 @@
 
 mod common;
 
-use libmtl::bundle::Bundle;
 use libmtl::bundle::manifest::Kind;
-use libmtl::engine::EngineOptions;
-use libmtl::kernels::Kernel;
-use libmtl::scorer::Scorer;
-use libmtl::tagger::Tagger;
+use libmtl::bundle::{Bundle, GoldenCase};
+use libmtl::engine::{self, EngineOptions, Head};
+use libmtl::kernels::{Kernel, KernelName};
+use libmtl::scorer::{Exercise, ScoreOptions, Scorer};
+use libmtl::tagger::{Tagger, features};
 use libmtl::zoo::{self, EngineCheck};
 use libmtl::{Cancel, Result};
 use std::path::{Path, PathBuf};
@@ -58,4 +58,45 @@ fn every_model_gives_what_the_trainer_computed() {
 #[test]
 fn every_model_gives_it_on_onnx_runtime_too() {
     every_model_passes("onnx", &common::onnx_options(), 1e-4);
+}
+
+/// What a model computes of its golden cases: a tagger's emissions, a scorer's probabilities.
+fn numbers(bundle: &Arc<Bundle>, options: &EngineOptions) -> Vec<f32> {
+    let cancel = Cancel::new();
+    if bundle.manifest().kind == Kind::Scorer {
+        let exercises: Vec<Exercise> = bundle.golden_exercises().unwrap().iter().map(Exercise::from).collect();
+        let scorer = Scorer::open(Arc::clone(bundle), options).unwrap();
+        let scored = scorer.score(&exercises, &ScoreOptions::default(), &cancel).unwrap();
+        return scored.into_iter().flat_map(Result::unwrap).collect();
+    }
+    let engine = engine::open(bundle, options).unwrap();
+    let emissions = |case: GoldenCase| {
+        let tasks = &bundle.manifest().tasks;
+        let task = tasks.iter().position(|task| task.name == case.task).unwrap();
+        let language = tasks[task].languages.iter().position(|language| *language == case.language);
+        let batch = features::encode(bundle, &case.language, &[&case.tokens], &cancel).unwrap();
+        engine.emissions(&batch, &[Head { task, language }], &cancel).unwrap().remove(0).remove(0)
+    };
+    bundle.golden().unwrap().into_iter().flat_map(emissions).collect()
+}
+
+/// By how much the kernels differ from the generic one; `neon-fhm` rounds an LSTM's states. docs/determinism.md has the figures.
+#[test]
+fn kernels_differ_in_their_last_digits() {
+    for folder in models() {
+        let bundle = Arc::new(Bundle::open(&folder).unwrap());
+        let of = |name| numbers(&bundle, &EngineOptions { kernel: Some(name), ..EngineOptions::default() });
+        let generic = of(KernelName::Generic);
+        for name in Kernel::available().map(Kernel::name) {
+            let found = of(name);
+            assert_eq!(found.len(), generic.len());
+            let largest = found.iter().zip(&generic).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            println!("{}: {name} against generic: {largest:e}", folder.display());
+            assert!(largest <= if name == KernelName::NeonFhm { 2e-3 } else { 5e-5 }, "{name}: {largest:e}");
+        }
+        // What is proved of the one is proved of the other.
+        if Kernel::named(KernelName::Avx512).is_ok() {
+            assert_eq!(of(KernelName::Avx512), of(KernelName::Avx2));
+        }
+    }
 }
