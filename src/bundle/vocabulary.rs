@@ -16,18 +16,25 @@ pub const MAGIC: &[u8; 8] = b"MTLVOC1\0";
 /// Length of what precedes the offsets.
 const HEAD: usize = 16;
 
+/// Entries between two samples.
+const STRIDE: usize = 32;
+
 /// A vocabulary over the bytes of its file.
 #[derive(Debug, Clone)]
 pub struct Vocabulary<B> {
     bytes: B,
     count: usize,
+    /// The first bytes of every [`STRIDE`]-th entry: most of a search needs nothing else.
+    samples: Vec<u64>,
 }
 
 impl<B: AsRef<[u8]>> Vocabulary<B> {
     /// Checks the table (lengths, order, UTF-8, every row below `rows`) and wraps its bytes.
     pub fn open(bytes: B, rows: u32) -> Result<Self> {
         let count = check(bytes.as_ref(), rows)?;
-        Ok(Self { bytes, count })
+        let table = Table::new(bytes.as_ref(), count);
+        let samples = (0..count).step_by(STRIDE).map(|i| prefix(table.entry(i))).collect();
+        Ok(Self { bytes, count, samples })
     }
 
     /// Number of entries.
@@ -42,8 +49,12 @@ impl<B: AsRef<[u8]>> Vocabulary<B> {
 
     /// The row of exactly `entry`.
     pub fn get(&self, entry: &str) -> Option<u32> {
-        let table = self.table();
-        let (mut low, mut high) = (0, self.count);
+        let (table, first) = (self.table(), prefix(entry.as_bytes()));
+        // A prefix never decreases from one entry to the next, so the entry lies after the last sample that is less and
+        // before the first that is more.
+        let less = self.samples.partition_point(|&sample| sample < first);
+        let equal = self.samples[less..].partition_point(|&sample| sample == first);
+        let (mut low, mut high) = (less.saturating_sub(1) * STRIDE, self.count.min((less + equal) * STRIDE));
         while low < high {
             let middle = low + (high - low) / 2;
             match table.entry(middle).cmp(entry.as_bytes()) {
@@ -104,6 +115,14 @@ impl<'a> Table<'a> {
     fn entry(&self, i: usize) -> &'a [u8] {
         self.text.get(self.offset(i)..self.offset(i + 1)).unwrap_or_default()
     }
+}
+
+/// The first eight bytes as a number, filled up with zeros: it orders as the bytes do.
+fn prefix(bytes: &[u8]) -> u64 {
+    let mut first = [0; 8];
+    let length = bytes.len().min(8);
+    first[..length].copy_from_slice(&bytes[..length]);
+    u64::from_be_bytes(first)
 }
 
 /// The `i`-th little-endian number.
@@ -233,6 +252,23 @@ mod tests {
             }
             let listed: BTreeMap<String, u32> = vocabulary.iter().map(|(w, r)| (w.into_owned(), r)).collect();
             assert_eq!(listed, all);
+        }
+    }
+
+    /// Far more entries than one sample, many of them with the same first eight bytes, and some that end in zeros.
+    #[test]
+    fn entries_with_equal_beginnings_are_found() {
+        let words = (0..300u32).map(|i| format!("{}{i:03}", ["", "beginning", "beginnin\0", "z"][i as usize % 4]));
+        let all: BTreeMap<String, u32> =
+            words.chain(["b", "beginnin", "b\0", "b\0\0"].map(String::from)).zip(0..).collect();
+        let vocabulary = Vocabulary::open(write(&all), 400).unwrap();
+        assert!(vocabulary.samples.len() > 5);
+        for (word, &row) in &all {
+            assert_eq!(vocabulary.get(word), Some(row), "{word:?}");
+            assert_eq!(vocabulary.get(&format!("{word}x")), None);
+        }
+        for absent in ["", "\0", "beginning", "beginnin\0", "b\0\0\0", "zz"] {
+            assert_eq!(vocabulary.get(absent), None, "{absent:?}");
         }
     }
 

@@ -129,8 +129,9 @@ impl Direction {
                 active = lengths[..active].partition_point(|&length| length > step);
             }
             scratch.reserve(inputs, width);
+            let first = step == scratch.counts.len();
             self.start_gates(scratch, &projected, &mut fill);
-            self.recur(scratch, cancel)?;
+            self.recur(scratch, first, cancel)?;
             emit(&scratch.places, &scratch.states);
         }
         Ok(())
@@ -178,15 +179,17 @@ impl Direction {
         if self.reverse { length - 1 - step } else { step }
     }
 
-    /// The recurrent part of a block.
-    fn recur(&self, scratch: &mut Scratch, cancel: &Cancel) -> Result<()> {
+    /// The recurrent part of a block; the `first` one begins with states that are zero and add nothing.
+    fn recur(&self, scratch: &mut Scratch, first: bool, cancel: &Cancel) -> Result<()> {
         let width = self.units;
         let Scratch { counts, gates, states, cells, hidden, .. } = scratch;
         let mut row = 0;
         for &count in &*counts {
             cancel.check()?;
             let gates = &mut gates[row * 4 * width..][..count * 4 * width];
-            self.recurrent.multiply_add(&hidden[..count * width], width, gates);
+            if row > 0 || !first {
+                self.recurrent.multiply_add(&hidden[..count * width], width, gates);
+            }
             let (cells, hidden) = (&mut cells[..count * width], &mut hidden[..count * width]);
             self.kernel.dispatch(generic::Cell { width, gates, cells, hidden });
             states[row * width..][..count * width].copy_from_slice(hidden);
