@@ -92,7 +92,12 @@ fn kernels_differ_in_their_last_digits() {
             assert_eq!(found.len(), generic.len());
             let largest = found.iter().zip(&generic).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             println!("{}: {name} against generic: {largest:e}", folder.display());
-            assert!(largest <= if name == KernelName::NeonFhm { 2e-3 } else { 5e-5 }, "{name}: {largest:e}");
+            let bound = match name {
+                KernelName::Avx512Fp16 => 1e-2,
+                KernelName::NeonFhm => 2e-3,
+                _ => 5e-5,
+            };
+            assert!(largest <= bound, "{name}: {largest:e}");
         }
         // What is proved of the one is proved of the other.
         if Kernel::named(KernelName::Avx512).is_ok() {

@@ -20,6 +20,9 @@ pub enum KernelName {
     Avx2,
     /// x86-64 with AVX-512: vectors of 512 bits.
     Avx512,
+    /// As [`KernelName::Avx512`], but an LSTM's products are summed in half precision for up to 64 inputs (AVX512-FP16),
+    /// where its weights are halves. Its speed has been measured nowhere: it is never chosen unasked.
+    Avx512Fp16,
     /// aarch64 with NEON: vectors of 128 bits.
     Neon,
     /// The same results as [`KernelName::Neon`], from weights that are kept in half precision. Its speed has been measured
@@ -32,7 +35,8 @@ pub enum KernelName {
 
 impl KernelName {
     /// Every kernel.
-    pub const ALL: [Self; 6] = [Self::Generic, Self::Avx2, Self::Avx512, Self::Neon, Self::NeonFp16, Self::NeonFhm];
+    pub const ALL: [Self; 7] =
+        [Self::Generic, Self::Avx2, Self::Avx512, Self::Avx512Fp16, Self::Neon, Self::NeonFp16, Self::NeonFhm];
 
     /// Its name in options and reports.
     pub fn name(self) -> &'static str {
@@ -40,6 +44,7 @@ impl KernelName {
             Self::Generic => "generic",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
+            Self::Avx512Fp16 => "avx512-fp16",
             Self::Neon => "neon",
             Self::NeonFp16 => "neon-fp16",
             Self::NeonFhm => "neon-fhm",
@@ -52,6 +57,7 @@ impl KernelName {
             Self::Generic => &[],
             Self::Avx2 => &["avx2", "fma", "f16c"],
             Self::Avx512 => &["avx2", "fma", "f16c", "avx512f"],
+            Self::Avx512Fp16 => &["avx2", "fma", "f16c", "avx512f", "avx512_fp16"],
             Self::Neon | Self::NeonFp16 => &["neon"],
             Self::NeonFhm => &["neon", "fhm"],
         }
@@ -59,7 +65,7 @@ impl KernelName {
 
     /// Whether it may be chosen unasked: whether its speed has been measured.
     fn measured(self) -> bool {
-        !matches!(self, Self::NeonFp16 | Self::NeonFhm)
+        !matches!(self, Self::Avx512Fp16 | Self::NeonFp16 | Self::NeonFhm)
     }
 
     /// The instruction set to compile for, where this processor has it.
@@ -69,7 +75,7 @@ impl KernelName {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => pulp::x86::V3::try_new().map(Arch::V3),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => pulp::x86::V4::try_new().map(Arch::V4),
+            Self::Avx512 | Self::Avx512Fp16 => pulp::x86::V4::try_new().map(Arch::V4),
             #[cfg(target_arch = "aarch64")]
             Self::Neon | Self::NeonFp16 | Self::NeonFhm => pulp::aarch64::Neon::try_new().map(Arch::Neon),
             #[allow(unreachable_patterns, reason = "kernels of other architectures")]

@@ -3,12 +3,14 @@
 //! An output element is always the same sum in the same order (what was there, then one term per input), whatever
 //! stands beside it: results do not depend on how many rows a call has.
 
+#[cfg(target_arch = "x86_64")]
+mod avx512_fp16;
 mod generic;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 
 use super::Kernel;
-#[cfg(target_arch = "aarch64")]
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 use super::KernelName;
 
 /// Outputs of a packed matrix come in panels of this many columns.
@@ -35,20 +37,38 @@ enum Weights {
     /// Where the kernel keeps halves, and every weight is one.
     #[cfg(target_arch = "aarch64")]
     Half(neon::Halves),
+    #[cfg(target_arch = "x86_64")]
+    Half(avx512_fp16::Halves),
+}
+
+/// What a kernel may do to the input rows of a matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    /// Nothing.
+    Exact,
+    /// Round them, where it sees to their range.
+    Inputs,
+    /// Round them: they are between -1 and 1.
+    States,
 }
 
 impl Matrix {
     /// Packs for `kernel` a matrix of `outputs` columns; `weight(output, input)` gives its entries. Padding columns are zero.
     pub fn new(kernel: Kernel, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
-        Self::pack(kernel, outputs, inputs, weight, false)
+        Self::pack(kernel, outputs, inputs, weight, Rows::Exact)
     }
 
-    /// As [`Matrix::new`], for input rows between -1 and 1, which the kernel may round to half precision.
+    /// As [`Matrix::new`], for input rows of an LSTM, which the kernel may round.
+    pub fn for_inputs(kernel: Kernel, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
+        Self::pack(kernel, outputs, inputs, weight, Rows::Inputs)
+    }
+
+    /// As [`Matrix::new`], for input rows between -1 and 1, which the kernel may round.
     pub fn for_states(kernel: Kernel, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
-        Self::pack(kernel, outputs, inputs, weight, true)
+        Self::pack(kernel, outputs, inputs, weight, Rows::States)
     }
 
-    fn pack(kernel: Kernel, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32, states: bool) -> Self {
+    fn pack(kernel: Kernel, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32, may: Rows) -> Self {
         let panels = outputs.div_ceil(PANEL);
         let mut lines = Vec::with_capacity(panels * inputs);
         for first in (0..panels).map(|panel| panel * PANEL) {
@@ -57,7 +77,7 @@ impl Matrix {
                 Line(std::array::from_fn(entry))
             }));
         }
-        Self { kernel, inputs, panels, weights: Weights::new(kernel, inputs, lines, states) }
+        Self { kernel, inputs, panels, weights: Weights::new(kernel, inputs, lines, may) }
     }
 
     /// Inputs of a row.
@@ -77,7 +97,7 @@ impl Matrix {
             Weights::Single(lines) => {
                 self.kernel.dispatch(generic::MultiplyAdd { matrix: self, lines, rows, stride, outputs });
             }
-            #[cfg(target_arch = "aarch64")]
+            #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
             Weights::Half(halves) => halves.multiply_add(rows, stride, outputs),
         }
     }
@@ -85,18 +105,27 @@ impl Matrix {
 
 impl Weights {
     #[cfg(target_arch = "aarch64")]
-    fn new(kernel: Kernel, inputs: usize, lines: Vec<Line>, states: bool) -> Self {
+    fn new(kernel: Kernel, inputs: usize, lines: Vec<Line>, may: Rows) -> Self {
         let arithmetic = match kernel.name() {
             KernelName::NeonFp16 => neon::Arithmetic::Widening,
-            KernelName::NeonFhm if states => neon::Arithmetic::Fused,
+            KernelName::NeonFhm if may == Rows::States => neon::Arithmetic::Fused,
             KernelName::NeonFhm => neon::Arithmetic::Widening,
             _ => return Self::Single(lines),
         };
         neon::Halves::new(arithmetic, inputs, &lines).map_or(Self::Single(lines), Self::Half)
     }
 
-    #[cfg(not(target_arch = "aarch64"))]
-    fn new(_: Kernel, _: usize, lines: Vec<Line>, _: bool) -> Self {
+    #[cfg(target_arch = "x86_64")]
+    fn new(kernel: Kernel, inputs: usize, lines: Vec<Line>, may: Rows) -> Self {
+        let halves = match kernel.name() {
+            KernelName::Avx512Fp16 if may != Rows::Exact => avx512_fp16::Halves::new(inputs, &lines),
+            _ => None,
+        };
+        halves.map_or(Self::Single(lines), Self::Half)
+    }
+
+    #[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
+    fn new(_: Kernel, _: usize, lines: Vec<Line>, _: Rows) -> Self {
         Self::Single(lines)
     }
 }

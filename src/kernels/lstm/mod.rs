@@ -4,10 +4,10 @@
 //! Sequences that run together share each read of the weights; a sequence's arithmetic is the same alone.
 
 mod generic;
-#[cfg(all(test, target_arch = "aarch64"))]
-mod neon_tests;
 #[cfg(test)]
 mod range_tests;
+#[cfg(all(test, any(target_arch = "aarch64", target_arch = "x86_64")))]
+mod rounding_tests;
 
 use super::Kernel;
 use super::dense::Matrix;
@@ -66,7 +66,7 @@ impl Direction {
             kernel,
             hidden,
             units,
-            input: Matrix::new(kernel, 4 * units, inputs, |column, i| weight(input, inputs, column, i)),
+            input: Matrix::for_inputs(kernel, 4 * units, inputs, |column, i| weight(input, inputs, column, i)),
             recurrent: Matrix::for_states(kernel, 4 * units, hidden, |column, i| weight(recurrent, hidden, column, i)),
             bias: (0..4 * units).map(both).collect(),
             reverse,
@@ -251,14 +251,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     /// The formulas, one token after the other, in double precision; tokens in the order of processing.
-    pub(super) fn reference(
-        inputs: usize,
-        hidden: usize,
-        w: &[f32],
-        u: &[f32],
-        b: &[f32],
-        x: &[Vec<f32>],
-    ) -> Vec<Vec<f64>> {
+    fn reference(inputs: usize, hidden: usize, w: &[f32], u: &[f32], b: &[f32], x: &[Vec<f32>]) -> Vec<Vec<f64>> {
         let (mut h, mut c) = (vec![0.0; hidden], vec![0.0; hidden]);
         let sigmoid = |v: f64| 1.0 / (1.0 + (-v).exp());
         let mut states = Vec::new();
