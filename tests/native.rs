@@ -372,7 +372,9 @@ fn a_kernel_can_be_forced() {
         let found = emissions(kernel.name(), &batch);
         assert_eq!(emissions(kernel.name(), &alone)[0], found[3]);
         for (a, b) in found.iter().flatten().zip(expected.iter().flatten()) {
-            assert!((a - b).abs() < 1e-4, "{}: {a} instead of {b}", kernel.name());
+            // An LSTM's sums in half precision.
+            let bound = if kernel.name() == KernelName::Avx512Fp16 { 1e-2 } else { 1e-4 };
+            assert!((a - b).abs() < bound, "{}: {a} instead of {b}", kernel.name());
         }
     }
     let foreign = KernelName::ALL.into_iter().find(|&name| Kernel::named(name).is_err()).unwrap();
