@@ -80,7 +80,7 @@ fn numbers(bundle: &Arc<Bundle>, options: &EngineOptions) -> Vec<f32> {
     bundle.golden().unwrap().into_iter().flat_map(emissions).collect()
 }
 
-/// By how much the kernels differ from the generic one; `neon-fhm` rounds an LSTM's states. docs/determinism.md has the figures.
+/// By how much the kernels differ from the generic one; `neon-fhm` and `avx512-fp16` round an LSTM's states. docs/determinism.md has the figures.
 #[test]
 fn kernels_differ_in_their_last_digits() {
     for folder in models() {

@@ -40,7 +40,7 @@ busybox mkdir -p /proc /dev /tmp
 busybox mount -t proc proc /proc
 busybox mount -t devtmpfs dev /dev
 cd $repository
-/bin/lib --test-threads=1 --nocapture kernels::dense::avx kernels::lstm::rounding &&
+/bin/lib --test-threads=1 --nocapture kernels::dense::avx kernels::lstm::rounding kernels::lstm::range &&
     /bin/testgolden --test-threads=1 --nocapture && echo EVERY TEST PASSED
 busybox sleep 3
 busybox poweroff -f

@@ -1,8 +1,8 @@
 //! Weights in half precision on x86-64, multiplied in half precision (AVX512-FP16).
 //!
 //! Inputs are rounded to halves. The terms of [`BLOCK`] inputs are summed in half precision, those of even and of odd
-//! inputs apart, then both together are added to the output in single precision. A row so large that such a sum could overflow
-//! is computed in single precision, bit for bit as by the kernel `avx512`.
+//! inputs apart, then both together are added to the output in single precision. A row with an input above 8, or so large that such a sum could
+//! overflow, is computed in single precision, bit for bit as by the kernel `avx512`.
 //!
 //! `VFMADD231PH` and `VADDPH` (Intel's manual, volume 2C) stand in assembly: their intrinsics are younger than the oldest
 //! Rust that we promise.
@@ -29,6 +29,9 @@ const PANELS: usize = 4;
 /// and each sum adds less than a twentieth.
 const LARGEST: f32 = 62_000.0;
 
+/// Above this, rounding an input would move a gate by more than a hundredth.
+const INPUT: f32 = 8.0;
+
 /// One input's weights for the outputs of a panel: a register.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
@@ -46,7 +49,7 @@ pub(super) struct Halves {
     panels: usize,
     /// `[panel, input]`.
     lines: Vec<Line>,
-    /// The largest input with which no sum of a block overflows.
+    /// The largest input that is rounded: with it, no sum of a block overflows.
     limit: f32,
 }
 
@@ -66,7 +69,7 @@ impl Halves {
         let blocks = lines.chunks_exact(inputs).flat_map(|panel| panel.chunks(BLOCK));
         let sums = blocks.flat_map(|lines| (0..PANEL).map(|o| lines.iter().map(|line| line.0[o].abs()).sum::<f32>()));
         let limit = LARGEST / sums.fold(f32::MIN_POSITIVE, f32::max);
-        Some(Self { inputs, panels, lines: lines.iter().map(exact).collect::<Option<_>>()?, limit: limit.min(LARGEST) })
+        Some(Self { inputs, panels, lines: lines.iter().map(exact).collect::<Option<_>>()?, limit: limit.min(INPUT) })
     }
 
     /// As [`super::Matrix::multiply_add`].
@@ -373,9 +376,11 @@ mod tests {
     #[test]
     fn rows_that_could_overflow_are_computed_in_single_precision() {
         let Some([single, halves]) = kernels() else { return };
-        // 64 terms of 10: a sum of 640 x.
-        for (value, rounded) in [(96.0, true), (97.0, false), (1e4, false), (f32::INFINITY, false), (f32::NAN, false)] {
-            let [single, halves] = [single, halves].map(|kernel| Matrix::for_inputs(kernel, 40, 100, |_, _| 10.0));
+        // 64 terms of 128 make 8,192 x, of 1/8 no large sum.
+        let cases = [(7.5, 128.0, true), (7.6, 128.0, false), (8.0, 0.125, true), (8.1, 0.125, false)];
+        let others = [f32::INFINITY, f32::NAN].map(|value| (value, 0.125, false));
+        for (value, weight, rounded) in cases.into_iter().chain(others) {
+            let [single, halves] = [single, halves].map(|kernel| Matrix::for_inputs(kernel, 40, 100, |_, _| weight));
             let row: Vec<f32> = (0..100).map(|i| if i == 70 { value } else { 0.37 }).collect();
             let [single, halves] = [single, halves].map(|matrix| {
                 let mut outputs = vec![0.0; matrix.width()];
@@ -383,7 +388,7 @@ mod tests {
                 outputs
             });
             let same = single.iter().zip(&halves).all(|(a, b)| a.to_bits() == b.to_bits());
-            assert_eq!(same, !rounded, "{value}");
+            assert_eq!(same, !rounded, "{value} times {weight}");
         }
     }
 
