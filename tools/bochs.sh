@@ -14,7 +14,7 @@ if [ ! -e "$debian/usr/bin/bochs" ]; then
     debootstrap --variant=minbase trixie "$debian" https://deb.debian.org/debian
     chroot "$debian" apt-get install -y --no-install-recommends \
         bochs bochs-term vgabios grub-pc-bin grub-common xorriso mtools cpio busybox-static
-    chroot "$debian" sh -ec 'cd /root; apt-get download "$(apt-cache depends linux-image-amd64 |
+    chroot "$debian" sh -ec 'cd /opt; apt-get download "$(apt-cache depends linux-image-amd64 |
         sed -n "s/.*Depends: //p" | head -1)"; dpkg -x linux-image-*.deb kernel'
 fi
 
@@ -49,7 +49,7 @@ chmod +x "$root/init"
 
 work=$debian/work
 mkdir -p "$work/iso/boot/grub"
-cp "$debian"/root/kernel/boot/vmlinuz-* "$work/iso/boot/vmlinuz"
+cp "$debian"/opt/kernel/boot/vmlinuz-* "$work/iso/boot/vmlinuz"
 # What else Bochs 3.0 lacks for Linux is turned off: five levels of pages, AMX without its faults (numbers of clearcpuid).
 cat >"$work/iso/boot/grub/grub.cfg" <<'END'
 set timeout=0
