@@ -5,10 +5,13 @@
 set -eu
 cd "$(dirname "$0")/.."
 repository=$PWD
-command -v debootstrap >/dev/null && [ "$(id -u)" = 0 ] || { echo "bochs: NOT RUN, it wants debootstrap and root"; exit 0; }
+command -v debootstrap >/dev/null && [ "$(id -u)" = 0 ] || {
+    echo "bochs: NOT RUN, it wants root and Debian's debootstrap" >&2
+    exit 1
+}
 mkdir -p "${1:-target/bochs}"
 debian=$(realpath "${1:-target/bochs}")
-root=$debian/work/root
+root=$debian/tests/root
 
 if [ ! -e "$debian/usr/bin/bochs" ]; then
     debootstrap --variant=minbase trixie "$debian" https://deb.debian.org/debian
@@ -47,7 +50,7 @@ busybox poweroff -f
 END
 chmod +x "$root/init"
 
-work=$debian/work
+work=$debian/tests
 mkdir -p "$work/iso/boot/grub"
 cp "$debian"/opt/kernel/boot/vmlinuz-* "$work/iso/boot/vmlinuz"
 # What else Bochs 3.0 lacks for Linux is turned off: five levels of pages, AMX without its faults (numbers of clearcpuid).
@@ -64,17 +67,17 @@ cpu: model=sapphire_rapids, count=1, ips=50000000, reset_on_triple_fault=0
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file=/usr/share/vgabios/vgabios.bin
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
-ata0-master: type=cdrom, path=/work/boot.iso, status=inserted
+ata0-master: type=cdrom, path=/tests/boot.iso, status=inserted
 boot: cdrom
 display_library: term
-com1: enabled=1, mode=file, dev=/work/serial.txt
-log: /work/bochs.log
+com1: enabled=1, mode=file, dev=/tests/serial.txt
+log: /tests/bochs.log
 panic: action=fatal
 clock: sync=none
 END
-chroot "$debian" sh -ec 'cd /work/root; find . | cpio -o -H newc --quiet | gzip -1 >../iso/boot/initrd.gz
+chroot "$debian" sh -ec 'cd /tests/root; find . | cpio -o -H newc --quiet | gzip -1 >../iso/boot/initrd.gz
     cd ..; grub-mkrescue -o boot.iso iso >/dev/null 2>&1; rm -f serial.txt'
 # Bochs draws on a terminal, and ends with an error when the machine is switched off.
-TERM=linux timeout 1800 script -qc "chroot '$debian' bochs -q -f /work/bochsrc -unlock" /dev/null >/dev/null 2>&1 </dev/null || true
+TERM=linux timeout 1800 script -qc "chroot '$debian' bochs -q -f /tests/bochsrc -unlock" /dev/null >/dev/null 2>&1 </dev/null || true
 cat "$work/serial.txt"
 grep -q "EVERY TEST PASSED" "$work/serial.txt"
