@@ -18,12 +18,13 @@ fn tolerance(kernel: KernelName) -> f32 {
 }
 
 /// Weights, all of them halves, and sequences, the longest first.
-struct Case {
-    inputs: usize,
-    hidden: usize,
-    reverse: bool,
-    weights: [Vec<f32>; 3],
-    x: Vec<Vec<Vec<f32>>>,
+pub(super) struct Case {
+    pub inputs: usize,
+    pub hidden: usize,
+    pub reverse: bool,
+    /// Input, recurrent, bias.
+    pub weights: [Vec<f32>; 3],
+    pub x: Vec<Vec<Vec<f32>>>,
 }
 
 impl Case {
@@ -46,7 +47,7 @@ impl Case {
     }
 
     /// The states of the `chosen` sequences, run together.
-    fn run(&self, kernel: Kernel, chosen: std::ops::Range<usize>) -> Vec<Vec<Vec<f32>>> {
+    pub fn run(&self, kernel: Kernel, chosen: std::ops::Range<usize>) -> Vec<Vec<Vec<f32>>> {
         let ([w, u, b], x) = (&self.weights, &self.x[chosen]);
         let direction = Direction::new(kernel, self.inputs, self.hidden, self.reverse, w, u, b);
         let lengths: Vec<usize> = x.iter().map(Vec::len).collect();
