@@ -22,15 +22,13 @@ use crate::kernels::lstm::{Direction, Place};
 use crate::kernels::output::Output;
 use crate::{Cancel, Error, ErrorKind, Result};
 use cache::WordCache;
-#[cfg(feature = "cuda")]
 pub(super) use encoder::Encoder;
-#[cfg(not(feature = "cuda"))]
-use encoder::Encoder;
 use encoder::Words;
 #[cfg(feature = "cuda")]
 pub(super) use network::Layers;
 pub(crate) use network::{Buffers, Network, read, transitions};
-pub(crate) use schedule::{Joined, in_parallel};
+use schedule::Joined;
+pub(crate) use schedule::in_parallel;
 use std::sync::Arc;
 
 /// Sentences that run in lock-step, sharing each read of the weights.

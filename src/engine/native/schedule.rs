@@ -34,7 +34,7 @@ pub(crate) fn in_parallel<B>(
 
 /// Brings together the two directions of a group in one head; whichever comes second computes the emissions.
 #[derive(Default)]
-pub(crate) struct Joined(Mutex<Vec<Vec<f32>>>);
+pub(super) struct Joined(Mutex<Vec<Vec<f32>>>);
 
 impl Joined {
     /// Adds one direction's half; `combine` joins both halves of a sentence, in either order.
