@@ -260,6 +260,13 @@ def test_memory_comes_back(model):
     assert resident() - before < 20e6
 
 
+def test_the_typed_options_are_those_that_opening_takes():
+    import inspect
+    assert set(libmtl.OpenOptions.__annotations__) == set(inspect.signature(libmtl._model._opening).parameters)
+    with pytest.raises(TypeError, match="trheads"):
+        libmtl.Model(ZOO / "mtl-mobile", trheads=2)
+
+
 def test_the_documents_name_what_is_there():
     readme = (ROOT / "bindings/python/README.md").read_text("utf-8")
     for name in ("libmtl.Model", "tag_columns", "libmtl.arrow", "libmtl.spacy", "Cancel"):

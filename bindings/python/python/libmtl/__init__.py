@@ -16,12 +16,12 @@ from ._errors import (ArgumentError, BundleError, CancelledError, Code, Deadline
                       IntegrityError, IOFailure, LimitError, ProviderError, UnsupportedError)
 from ._model import Model
 from ._mtl import Cancel, Learner, Pool, __version__, forked
-from ._types import Alternative, Annotation, Columns, Exercise, Scored, Span, SpanColumns, Tags, TaskColumns, Unit
+from ._types import Alternative, Annotation, Columns, Exercise, OpenOptions, Scored, Span, SpanColumns, Tags, TaskColumns, Unit
 
 __all__ = [
     "Alignment", "Alternative", "Annotation", "ArgumentError", "BundleError", "Cancel", "CancelledError", "Code", "Columns",
     "DeadlineError", "Edit", "EngineError", "Error", "Exercise", "ForkedError", "IOFailure", "InputError", "IntegrityError",
-    "Learner", "LimitError", "Model", "Pool", "ProviderError", "Scored", "Span", "SpanColumns", "Tags", "TaskColumns", "Unit",
+    "Learner", "LimitError", "Model", "OpenOptions", "Pool", "ProviderError", "Scored", "Span", "SpanColumns", "Tags", "TaskColumns", "Unit",
     "UnsupportedError", "Word", "__version__", "align",
 ]
 

@@ -7,13 +7,12 @@ import os
 from array import array
 from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, Unpack
 
 from . import _mtl
 from ._errors import ArgumentError, Error
-from ._types import Alternative, Annotation, Columns, Document, Exercise, Scored, Span, SpanColumns, Tags, TaskColumns, Unit
-
-Path = str | os.PathLike[str]
+from ._types import (Alternative, Annotation, Columns, Document, Exercise, OpenOptions, Path, Scored, Span, SpanColumns, Tags,
+                     TaskColumns, Unit)
 
 
 class Model:
@@ -23,8 +22,8 @@ class Model:
     digest: only for a bundle from inside something verified.
 
     `engine` is "native" or "onnx", the latter with `library`, the path of ONNX Runtime, and `providers` in order, such as
-    ["cuda?", "cpu"]: with a question mark one is used if it is there, without one it must be. `gpu_memory` is in bytes. `graph` "fused" is for taggers
-    that have it: libmtl's own kernels as an operator of ONNX Runtime, on the processor.
+    ["cuda?", "cpu"]: with a question mark one is used if it is there, without one it must be. `gpu_memory` is in bytes.
+    `graph` "fused" is for taggers that have it: libmtl's own kernels as an operator of ONNX Runtime, on the processor.
     `engine` "cuda" is for taggers on NVIDIA GPUs, in a library that was built with it, and was not run on a GPU yet; `kernel_cache` is an
     existing folder in which it keeps the kernels that it compiles.
     `threads` counts the caller's; models with the same `pool` share its threads. `kernel` forces one of the native engine's;
@@ -39,7 +38,7 @@ class Model:
         trusted: bool = False,
         offset: int = 0,
         length: int | None = None,
-        **options: Any,
+        **options: Unpack[OpenOptions],
     ) -> None:
         opening = _opening(**options)
         if length is None and offset == 0:
@@ -52,7 +51,7 @@ class Model:
         self._own(_mtl.Model.open_part(os.fspath(path), offset, length, trusted, opening))
 
     @classmethod
-    def from_bytes(cls, data: bytes, *, trusted: bool = False, **options: Any) -> Model:
+    def from_bytes(cls, data: bytes, *, trusted: bool = False, **options: Unpack[OpenOptions]) -> Model:
         """The bundle archive in `data`."""
         model = cls.__new__(cls)
         model._own(_mtl.Model.open_bytes(bytes(data), trusted, _opening(**options)))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, TypedDict
 
 from ._errors import Error
 
@@ -12,11 +13,35 @@ if TYPE_CHECKING:
     import numpy
     from numpy.typing import NDArray
 
+    from ._mtl import Pool
+
+Path: TypeAlias = str | os.PathLike[str]
+
 #: What offsets count.
 Unit: TypeAlias = Literal["codepoints", "bytes", "utf16"]
 
 #: Running text, as `str` or as UTF-8, or the words of one sentence.
 Document: TypeAlias = str | bytes | Sequence[str] | Sequence[bytes]
+
+
+class OpenOptions(TypedDict, total=False):
+    """How a model is opened: `Model` says what each does."""
+
+    engine: Literal["native", "onnx", "cuda"]
+    threads: int
+    kernel: str | None
+    word_cache: int | None
+    graph: Literal["portable", "fused"]
+    library: Path | None
+    providers: Iterable[str]
+    gpu_device: int | None
+    gpu_memory: int | None
+    tensorrt_cache: Path | None
+    tensorrt_fp16: bool
+    kernel_cache: Path | None
+    accept_telemetry: bool
+    vectors: Path | None
+    pool: Pool | None
 
 
 class Span(NamedTuple):
