@@ -242,6 +242,29 @@ fn emissions_do_not_depend_on_other_heads() {
     }
 }
 
+/// Output layers are packed when first asked for, here by many threads at once, and after the bundle is gone.
+#[test]
+fn output_layers_are_the_same_whoever_asks_first() {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed());
+    let (_dir, bundle) = open(&random_contents(rng.random(), &Sizes { hidden: 23, ..Sizes::default() }));
+    let batch = random_batch(rng.random(), &bundle, &[3, 9, 1]);
+    let heads = heads(&bundle);
+    let (alone, shared) = (native(&bundle, 1), native(&bundle, 1));
+    drop(bundle);
+    let emissions = |engine: &Native, head| bits(engine.emissions(&batch, &[head], &Cancel::new()).unwrap().remove(0));
+    let expected: Vec<_> = heads.iter().map(|&head| emissions(&alone, head)).collect();
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let (heads, expected, shared) = (&heads, &expected, &shared);
+            scope.spawn(move || {
+                for place in (0..heads.len()).map(|i| (thread / 2 + i) % heads.len()) {
+                    assert_eq!(emissions(shared, heads[place]), expected[place]);
+                }
+            });
+        }
+    });
+}
+
 /// Bit for bit, on each kernel: in one call with more words than are kept, and in many calls of several threads, some of
 /// them cancelled, on an engine that keeps words from one to the next and forgets others.
 #[test]

@@ -29,6 +29,7 @@ pub use check::{OLDEST_FORMAT, SCORER_TASK};
 pub use golden::{GoldenCase, GoldenExercise};
 pub use manifest::Manifest;
 pub use vocabulary::Vocabulary;
+pub(crate) use weights::Weights;
 pub use weights::{Tensor, TensorView};
 pub use write::{Contents, fuse, write, write_manifest};
 
@@ -40,7 +41,7 @@ use source::Source;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
-use weights::Weights;
+use std::sync::Arc;
 
 /// How to open a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,7 +66,7 @@ pub struct Bundle {
 /// The files' contents, checked against the manifest.
 #[derive(Debug)]
 struct Parts {
-    weights: Weights,
+    weights: Arc<Weights>,
     graph: Vec<u8>,
     fused: Option<Vec<u8>>,
     /// By language or track.
@@ -128,11 +129,7 @@ impl Bundle {
 
     /// The weights called `name`, where they lie.
     pub fn tensor(&self, name: &str) -> Result<TensorView<'_>> {
-        self.parts.weights.tensor(name).ok_or_else(|| {
-            Error::new(ErrorKind::Argument, format!("no tensor `{name}`"))
-                .at(layout::WEIGHTS)
-                .remedy("docs/bundle-format.md lists the tensors")
-        })
+        self.parts.weights.tensor(name)
     }
 
     /// The words of `language`, or of a scorer's track.
@@ -158,6 +155,11 @@ impl Bundle {
     /// The whole of `weights.safetensors`.
     pub fn weights(&self) -> Bytes {
         self.parts.weights.bytes().clone()
+    }
+
+    /// The tensors, for one who may need them after the bundle is gone.
+    pub(crate) fn shared_weights(&self) -> Arc<Weights> {
+        Arc::clone(&self.parts.weights)
     }
 
     /// Refuses a bundle that is not of `kind`.
@@ -265,7 +267,7 @@ impl Parts {
             let table = open_table(take(&name)?, rows, reserved, false).map_err(|e| e.at(&name))?;
             words.insert(of.to_string(), table);
         }
-        Ok(Self { weights, graph, fused, words, tables, golden: take(layout::GOLDEN)? })
+        Ok(Self { weights: Arc::new(weights), graph, fused, words, tables, golden: take(layout::GOLDEN)? })
     }
 }
 

@@ -32,8 +32,8 @@ pub struct TensorView<'a> {
 }
 
 /// The checked file.
-#[derive(Debug, Clone)]
-pub(super) struct Weights {
+#[derive(Debug)]
+pub(crate) struct Weights {
     bytes: Bytes,
     tensors: BTreeMap<String, Place>,
 }
@@ -70,9 +70,13 @@ impl Weights {
     }
 
     /// The tensor called `name`.
-    pub fn tensor(&self, name: &str) -> Option<TensorView<'_>> {
-        let place = self.tensors.get(name)?;
-        Some(TensorView { shape: &place.shape, data: bytemuck::cast_slice(&self.bytes[place.range.clone()]) })
+    pub fn tensor(&self, name: &str) -> Result<TensorView<'_>> {
+        let place = self.tensors.get(name).ok_or_else(|| {
+            Error::new(ErrorKind::Argument, format!("no tensor `{name}`"))
+                .at(super::layout::WEIGHTS)
+                .remedy("docs/bundle-format.md lists the tensors")
+        })?;
+        Ok(TensorView { shape: &place.shape, data: bytemuck::cast_slice(&self.bytes[place.range.clone()]) })
     }
 
     /// Where each tensor lies.
@@ -160,7 +164,7 @@ mod tests {
             let view = weights.tensor(&name).unwrap();
             assert_eq!((view.shape, view.data), (&tensor.shape[..], &tensor.data[..]));
         }
-        assert!(weights.tensor("d").is_none());
+        assert!(weights.tensor("d").is_err());
         for (name, shape, offset, length) in weights.regions() {
             let view = weights.tensor(&name).unwrap();
             assert_eq!(view.shape, shape);

@@ -3,7 +3,7 @@
 //! Sentences of like length run in lock-step; the hidden states of a block live only until the output layer has read
 //! them. A sentence's path is the same bit for bit whatever stands beside it.
 
-use super::crf::{Transitions, viterbi};
+use super::crf::{Transitions, Viterbi};
 use super::lstm::{Direction, Place, Scratch};
 use super::output::Output;
 use crate::{Cancel, Result};
@@ -16,7 +16,7 @@ const GROUP: usize = 8;
 pub struct BilstmCrf {
     directions: [Direction; 2],
     output: Output,
-    transitions: Transitions,
+    viterbi: Viterbi,
 }
 
 impl BilstmCrf {
@@ -27,7 +27,7 @@ impl BilstmCrf {
         let [forward, backward] = &directions;
         assert_eq!((forward.inputs(), forward.hidden()), (backward.inputs(), backward.hidden()));
         assert_eq!(output.labels(), transitions.labels);
-        Self { directions, output, transitions }
+        Self { directions, output, viterbi: Viterbi::new(&transitions) }
     }
 
     /// Length of a feature row.
@@ -58,7 +58,7 @@ impl BilstmCrf {
             let (forward, backward) = (half(false)?, half(true)?);
             for ((&sentence, forward), backward) in group.iter().zip(&forward).zip(&backward) {
                 let emissions = self.output.combine(forward, backward, cancel)?;
-                let (path, score) = viterbi(&emissions, &self.transitions, cancel)?;
+                let (path, score) = self.viterbi.best(&emissions, cancel)?;
                 take(sentence, &emissions, path, score)?;
             }
         }
@@ -92,6 +92,7 @@ impl BilstmCrf {
 mod tests {
     use super::*;
     use crate::kernels::Kernel;
+    use crate::kernels::crf::viterbi;
     use crate::kernels::dense::Affine;
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;

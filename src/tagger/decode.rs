@@ -2,10 +2,11 @@
 
 use crate::bundle::manifest::Task;
 use crate::engine::native;
-use crate::kernels::crf::{self, Marginals, Transitions};
+use crate::kernels::crf::{self, Marginals, Prepared, Transitions, Viterbi};
 use crate::text::scheme::{self, Scheme};
 use crate::{Cancel, Error, ErrorKind, Result};
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 /// The most paths that can be asked for.
 pub const MAX_NBEST: usize = 100;
@@ -63,8 +64,26 @@ pub struct Alternative {
 pub(super) struct Decoder {
     labels: Vec<String>,
     scheme: Scheme,
-    temperature: BTreeMap<String, f32>,
+    /// One a language that was calibrated.
+    calibrations: BTreeMap<String, Calibration>,
+    /// Of the other languages.
+    uncalibrated: Calibration,
     transitions: Transitions,
+    viterbi: Viterbi,
+}
+
+/// The CRF at a temperature.
+#[derive(Debug)]
+pub(super) struct Calibration {
+    temperature: f32,
+    /// Made ready when confidences are first asked for.
+    prepared: OnceLock<Prepared>,
+}
+
+impl Calibration {
+    fn new(temperature: f32) -> Self {
+        Self { temperature, prepared: OnceLock::new() }
+    }
 }
 
 impl Decoder {
@@ -74,7 +93,11 @@ impl Decoder {
         Ok(Self {
             labels: task.labels.clone(),
             scheme: task.scheme,
-            temperature: task.temperature.clone(),
+            calibrations: (task.temperature.iter())
+                .map(|(language, &temperature)| (language.clone(), Calibration::new(temperature)))
+                .collect(),
+            uncalibrated: Calibration::new(1.0),
+            viterbi: Viterbi::new(&transitions),
             transitions,
         })
     }
@@ -84,23 +107,25 @@ impl Decoder {
         &self.transitions
     }
 
-    /// The calibration temperature of `language`; 1 where none was fitted.
-    pub(super) fn temperature(&self, language: &str) -> f32 {
-        self.temperature.get(language).copied().unwrap_or(1.0)
+    /// The calibration of `language`; temperature 1 where none was fitted.
+    pub(super) fn calibration(&self, language: &str) -> &Calibration {
+        self.calibrations.get(language).unwrap_or(&self.uncalibrated)
     }
 
     /// Decodes one sentence's emissions.
     pub(super) fn decode(
         &self,
         emissions: &[f32],
-        temperature: f32,
+        calibration: &Calibration,
         options: &DecodeOptions,
         cancel: &Cancel,
     ) -> Result<Tagging> {
-        let (path, _) = crf::viterbi(emissions, &self.transitions, cancel)?;
+        let (path, _) = self.viterbi.best(emissions, cancel)?;
         let mut tagging = self.name(&path, cancel)?;
         if options.scores || options.nbest > 0 {
-            let marginals = crf::marginals(emissions, &self.transitions, temperature, cancel)?;
+            let temperature = calibration.temperature;
+            let prepared = || Prepared::with_temperature(&self.transitions, temperature);
+            let marginals = calibration.prepared.get_or_init(prepared).marginals(emissions, cancel)?;
             if options.scores {
                 self.score(&mut tagging, &path, emissions, &marginals, temperature, cancel)?;
             }
@@ -159,7 +184,7 @@ impl Decoder {
             return Err(Error::new(ErrorKind::Limit, format!("{count} best paths over {tokens} tokens"))
                 .remedy(format!("ask for at most {MAX_NBEST} paths, and for fewer where a sentence is that long")));
         }
-        let paths = crf::nbest(emissions, &self.transitions, count, cancel)?;
+        let paths = self.viterbi.nbest(emissions, count, cancel)?;
         let alternative = |(path, score): (Vec<u16>, f32)| {
             let probability = (f64::from(score) / f64::from(temperature) - marginals.log_z).exp().min(1.0);
             Ok(Alternative { labels: self.names(&path, cancel)?, probability })
@@ -224,10 +249,11 @@ mod tests {
             let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
             let decoder = decoder(&mut rng, seed % 2 == 0);
             let emissions: Vec<f32> = (0..LENGTH * LABELS.len()).map(|_| rng.random_range(-3.0..3.0)).collect();
-            let temperature = decoder.temperature("da");
-            assert_eq!((temperature, decoder.temperature("en")), (1.7, 1.0));
+            let calibration = decoder.calibration("da");
+            let temperature = calibration.temperature;
+            assert_eq!((temperature, decoder.calibration("en").temperature), (1.7, 1.0));
             let options = DecodeOptions { scores: true, nbest: 7, zero_shot: false };
-            let tagging = decoder.decode(&emissions, temperature, &options, &Cancel::new()).unwrap();
+            let tagging = decoder.decode(&emissions, calibration, &options, &Cancel::new()).unwrap();
             let paths = enumerate(&decoder, &emissions, temperature);
             let index = |label: &String| LABELS.iter().position(|l| l == label).unwrap();
             let best: Vec<usize> = tagging.labels.iter().map(index).collect();
@@ -261,10 +287,14 @@ mod tests {
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
         let decoder = decoder(&mut rng, true);
         let emissions = vec![0.5; LENGTH * LABELS.len()];
-        let tagging = decoder.decode(&emissions, 1.0, &DecodeOptions::default(), &Cancel::new()).unwrap();
+        let tagging =
+            decoder.decode(&emissions, decoder.calibration("en"), &DecodeOptions::default(), &Cancel::new()).unwrap();
         assert!(tagging.scores.is_empty() && tagging.nbest.is_empty());
         assert!(tagging.spans.iter().all(|span| span.score.is_none()));
-        assert_eq!(decoder.decode(&[], 1.0, &DecodeOptions::default(), &Cancel::new()).unwrap(), Tagging::default());
+        assert_eq!(
+            decoder.decode(&[], decoder.calibration("en"), &DecodeOptions::default(), &Cancel::new()).unwrap(),
+            Tagging::default()
+        );
     }
 
     #[test]
@@ -273,8 +303,14 @@ mod tests {
         let decoder = decoder(&mut rng, true);
         let emissions = vec![0.0; 100_000 * LABELS.len()];
         let cancel = Cancel::new();
-        let ask =
-            |nbest| decoder.decode(&emissions, 1.0, &DecodeOptions { nbest, ..DecodeOptions::default() }, &cancel);
+        let ask = |nbest| {
+            decoder.decode(
+                &emissions,
+                decoder.calibration("en"),
+                &DecodeOptions { nbest, ..DecodeOptions::default() },
+                &cancel,
+            )
+        };
         assert_eq!(ask(MAX_NBEST).unwrap_err().kind(), ErrorKind::Limit);
         assert_eq!(ask(MAX_NBEST + 1).unwrap_err().kind(), ErrorKind::Limit);
         assert_eq!(ask(2).unwrap().nbest.len(), 2);

@@ -101,7 +101,7 @@ impl Tagger {
             taggings[head][index] = match found {
                 Found::Path(path) => decoder.name(&path, cancel)?,
                 Found::Emissions(emissions) => {
-                    decoder.decode(&emissions, decoder.temperature(language), options, cancel)?
+                    decoder.decode(&emissions, decoder.calibration(language), options, cancel)?
                 }
             };
             Ok(())

@@ -1,6 +1,7 @@
 //! The embedded engine: our kernels, fp32 arithmetic on fp16 weights, nothing beside the library.
 //!
-//! The word table stays in the bundle's own bytes; everything else is unpacked once, when the engine is opened.
+//! The word table stays in the bundle's own bytes; everything else is unpacked once: output layers when first asked for, the rest
+//! when the engine is opened.
 //! Emissions are the same bit for bit whatever else is in the batch and however many threads work on it.
 //!
 //! Memory of an engine, besides its weights: what the options give to the words that come again (`cache`). Memory of a call, besides
@@ -14,9 +15,9 @@ mod network;
 mod schedule;
 
 use super::{Attempt, Batch, Engine, EngineKind, EngineOptions, Head, Pool, Provider, Report, check, check_threads};
-use crate::bundle::Bundle;
 use crate::bundle::graph::Form;
 use crate::bundle::manifest::Manifest;
+use crate::bundle::{Bundle, Weights};
 use crate::kernels::Kernel;
 use crate::kernels::lstm::{Direction, Place};
 use crate::kernels::output::Output;
@@ -24,6 +25,7 @@ use crate::{Cancel, Error, ErrorKind, Result};
 use cache::WordCache;
 pub(super) use encoder::Encoder;
 use encoder::Words;
+use half::slice::HalfFloatSliceExt;
 #[cfg(feature = "cuda")]
 pub(super) use network::Layers;
 pub(crate) use network::{Buffers, Network, read, transitions};
@@ -38,6 +40,8 @@ pub(crate) const GROUP: usize = 8;
 #[derive(Debug)]
 pub struct Native {
     manifest: Manifest,
+    /// For the output layers, which are packed when first asked for.
+    weights: Arc<Weights>,
     encoder: Encoder,
     network: Network,
     pool: Arc<Pool>,
@@ -54,6 +58,7 @@ impl Native {
         let gates = network.directions.iter().map(Direction::gates).sum();
         Ok(Self {
             manifest: bundle.manifest().clone(),
+            weights: bundle.shared_weights(),
             encoder: Encoder::open(bundle, kernel, WordCache::new(gates, options.word_cache)).map_err(place)?,
             network,
             pool,
@@ -139,8 +144,9 @@ impl Engine for Native {
     fn emissions(&self, batch: &Batch, heads: &[Head], cancel: &Cancel) -> Result<Vec<Vec<Vec<f32>>>> {
         cancel.check()?;
         check(&self.manifest, batch, heads)?;
-        let outputs = heads.iter().map(|&head| self.network.output(head)).collect::<Option<Vec<&Output>>>();
-        let outputs = outputs.ok_or_else(|| Error::new(ErrorKind::Argument, "no such output layer"))?;
+        let read = |name: &str| Ok(self.weights.tensor(name)?.data.to_f32_vec());
+        let output = |&head: &Head| self.network.output(&self.manifest, head, &read);
+        let outputs = heads.iter().map(output).collect::<Result<Vec<&Output>>>()?;
         let threads = self.report.threads;
         cancel.check()?;
         let words = self.encoder.encode(batch, &self.network.directions, &self.pool, threads, cancel)?;

@@ -10,6 +10,7 @@ use crate::kernels::lstm::{Direction, Place, Scratch};
 use crate::kernels::output::Output;
 use crate::{Cancel, Error, ErrorKind, Result};
 use half::slice::HalfFloatSliceExt;
+use std::sync::OnceLock;
 
 /// Bytes that the packed output layers of all tasks and languages may take together.
 const LIMIT: usize = 1 << 30;
@@ -17,6 +18,7 @@ const LIMIT: usize = 1 << 30;
 /// The BiLSTM and the output layers.
 #[derive(Debug)]
 pub(crate) struct Network {
+    kernel: Kernel,
     /// Forward, backward.
     pub directions: [Direction; 2],
     heads: Vec<Heads>,
@@ -29,12 +31,12 @@ pub(crate) struct Buffers {
     sums: Vec<f32>,
 }
 
-/// The output layers of a task.
+/// The output layers of a task, each packed when first asked for: most programs use few of a model's tasks and languages.
 #[derive(Debug)]
 struct Heads {
-    universal: Output,
+    universal: OnceLock<Output>,
     /// One a language, with its own layer and gate; none where the architecture has none.
-    languages: Vec<Output>,
+    languages: Vec<OnceLock<Output>>,
 }
 
 /// The values of a tensor, in single precision.
@@ -46,7 +48,7 @@ pub(crate) fn read(bundle: &Bundle, name: &str) -> Result<Vec<f32>> {
 type Reader<'a> = &'a dyn Fn(&str) -> Result<Vec<f32>>;
 
 impl Network {
-    /// Packs for `kernel` the tensors of `manifest` that `read` gives.
+    /// Packs for `kernel` the BiLSTM of `manifest`, of tensors that `read` gives; [`Network::output`] does the output layers.
     pub fn new(manifest: &Manifest, kernel: Kernel, read: Reader) -> Result<Self> {
         let sizes = &manifest.architecture;
         let inputs = sizes.word_dim + sizes.char_filters * sizes.char_widths.len();
@@ -60,9 +62,33 @@ impl Network {
             Direction::new(kernel, inputs, hidden, reverse, input, recurrent, bias)
         };
         check_size(manifest)?;
-        let heads =
-            manifest.tasks.iter().map(|task| Heads::new(manifest, task, kernel, read)).collect::<Result<_>>()?;
-        Ok(Self { directions: [direction(false), direction(true)], heads })
+        let heads = manifest.tasks.iter().map(|task| Heads::new(manifest, task)).collect();
+        Ok(Self { kernel, directions: [direction(false), direction(true)], heads })
+    }
+
+    /// The layers that `head` names, packed when first asked for, of tensors that `read` gives. `manifest` is the network's own.
+    pub fn output(&self, manifest: &Manifest, head: Head, read: Reader) -> Result<&Output> {
+        let (Some(place), Some(task)) = (self.place(head), manifest.tasks.get(head.task)) else {
+            return Err(Error::new(ErrorKind::Argument, "no such output layer"));
+        };
+        if let Some(output) = place.get() {
+            return Ok(output);
+        }
+        let (layers, hidden) = (Layers::new(manifest, task, read)?, manifest.architecture.hidden);
+        let own = head.language.and_then(|language| layers.own(language));
+        // Of two threads that come here at once, one waits for the other's.
+        Ok(place.get_or_init(|| Output::new(self.kernel, task.labels.len(), hidden, layers.universal(), own)))
+    }
+
+    /// Packs the layers of every task, with and without its languages, for one whose tensors go away.
+    #[cfg(feature = "onnx")]
+    pub fn pack_all(&self, manifest: &Manifest, read: Reader) -> Result<()> {
+        for (task, heads) in self.heads.iter().enumerate() {
+            for language in (0..heads.languages.len()).map(Some).chain([None]) {
+                self.output(manifest, Head { task, language }, read)?;
+            }
+        }
+        Ok(())
     }
 
     /// One direction over sentences of these lengths, the longest first: for each output layer, the sums of each sentence.
@@ -93,8 +119,14 @@ impl Network {
         Ok(halves)
     }
 
-    /// The layers that `head` names.
-    pub fn output(&self, head: Head) -> Option<&Output> {
+    /// The layers that `head` names, where they are packed.
+    #[cfg(feature = "onnx")]
+    pub fn packed(&self, head: Head) -> Option<&Output> {
+        self.place(head)?.get()
+    }
+
+    /// Where the layers that `head` names are kept.
+    fn place(&self, head: Head) -> Option<&OnceLock<Output>> {
         let heads = self.heads.get(head.task)?;
         match head.language {
             Some(language) if !heads.languages.is_empty() => heads.languages.get(language),
@@ -132,11 +164,9 @@ fn check_size(manifest: &Manifest) -> Result<()> {
 }
 
 impl Heads {
-    fn new(manifest: &Manifest, task: &Task, kernel: Kernel, read: Reader) -> Result<Self> {
-        let (layers, hidden) = (Layers::new(manifest, task, read)?, manifest.architecture.hidden);
-        let output = |own| Output::new(kernel, task.labels.len(), hidden, layers.universal(), own);
-        let languages = (0..layers.languages).map(|language| output(layers.own(language))).collect();
-        Ok(Self { universal: output(None), languages })
+    fn new(manifest: &Manifest, task: &Task) -> Self {
+        let languages = if graph::has_specific(manifest, task) { task.languages.len() } else { 0 };
+        Self { universal: OnceLock::new(), languages: (0..languages).map(|_| OnceLock::new()).collect() }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::bundle::manifest::Manifest;
 use crate::engine::Head;
 use crate::engine::native::{Buffers, GROUP, Network, transitions};
 use crate::kernels::Kernel;
-use crate::kernels::crf::{Transitions, viterbi};
+use crate::kernels::crf::Viterbi;
 use crate::kernels::lstm::Place;
 use crate::kernels::output::Output;
 use crate::{Cancel, Error, ErrorKind, Result};
@@ -74,7 +74,8 @@ struct Computation {
     manifest: Arc<Manifest>,
     network: Network,
     /// One a task.
-    transitions: Vec<Transitions>,
+    /// One a task.
+    viterbi: Vec<Viterbi>,
     threads: usize,
 }
 
@@ -113,8 +114,10 @@ impl Computation {
             Ok(tensor::<f16, _>(&value, shape).map_err(|e| e.at(name))?.to_f32_vec())
         };
         let network = Network::new(&manifest, Kernel::best(), &read)?;
-        let transitions = manifest.tasks.iter().map(|task| transitions(task, &read)).collect::<Result<_>>()?;
-        Ok(Self { manifest, network, transitions, threads })
+        network.pack_all(&manifest, &read)?;
+        let viterbi =
+            manifest.tasks.iter().map(|task| Ok(Viterbi::new(&transitions(task, &read)?))).collect::<Result<_>>()?;
+        Ok(Self { manifest, network, viterbi, threads })
     }
 
     fn run(&self, context: &ComputeContext) -> Result<()> {
@@ -170,7 +173,7 @@ impl Computation {
     /// For each sentence, what each task makes of it.
     fn decode(&self, context: &ComputeContext, inputs: &Inputs) -> Result<Vec<Vec<Decoded>>> {
         let cancel = Cancel::new();
-        let outputs = inputs.heads.iter().map(|&head| self.network.output(head)).collect::<Option<Vec<&Output>>>();
+        let outputs = inputs.heads.iter().map(|&head| self.network.packed(head)).collect::<Option<Vec<&Output>>>();
         let outputs = outputs.ok_or_else(|| wrong("no such output layer"))?;
         let [forward, backward] = &self.network.directions;
         let (features, gates, batch) = (forward.inputs(), forward.gates(), inputs.lengths.len());
@@ -208,7 +211,7 @@ impl Computation {
                 if emissions.iter().any(|value| !value.is_finite()) {
                     return Err(wrong("emissions that are not finite").remedy("run `mtl verify` on the model"));
                 }
-                let (path, score) = viterbi(&emissions, &self.transitions[task], &cancel)?;
+                let (path, score) = self.viterbi[task].best(&emissions, &cancel)?;
                 Ok((emissions, path, score))
             });
             decoded.collect::<Result<Vec<Decoded>>>()
@@ -231,7 +234,7 @@ impl Computation {
                 *score = sentences[place % batch][place / batch].2;
             }
         })?;
-        for (task, labels) in self.transitions.iter().map(|transitions| transitions.labels).enumerate() {
+        for (task, labels) in self.manifest.tasks.iter().map(|task| task.labels.len()).enumerate() {
             output::<f32>(context, 2 + task, &[batch, time, labels], |rows| {
                 for (row, sentence) in rows.chunks_exact_mut(time * labels).zip(sentences) {
                     row[..sentence[task].0.len()].copy_from_slice(&sentence[task].0);

@@ -1,6 +1,6 @@
 //! The best path, and the n best.
 
-use super::{Transitions, prepared::LANES};
+use super::{Transitions, length, prepared::LANES};
 use crate::kernels::Kernel;
 use crate::{Cancel, Result};
 use pulp::{Simd, WithSimd};
@@ -21,17 +21,25 @@ fn reported(total: f64) -> f32 {
     if total < FORBIDDEN / 2.0 { f32::NEG_INFINITY } else { total as f32 }
 }
 
-/// Transitions laid out for decoding: `[from, width]`, padded with labels that cannot win.
-struct Table {
+/// Transitions made ready for decoding, shared by any number of sentences.
+#[derive(Debug, Clone)]
+pub struct Viterbi {
+    /// K.
     labels: usize,
+    /// K rounded up to [`LANES`].
     width: usize,
+    /// `[K]`.
     start: Vec<f64>,
+    /// `[K]`.
     end: Vec<f64>,
+    /// `[from, width]`, padded with labels that cannot win.
     pairs: Vec<f64>,
 }
 
-impl Table {
-    fn new(transitions: &Transitions) -> Self {
+impl Viterbi {
+    /// Lays out `transitions`.
+    pub fn new(transitions: &Transitions) -> Self {
+        transitions.length(&[]);
         let labels = transitions.labels;
         let width = labels.next_multiple_of(LANES);
         let mut pairs = vec![f64::NEG_INFINITY; labels * width];
@@ -44,33 +52,62 @@ impl Table {
         let vector = |scores: &[f32]| scores.iter().map(|&score| bounded(score)).collect();
         Self { labels, width, start: vector(&transitions.start), end: vector(&transitions.end), pairs }
     }
+
+    /// The best path and its score. An empty sentence has an empty path and score 0. Of equal paths the one with the
+    /// smaller last label wins, then the one with the smaller label before it, and so on.
+    ///
+    /// Works in `length * labels` doubles: back-pointers are not kept but found again along the one path that is read.
+    /// The only error is that of `cancel`.
+    pub fn best(&self, emissions: &[f32], cancel: &Cancel) -> Result<(Vec<u16>, f32)> {
+        let length = length(emissions.len(), self.labels);
+        if length == 0 {
+            return Ok((Vec::new(), 0.0));
+        }
+        let mut scores = vec![f64::NEG_INFINITY; length * self.width];
+        Kernel::best().dispatch(Forward { table: self, emissions, scores: &mut scores, cancel })?;
+        let row = |t: usize| &scores[t * self.width..][..self.labels];
+        let (mut label, best) = first_largest(row(length - 1).iter().zip(&self.end).map(|(score, end)| score + end));
+        let mut path = vec![0; length];
+        for t in (0..length).rev() {
+            cancel.check_at(t)?;
+            path[t] = label as u16;
+            if t > 0 {
+                let pairs = self.pairs[label..].iter().step_by(self.width);
+                label = first_largest(row(t - 1).iter().zip(pairs).map(|(score, pair)| score + pair)).0;
+            }
+        }
+        Ok((path, reported(best)))
+    }
+
+    /// The `n` best paths (at most 65,535), best first, with their scores; fewer when fewer exist. Equal paths stand in the
+    /// order that [`Viterbi::best`] prefers. Forbidden paths are not listed, unless there is no other: then one is.
+    ///
+    /// Works in `length * labels * n` times 4 bytes. The only error is that of `cancel`.
+    pub fn nbest(&self, emissions: &[f32], n: usize, cancel: &Cancel) -> Result<Vec<(Vec<u16>, f32)>> {
+        let length = length(emissions.len(), self.labels);
+        if n == 0 {
+            return Ok(Vec::new());
+        }
+        if length == 0 {
+            return Ok(vec![(Vec::new(), 0.0)]);
+        }
+        let (lattice, layer) = Lattice::new(emissions, self, n.min(usize::from(u16::MAX)), cancel)?;
+        let mut finals = Vec::new();
+        merge(&layer, self.labels, n, &mut BinaryHeap::new(), &mut finals, |from| self.end[from]);
+        let listed = finals.iter().enumerate().take_while(|(i, path)| *i == 0 || path.score >= FORBIDDEN / 2.0);
+        let traced = |path: &Hypothesis| Ok((lattice.trace(self.labels, path.step(), cancel)?, reported(path.score)));
+        listed.map(|(_, path)| traced(path)).collect()
+    }
 }
 
-/// The best path and its score. An empty sentence has an empty path and score 0. Of equal paths the one with the
-/// smaller last label wins, then the one with the smaller label before it, and so on.
-///
-/// Works in `length * labels` doubles: back-pointers are not kept but found again along the one path that is read.
-/// The only error is that of `cancel`.
+/// The best path of one sentence, as [`Viterbi::best`] finds it for many.
 pub fn viterbi(emissions: &[f32], transitions: &Transitions, cancel: &Cancel) -> Result<(Vec<u16>, f32)> {
-    let length = transitions.length(emissions);
-    if length == 0 {
-        return Ok((Vec::new(), 0.0));
-    }
-    let table = Table::new(transitions);
-    let mut scores = vec![f64::NEG_INFINITY; length * table.width];
-    Kernel::best().dispatch(Forward { table: &table, emissions, scores: &mut scores, cancel })?;
-    let row = |t: usize| &scores[t * table.width..][..table.labels];
-    let (mut label, best) = first_largest(row(length - 1).iter().zip(&table.end).map(|(score, end)| score + end));
-    let mut path = vec![0; length];
-    for t in (0..length).rev() {
-        cancel.check_at(t)?;
-        path[t] = label as u16;
-        if t > 0 {
-            let pairs = table.pairs[label..].iter().step_by(table.width);
-            label = first_largest(row(t - 1).iter().zip(pairs).map(|(score, pair)| score + pair)).0;
-        }
-    }
-    Ok((path, reported(best)))
+    Viterbi::new(transitions).best(emissions, cancel)
+}
+
+/// The `n` best paths of one sentence, as [`Viterbi::nbest`] finds them for many.
+pub fn nbest(emissions: &[f32], transitions: &Transitions, n: usize, cancel: &Cancel) -> Result<Vec<(Vec<u16>, f32)>> {
+    Viterbi::new(transitions).nbest(emissions, n, cancel)
 }
 
 /// Position and value of the first of the largest values.
@@ -80,7 +117,7 @@ fn first_largest(values: impl Iterator<Item = f64>) -> (usize, f64) {
 
 /// Fills `scores` with the best score of a path up to and with each label.
 struct Forward<'a> {
-    table: &'a Table,
+    table: &'a Viterbi,
     emissions: &'a [f32],
     scores: &'a mut [f64],
     cancel: &'a Cancel,
@@ -92,7 +129,7 @@ impl WithSimd for Forward<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> Result<()> {
         let Self { table, emissions, scores, cancel } = self;
-        let &Table { labels, width, .. } = table;
+        let &Viterbi { labels, width, .. } = table;
         for (t, emissions) in emissions.chunks_exact(labels).enumerate() {
             cancel.check_at(t)?;
             let (before, rest) = scores.split_at_mut(t * width);
@@ -159,27 +196,6 @@ impl PartialEq for Hypothesis {
 
 impl Eq for Hypothesis {}
 
-/// The `n` best paths (at most 65,535), best first, with their scores; fewer when fewer exist. Equal paths stand in the
-/// order that [`viterbi`] prefers. Forbidden paths are not listed, unless there is no other: then one is.
-///
-/// Works in `length * labels * n` times 4 bytes. The only error is that of `cancel`.
-pub fn nbest(emissions: &[f32], transitions: &Transitions, n: usize, cancel: &Cancel) -> Result<Vec<(Vec<u16>, f32)>> {
-    let length = transitions.length(emissions);
-    if n == 0 {
-        return Ok(Vec::new());
-    }
-    if length == 0 {
-        return Ok(vec![(Vec::new(), 0.0)]);
-    }
-    let table = Table::new(transitions);
-    let (lattice, layer) = Lattice::new(emissions, &table, n.min(usize::from(u16::MAX)), cancel)?;
-    let mut finals = Vec::new();
-    merge(&layer, table.labels, n, &mut BinaryHeap::new(), &mut finals, |from| table.end[from]);
-    let listed = finals.iter().enumerate().take_while(|(i, path)| *i == 0 || path.score >= FORBIDDEN / 2.0);
-    let traced = |path: &Hypothesis| Ok((lattice.trace(table.labels, path.step(), cancel)?, reported(path.score)));
-    listed.map(|(_, path)| traced(path)).collect()
-}
-
 /// Which label the token before has, and which of the paths up to there is continued.
 #[derive(Clone, Copy)]
 struct Step {
@@ -197,7 +213,7 @@ struct Lattice {
 
 impl Lattice {
     /// The lattice, and the paths up to the last token with their scores.
-    fn new(emissions: &[f32], table: &Table, n: usize, cancel: &Cancel) -> Result<(Self, Vec<Hypothesis>)> {
+    fn new(emissions: &[f32], table: &Viterbi, n: usize, cancel: &Cancel) -> Result<(Self, Vec<Hypothesis>)> {
         let mut lattice = Self { steps: Vec::new(), ends: Vec::with_capacity(emissions.len() / table.labels) };
         // Room for the most there can be: growing would copy. Where there is none, fewer may do.
         let _ = lattice.steps.try_reserve(emissions.len().saturating_mul(n));

@@ -18,7 +18,7 @@ mod scaled;
 mod tests;
 
 pub use constraints::Constraints;
-pub use decode::{nbest, viterbi};
+pub use decode::{Viterbi, nbest, viterbi};
 pub use marginals::{Marginals, marginals, path_probability};
 pub use prepared::Prepared;
 
