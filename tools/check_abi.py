@@ -5,9 +5,10 @@
   against mtl.h;
 * exported symbols against abi/symbols.txt and the headers; every function in mtl.hpp and in tests/c,
   those that take pointers in null.c and those that can fail in panic.c;
-* one version: the header's macros, the library's functions and SONAME, Cargo.toml, mtl.pc, the CMake package;
+* one version: the header's macros, the library's functions and SONAME, Cargo.toml, mtl.pc, the CMake package, Java's classes and
+  modules;
 * statuses, constants and option keys: those of the last release's header (abi/mtl-1.0.h) stay as they are, and
-  mtl.hpp, Go and the documents have the same;
+  mtl.hpp, Go, Java and the documents have the same;
 * a program of the last release runs on today's library;
 * libmtl, shared and static, in one process with another Rust library and with other ONNX Runtimes.
 
@@ -31,6 +32,7 @@ from installed import BUNDLE, C_TESTS, ROOT, Checks, difference, install
 PREVIOUS, BASELINE, MAP = "abi/mtl-1.0.h", "abi/mtl-1.0.abi", "bindings/c/mtl.map"
 HEADER, EXPERIMENTAL = "include/mtl.h", "include/mtl_experimental.h"
 CPP, GO, PAGE = "include/mtl.hpp", "bindings/go", "bindings/c/README.md"
+JAVA, MODULES = "bindings/java/mtl/src/main/java/ai/libmtl", ("", "mtl/", "kotlin/", "android/")
 PROGRAMS = ROOT / "tests/link"
 STATIC = ["-lgcc_s", "-lpthread", "-lm", "-ldl"]  # what libmtl.a needs
 # abidw wants to see parameters and types; only libmtl has functions of the ABI.
@@ -122,6 +124,10 @@ def check_statuses(root):
     go = re.findall(r"^\tErr(\w+) +Code = (\d+)\b", read(root, f"{GO}/errors.go"), re.M)
     yield difference(f"mtl_status against the codes of {GO}/errors.go",
                      {(short(name), number) for name, number in table if number}, {(n.lower(), int(c)) for n, c in go})
+    java = re.findall(r"^  (\w+)\((-?\d+)\)[,;]$", read(root, f"{JAVA}/Code.java"), re.M)
+    yield difference(f"mtl_status against the codes of {JAVA}/Code.java",
+                     {(short(name), number) for name, number in table if number} | {("unknown", -1)},
+                     {(name.lower(), int(number)) for name, number in java})
     page = re.findall(r"^\| (\d+) \| `(MTL_\w+)` \|", read(root, PAGE), re.M)
     yield difference(f"mtl_status against the table of {PAGE}", table, {(name, int(number)) for number, name in page})
 
@@ -143,6 +149,14 @@ def check_constants(root):
     for place, pattern in places.items():
         found = set(re.findall(pattern, read(root, place), re.M))
         yield difference(f"option keys of {HEADER} against {place}", keys, found)
+    java = "".join(path.read_text(encoding="utf-8") for path in (root / JAVA).glob("*Options.java"))
+    yield difference(f"option keys of {HEADER} against {JAVA}/*Options.java", keys, set(re.findall(r'\bset\("(\w+)", ', java)))
+    edits = {(name.removeprefix("MTL_EDIT_"), value) for name, value in constants(header) if name.startswith("MTL_EDIT_")}
+    yield difference(f"kinds of edits of {HEADER} against {JAVA}/Alignment.java", edits,
+                     set(re.findall(r"^      (\w+)\((\d+)\)[,;]$", read(root, f"{JAVA}/Alignment.java"), re.M)))
+    levels = {(name.removeprefix("MTL_LOG_"), value) for name, value in constants(header) if name.startswith("MTL_LOG_")}
+    yield difference(f"levels of messages of {HEADER} against {JAVA}/Libmtl.java", levels,
+                     set(re.findall(r"^    (\w+)\((\d+)\)[,;]$", read(root, f"{JAVA}/Libmtl.java"), re.M)))
     gone = (option_keys(released) | exercise_keys(released)) - keys - exercise_keys(header)
     yield difference(f"keys of {PREVIOUS} that {HEADER} has no more", gone, set())
 
@@ -159,6 +173,10 @@ def check_versions(root, said, prefix, soname):
     for place, (path, pattern) in places.items():
         found[place] = first(pattern, path.read_text(encoding="utf-8"))
     found["mtl_build_info()"] = first(r'"version":"([^"]+)"', said)
+    found[f"{JAVA}/Libmtl.java"] = first(r'VERSION = "([^"]+)"', read(root, f"{JAVA}/Libmtl.java"))
+    for module in MODULES:
+        place = f"bindings/java/{module}pom.xml"
+        found[place] = first(r"<artifactId>mtl-parent</artifactId>\s*<version>([^<]+)<", read(root, place))
     abi["mtl_build_info()"] = first(r'"abi":(\d+)', said)
     abi["SONAME"] = first(r"^libmtl\.so\.(\d+)$", soname)
     abi["mtl.map"] = first(r"^MTL_(\d+)\.\d+ \{", read(root, "bindings/c/mtl.map"))

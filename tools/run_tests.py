@@ -67,6 +67,21 @@ class GoReader:
             setattr(tally, fate, getattr(tally, fate) + 1)
 
 
+class SurefireReader(GoReader):
+    """`[INFO] Tests run: 9, Failures: 1, Errors: 0, Skipped: 2` of a module of Maven's; those of a class go on with a time. What is
+    no test of JUnit's is told as Go does."""
+
+    def read(self, line, tally):
+        found = re.fullmatch(r"(?:\[\w+\] )?Tests run: (\d+), Failures: (\d+), Errors: (\d+), Skipped: (\d+)", line)
+        if found:
+            ran, failures, errors, skipped = map(int, found.groups())
+            tally.passed += ran - failures - errors - skipped
+            tally.failed += failures + errors
+            tally.skipped += skipped
+        else:
+            super().read(line, tally)
+
+
 class PytestReader:
     """`2 failed, 221 passed, 1 skipped in 70.35s`, at the end; `--- SKIP: ...` where nothing could be tested."""
 
@@ -85,6 +100,7 @@ SUITES = [
     ("Rust", ["cargo", "test", "--workspace", "--all-features", "--no-fail-fast"], CargoReader),
     ("C and C++", [sys.executable, "tools/check_capi.py"], TotalReader),
     ("Go", [sys.executable, "tools/test_go.py"], GoReader),
+    ("Java", [sys.executable, "tools/test_java.py"], SurefireReader),
     ("Python", [sys.executable, "tools/test_python.py"], PytestReader),
     ("Python: tools", [sys.executable, "-m", "unittest", "discover", "-s", "tools"], UnittestReader),
     ("Python: peers", [sys.executable, "-m", "unittest", "discover", "-s", "benches/peers"], UnittestReader),

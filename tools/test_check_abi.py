@@ -24,7 +24,8 @@ class TreeTest(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(prefix="mtl-abi-test-")
         self.addCleanup(folder.cleanup)
         self.root = pathlib.Path(folder.name)
-        for name in COPIED + [str(path.relative_to(ROOT)) for path in (ROOT / "tests/c").glob("**/*.c")]:
+        sources = [*(ROOT / "tests/c").glob("**/*.c"), *(ROOT / check_abi.JAVA).glob("*.java")]
+        for name in COPIED + [str(path.relative_to(ROOT)) for path in sources]:
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, self.root / name)
 
@@ -78,6 +79,7 @@ class StatusesTest(TreeTest):
             ("missing: ('MTL_ERROR_IO', 3)", header, "  MTL_ERROR_IO = 3,\n", ""),
             ("missing: ('io', 'MTL_ERROR_IO')", "include/mtl.hpp", "io = MTL_ERROR_IO", "io = MTL_ERROR_INPUT"),
             ("missing: ('io', 3)", "bindings/go/errors.go", "ErrIO          Code = 3 ", "ErrIO          Code = 33 "),
+            ("missing: ('io', 3)", f"{check_abi.JAVA}/Code.java", "  IO(3),", "  IO(33),"),
             ("missing: ('MTL_ERROR_IO', 3)", "bindings/c/README.md", "| 3 | `MTL_ERROR_IO`", "| 4 | `MTL_ERROR_IO`"),
         ):
             self.provoke(check, says, name, old, new)
@@ -86,7 +88,7 @@ class StatusesTest(TreeTest):
         new = "  MTL_ERROR_NEW = 99,\n  MTL_ERROR_UNSUPPORTED ="
         self.change("include/mtl.h", "  MTL_ERROR_UNSUPPORTED =", new)
         said = self.complain(check_abi.check_statuses)
-        for place in ("mtl.hpp", "errors.go", "README.md"):
+        for place in ("mtl.hpp", "errors.go", "Code.java", "README.md"):
             self.assertIn(place, said)
         self.assertNotIn("mtl-1.0.h", said)
 
@@ -96,15 +98,23 @@ class StatusesTest(TreeTest):
         self.provoke(check, "missing: nbest", header, "| `nbest` |", "| `best` |")
         self.provoke(check, "missing: nbest", "src/capi/options.rs", '("nbest", &', '("best", &')
         self.provoke(check, "missing: nbest", "bindings/go/options.go", 'TagWith("nbest"', 'TagWith("best"')
+        java = check_abi.JAVA
+        self.provoke(check, "missing: nbest", f"{java}/TagOptions.java", 'set("nbest"', 'set("best"')
+        self.provoke(check, "missing: ('DELETE', '2')", f"{java}/Alignment.java", "DELETE(2)", "DELETE(4)")
+        self.provoke(check, "missing: ('WARN', '2')", f"{java}/Libmtl.java", "WARN(2)", "WARN(1)")
 
 
 class VersionsTest(TreeTest):
     def complain_of(self, **changes):
         """What is said of a copy in which everything is 1.2.3 of ABI 1, but for the changes."""
         facts = {"cargo": "1.2.3", "pc": "1.2.3", "cmake": "1.2.3", "macros": "1.2.3", "function": "1.2.3",
-                 "info": "1.2.3", "abi": 1, "macro": 1, "soname": "libmtl.so.1"} | changes
+                 "info": "1.2.3", "classes": "1.2.3", "module": "1.2.3", "abi": 1, "macro": 1, "soname": "libmtl.so.1"} | changes
         files = {"Cargo.toml": f'version = "{facts["cargo"]}"\n', "lib/pkgconfig/mtl.pc": f"Version: {facts['pc']}\n",
                  "lib/cmake/mtl/mtlConfigVersion.cmake": f'set(PACKAGE_VERSION "{facts["cmake"]}")\n'}
+        for module in check_abi.MODULES:
+            version = facts["module"] if module == "kotlin/" else "1.2.3"
+            files[f"bindings/java/{module}pom.xml"] = f"<artifactId>mtl-parent</artifactId>\n  <version>{version}</version>\n"
+        files[f"{check_abi.JAVA}/Libmtl.java"] = f'  public static final String VERSION = "{facts["classes"]}";\n'
         for name, text in files.items():
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             (self.root / name).write_text(text, encoding="utf-8")
@@ -114,7 +124,7 @@ class VersionsTest(TreeTest):
 
     def test_one_version_everywhere(self):
         self.assertEqual(self.complain_of(), "")
-        for name in ("cargo", "pc", "cmake", "macros", "function", "info"):
+        for name in ("cargo", "pc", "cmake", "macros", "function", "info", "classes", "module"):
             self.assertIn("the version differs", self.complain_of(**{name: "1.2.4"}), name)
         for name in ("abi", "macro"):
             self.assertIn("the ABI version differs", self.complain_of(**{name: 2}), name)

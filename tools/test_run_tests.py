@@ -6,7 +6,7 @@ import sys
 import unittest
 
 import run_tests
-from run_tests import CargoReader, GoReader, PytestReader, Tally, TotalReader, UnittestReader
+from run_tests import CargoReader, GoReader, PytestReader, SurefireReader, Tally, TotalReader, UnittestReader
 
 
 def python(text):
@@ -53,6 +53,15 @@ class RunTestsTest(unittest.TestCase):
                      "--- SKIP: bindings/go: no go", "--- PASS: Example (0.00s)", "FAIL", "PASS"):
             reader.read(line, tally)
         self.assertEqual(tally, Tally(2, 1, 1))
+
+    def test_reads_surefire(self):
+        tally, reader = Tally(), SurefireReader()
+        for line in ("[INFO] Tests run: 5, Failures: 0, Errors: 0, Skipped: 0, Time elapsed: 0.1 s -- in ai.libmtl.TagTest",
+                     "[INFO] Tests run: 9, Failures: 0, Errors: 0, Skipped: 0", "Tests run: 1, Failures: 0, Errors: 0, Skipped: 0",
+                     "[ERROR] Tests run: 7, Failures: 1, Errors: 2, Skipped: 1", "--- PASS: layout of the AAR",
+                     "--- FAIL: the JVM's checks of JNI"):
+            reader.read(line, tally)
+        self.assertEqual(tally, Tally(14, 4, 1))
 
     def test_a_suite_that_is_skipped_is_said_and_no_failure(self):
         output = io.StringIO()
