@@ -58,6 +58,11 @@ capi: ## Build the C library: libmtl.a and libmtl.so in target/release (PROFILE=
 install: capi ## Install the C library and its headers into PREFIX=/usr/local, below DESTDIR
 	bindings/c/install.sh $(CAPI) $(PREFIX)
 
+.PHONY: java
+java: capi ## Build the packages for Java, Kotlin and Android into target/java (a JDK and Maven): bindings/java/README.md
+	bindings/java/native/build.sh $(CAPI)/libmtl.a target/java/native/ai/libmtl/native/linux-$$(uname -m)/libmtl_jni.so
+	mvn -q -B -f bindings/java/pom.xml -Dmtl.platform=linux-$$(uname -m) -DskipTests package
+
 ##@ Develop
 
 .PHONY: header

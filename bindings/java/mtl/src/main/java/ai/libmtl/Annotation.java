@@ -63,7 +63,8 @@ public final class Annotation {
    * one, and {@link Code#ARGUMENT} for a task that the model does not have, or that was not asked for.
    */
   public Tags task(String name) {
-    Tagged.Task task = orThrow().tagged.tasks[tagged.facts.find(name)];
+    orThrow();
+    Tagged.Task task = tagged.tasks[tagged.facts.find(name)];
     if (task == null) {
       throw MtlException.argument("the task \"" + name + "\" was not asked for", "name it in TagOptions.tasks");
     }

@@ -1,7 +1,6 @@
 package ai.libmtl;
 
 import java.util.AbstractList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.RandomAccess;
 import java.util.function.IntFunction;
@@ -34,7 +33,9 @@ final class Columns {
     for (int one : owner) {
       bounds[one + 1]++;
     }
-    Arrays.parallelPrefix(bounds, Integer::sum);
+    for (int i = 0; i < owners; i++) {
+      bounds[i + 1] += bounds[i];
+    }
     return bounds;
   }
 

@@ -136,7 +136,7 @@ class BundleTest {
       {OpenOptions.DEFAULT.kernel("abacus"), "kernel"},
       {OpenOptions.DEFAULT.graph("fused"), "fused graph"},
       {OpenOptions.DEFAULT.wordCache(-1), "word_cache"},
-      {OpenOptions.DEFAULT.providers("cuda?", "cpu"), "providers"},
+      {OpenOptions.DEFAULT.engine("onnx").providers("cuda?", "abacus"), "abacus"},
       {OpenOptions.DEFAULT.gpu(0), "gpu_device"},
       {OpenOptions.DEFAULT.gpuMemory(1), "gpu_memory"},
       {OpenOptions.DEFAULT.tensorRtCache("nowhere"), "tensorrt_cache"},

@@ -35,6 +35,7 @@ class AssetsTest {
     Files.write(apk, new byte[1234]);
     Files.write(apk, bytes, java.nio.file.StandardOpenOption.APPEND);
     try (RandomAccessFile file = new RandomAccessFile(apk.toFile(), "r")) {
+      assertEquals(1234 + bytes.length, file.length());
       long number = descriptor(apk);
       AssetManager assets = new AssetManager(
           Map.of("mtl-mobile.mtl", new long[] {number, 1234, bytes.length}, "broken.mtl", new long[] {number, 1, bytes.length}));
