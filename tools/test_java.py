@@ -95,7 +95,11 @@ def test(archive):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--archive", type=pathlib.Path, help="libmtl.a, as `make capi` makes it")
-    archive = parser.parse_args().archive
+    parser.add_argument("--library", type=pathlib.Path, help="check the exports and pages of this native library, and nothing else")
+    given = parser.parse_args()
+    archive = given.archive
+    if given.library:
+        return 0 if report(f"exports and pages of {given.library}", complaints(given.library)) else 1
     if missing := [tool for tool in ("javac", "mvn") if not shutil.which(tool)]:
         print(f"--- SKIP: bindings/java: NOTHING OF IT WAS TESTED: there is no {' and no '.join(missing)} here")
         return 0

@@ -45,9 +45,12 @@ class JavaTest(unittest.TestCase):
 
     def test_exports_and_pages(self):
         self.assertEqual(self.library("-Wl,-z,max-page-size=16384", "-Wno-unused-function"), "")
+        command = [sys.executable, DRIVER, "--library", self.folder / "library.so"]
+        self.assertEqual(subprocess.run(command, stdout=subprocess.DEVNULL).returncode, 0)
         said = self.library("-Wl,-z,max-page-size=4096")
         self.assertIn("exports data, mtl_tag", said)
         self.assertIn("aligned to [4096", said)
+        self.assertEqual(subprocess.run(command, stdout=subprocess.DEVNULL).returncode, 1)
 
     def aar(self, rules="-keep class ai.libmtl.Native", entry="ai/libmtl/android/Assets.class", library="jni/x86_64/libmtl_jni.so"):
         """What is said of an AAR of these."""

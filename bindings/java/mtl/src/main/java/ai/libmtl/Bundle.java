@@ -40,7 +40,7 @@ public final class Bundle implements AutoCloseable {
     NativeLibrary.ensure();
     if (archive.isDirect()) {
       long pointer = Native.bundleOpenBuffer(archive, archive.position(), archive.remaining(), options.packed());
-      return new Bundle(pointer, archive);
+      return new Bundle(pointer, "true".equals(options.values.get("trusted")) ? archive : null);
     }
     if (!options.values.isEmpty()) {
       throw MtlException.argument("a buffer on Java's heap is copied, and takes no options", "pass a direct buffer, or none of them");

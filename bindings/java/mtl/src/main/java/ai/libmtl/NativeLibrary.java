@@ -55,18 +55,15 @@ public final class NativeLibrary {
 
   private static synchronized void find() {
     String file = System.getProperty("ai.libmtl.library");
-    InputStream resource = null;
     if (origin != null) {
-      return;
+      return; // another thread was first
     }
     if (file != null) {
       loadFile(Paths.get(file), file);
     } else if (System.getProperty("java.vm.name", "").equals("Dalvik")) {
       System.loadLibrary(NAME);
       loaded("the app's libraries");
-    } else if ((resource = NativeLibrary.class.getResourceAsStream(resource())) != null) {
-      extract(resource);
-    } else {
+    } else if (!extracted()) {
       fromPath();
     }
   }
@@ -78,6 +75,16 @@ public final class NativeLibrary {
     system = system.startsWith("mac") ? "macos" : system.startsWith("win") ? "windows" : system;
     processor = processor.equals("amd64") ? "x86_64" : processor.equals("arm64") ? "aarch64" : processor;
     return "/ai/libmtl/native/" + system + "-" + processor + "/" + System.mapLibraryName(NAME);
+  }
+
+  /** Whether the class path has the library, which is then loaded. */
+  private static boolean extracted() {
+    InputStream resource = NativeLibrary.class.getResourceAsStream(resource());
+    if (resource == null) {
+      return false;
+    }
+    extract(resource);
+    return true;
   }
 
   private static void extract(InputStream resource) {
@@ -123,8 +130,9 @@ public final class NativeLibrary {
     try {
       System.loadLibrary(NAME);
     } catch (UnsatisfiedLinkError e) {
-      throw fault("there is no native library: neither " + resource() + " on the class path nor " + System.mapLibraryName(NAME)
-          + " on java.library.path", "add the jar mtl of this platform's classifier, or name the library by the property ai.libmtl.library", e);
+      String neither = resource() + " on the class path nor " + System.mapLibraryName(NAME) + " on java.library.path";
+      throw fault("there is no native library: neither " + neither,
+          "add the jar mtl of this platform's classifier, or name the library by the property ai.libmtl.library", e);
     }
     loaded("java.library.path");
   }

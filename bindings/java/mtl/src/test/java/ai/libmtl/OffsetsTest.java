@@ -74,7 +74,7 @@ class OffsetsTest {
   void randomTextsOfEveryPlane() {
     long seed = System.nanoTime();
     Random random = new Random(seed);
-    for (int round = 0; round < 300; round++) {
+    for (int round = 0; round < 150; round++) {
       StringBuilder text = new StringBuilder();
       for (int i = random.nextInt(30); i > 0; i--) {
         int[] bounds = {0x80, 0x800, 0xd800, 0x110000};

@@ -134,7 +134,6 @@ class TagTest {
     }
     MtlException error = refused(Code.ARGUMENT, "colour", () -> tag(model, TagOptions.DEFAULT.with("colour", "red")));
     assertTrue(!error.fault().isEmpty() && !error.remedy().isEmpty(), error.getMessage());
-    assertThrows(NullPointerException.class, () -> tag(model, TagOptions.DEFAULT, SENTENCE, null));
     assertThrows(NullPointerException.class, () -> model.tag(java.util.Arrays.asList(SENTENCE, null)));
     assertEquals(8, tag(model, ALL, SENTENCE).get(0).tokens().size());
   }

@@ -1,6 +1,7 @@
 package ai.libmtl;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -107,6 +108,7 @@ final class Zoo {
         .start().waitFor();
     String output = Files.readString(said);
     Files.delete(said);
+    assertFalse(output.contains("in native method") || output.contains("JNI local refs"), output);
     return status + "\n" + output;
   }
 }

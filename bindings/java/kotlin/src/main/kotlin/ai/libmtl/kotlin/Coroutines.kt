@@ -17,6 +17,7 @@ import ai.libmtl.Scored
 import ai.libmtl.TagOptions
 import java.nio.file.Path
 import kotlin.coroutines.CoroutineContext
+import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.suspendCancellableCoroutine
 import kotlinx.coroutines.withContext
@@ -66,11 +67,14 @@ public suspend fun openModelAsync(
     bundle: Path,
     options: OpenOptions = OpenOptions.DEFAULT,
     context: CoroutineContext = Dispatchers.IO,
-): Model {
-    var opened: Model? = null
+): Model = closedUnlessHad(context) { Model.open(bundle, options) }
+
+/** What is opened for a coroutine that was cancelled meanwhile is closed: nobody will have it. */
+internal suspend fun <T : AutoCloseable> closedUnlessHad(context: CoroutineContext, open: () -> T): T {
+    var opened: T? = null
     try {
-        return withContext(context) { Model.open(bundle, options).also { opened = it } }
-    } catch (cancelled: kotlinx.coroutines.CancellationException) {
+        return withContext(context) { open().also { opened = it } }
+    } catch (cancelled: CancellationException) {
         opened?.close()
         throw cancelled
     }

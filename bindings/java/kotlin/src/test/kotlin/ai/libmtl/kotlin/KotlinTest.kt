@@ -6,11 +6,11 @@ import ai.libmtl.Documents
 import ai.libmtl.Exercise
 import ai.libmtl.Model
 import ai.libmtl.MtlException
-import ai.libmtl.OpenOptions
 import ai.libmtl.Range
 import ai.libmtl.ScoreOptions
 import ai.libmtl.TagOptions
 import java.nio.file.Path
+import java.util.concurrent.CountDownLatch
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.days
 import kotlin.time.Duration.Companion.milliseconds
@@ -24,6 +24,7 @@ import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeoutOrNull
 import org.junit.jupiter.api.AfterAll
 import org.junit.jupiter.api.Assertions.assertEquals
@@ -134,9 +135,22 @@ class KotlinTest {
     }
 
     @Test
-    fun `a model that is opened for nobody is closed`() = runBlocking {
-        val job = launch(Dispatchers.Default) { openModelAsync(bundle("mtl-mobile"), OpenOptions.DEFAULT) }
-        job.cancelAndJoin()
-        assertTrue(job.isCancelled)
+    fun `what is opened for nobody is closed`() = runBlocking {
+        val (opening, cancelled, closed) = List(3) { CountDownLatch(1) }
+        val job = launch(Dispatchers.Default) {
+            closedUnlessHad(Dispatchers.IO) {
+                opening.countDown()
+                cancelled.await()
+                AutoCloseable { closed.countDown() }
+            }
+        }
+        withContext(Dispatchers.IO) { opening.await() }
+        job.cancel()
+        cancelled.countDown()
+        job.join()
+        assertEquals(0, closed.count)
+        val kept = closedUnlessHad(Dispatchers.IO) { AutoCloseable { throw AssertionError("it was closed") } }
+        assertThrows<AssertionError> { kept.close() }
+        Unit
     }
 }
