@@ -16,6 +16,7 @@ import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfEnvironmentVariable;
 import org.junit.jupiter.api.io.TempDir;
 
 class BundleTest {
@@ -154,6 +155,17 @@ class BundleTest {
     refused(Code.ENGINE, "no/such/library.so", () -> Model.open(bundle("mtl-mobile"), onnx));
     OpenOptions plain = OpenOptions.DEFAULT.engine("native").graph("portable").kernel("generic").threads(0).wordCache(0);
     Model.open(bundle("mtl-mobile"), plain).close();
+  }
+
+  @Test
+  @EnabledIfEnvironmentVariable(named = "ORT_DYLIB_PATH", matches = ".+")
+  void onnxRuntimeGivesTheSame() {
+    OpenOptions onnx = OpenOptions.DEFAULT.engine("onnx").onnxRuntime(System.getenv("ORT_DYLIB_PATH")).providers("cuda?", "cpu");
+    try (Model model = Model.open(bundle("mtl-mobile"), onnx); Model own = Zoo.tagger()) {
+      assertTrue(model.report().contains("\"engine\":\"onnx\""), model.report());
+      String wanted = Zoo.everything(own.tag(List.of(Zoo.SENTENCE)).get(0));
+      assertEquals(wanted, Zoo.everything(model.tag(List.of(Zoo.SENTENCE)).get(0)));
+    }
   }
 
   private static Path bundleOf(String name, String manifest, String digest) throws IOException {

@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ai.libmtl.Model;
-import ai.libmtl.MtlException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,22 +19,6 @@ import org.junit.jupiter.api.io.TempDir;
 class ShrunkTest {
   @TempDir Path folder;
 
-  /** Tags, fails, and hears a message: all that the native library looks for by name. */
-  static final class Program {
-    public static void main(String[] arguments) {
-      ai.libmtl.Libmtl.listen(ai.libmtl.Libmtl.Level.INFO, (level, text) -> System.out.println(text));
-      try (Model model = Model.open(Path.of(arguments[0]))) {
-        model.tag(List.of("Maria Jensen moved to Toronto.")).get(0).task("ner").spans()
-            .forEach(span -> System.out.println(span.label() + " " + span.tokens().start()));
-      }
-      try {
-        Model.open(Path.of("no/such/bundle"));
-      } catch (MtlException error) {
-        System.out.println(error.code());
-      }
-    }
-  }
-
   @Test
   void aProgramThatWasShrunkTags() throws Exception {
     String said = run(shrunk(true));
@@ -48,7 +31,7 @@ class ShrunkTest {
     String zoo = System.getenv("MTL_ZOO");
     Path bundle = (zoo == null ? Path.of(System.getProperty("mtl.root"), "models") : Path.of(zoo)).resolve("mtl-mobile");
     String path = jar + ":" + entry("java/native");
-    return java("-cp", path, Program.class.getName(), bundle.toString());
+    return java("-cp", path, ShrunkProgram.class.getName(), bundle.toString());
   }
 
   /** The program and the classes that it uses, renamed where no rule forbids it. */
@@ -57,13 +40,13 @@ class ShrunkTest {
     Path classes = Path.of(entry("mtl-android/test-classes"));
     Path mtl = Path.of(Model.class.getProtectionDomain().getCodeSource().getLocation().toURI());
     List<String> configuration = new ArrayList<>(List.of(
-        "-injars '" + classes + "'(ai/libmtl/android/ShrunkTest$Program.class)",
+        "-injars '" + classes + "'(ai/libmtl/android/ShrunkProgram.class)",
         "-injars '" + mtl + "'(!META-INF/MANIFEST.MF)",
         "-outjars '" + jar + "'",
         "-libraryjars '" + System.getProperty("java.home") + "/jmods/java.base.jmod'(!**.jar;!module-info.class)",
         "-dontwarn org.jspecify.**",
         "-dontnote",
-        "-keep class " + Program.class.getName() + " { public static void main(java.lang.String[]); }"));
+        "-keep class " + ShrunkProgram.class.getName() + " { public static void main(java.lang.String[]); }"));
     if (rules) {
       Path copy = folder.resolve("libmtl.pro");
       try (var resource = Model.class.getResourceAsStream("/META-INF/proguard/libmtl.pro")) {
