@@ -27,6 +27,7 @@ PAGE = 16384
 COMPLAINT = re.compile(r"WARNING in native method|FATAL ERROR in native method|JNI local refs|JNI call made|\*\*\* JNI")
 AAR = {"AndroidManifest.xml", "classes.jar", "R.txt", "proguard.txt"}
 
+
 def complaints(library):
     """What is wrong with a native library."""
     listing = subprocess.run(["nm", "-D", "--defined-only", library], capture_output=True, text=True, check=True).stdout
@@ -37,6 +38,7 @@ def complaints(library):
     pages = [int(line.split()[-1], 16) for line in headers.splitlines() if line.split()[:1] == ["LOAD"]]
     if not pages or min(pages) < PAGE:
         yield f"{library}: segments are aligned to {pages}, not to {PAGE}"
+
 
 def aar_complaints(archive, abi):
     """What is wrong with an AAR that holds a library of this ABI."""
@@ -51,20 +53,22 @@ def aar_complaints(archive, abi):
             if "ai/libmtl/android/Assets.class" not in classes.namelist():
                 yield f"{archive}: classes.jar has no Assets"
 
+
 def report(name, found):
     """Prints what a check found; whether that is nothing."""
     found = list(found)
     print("\n".join([*found, f"--- {'FAIL' if found else 'PASS'}: {name}"]), flush=True)
     return not found
 
-def run(command, env=None):
+
+def run(command):
     """Whether a command succeeds."""
     print("+", *command, flush=True)
-    return subprocess.run(command, cwd=ROOT, env=env).returncode == 0
+    return subprocess.run(command, cwd=ROOT).returncode == 0
+
 
 def maven(properties):
     """Runs Maven's tests. Gives whether they pass, and what the JVM had to complain of."""
-
     command = ["mvn", "-B", "-ntp", "-f", str(MODULE / "pom.xml"), *properties, "verify"]
     print("+", *command, flush=True)
     found = []
@@ -74,6 +78,7 @@ def maven(properties):
             if COMPLAINT.search(line):
                 found.append(line.rstrip())
     return process.returncode == 0, found
+
 
 def test(archive):
     name = f"linux-{platform.machine()}"
@@ -91,6 +96,7 @@ def test(archive):
         aar = next((BUILT / "mtl-android").glob("*-layout.aar"), None)
         good &= report("layout of the AAR", aar_complaints(aar, abi) if aar else ["there is no AAR"])
     return good and passed
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -111,6 +117,7 @@ def main():
         print(f"{archive} is not there: make it by `make capi`, or name another --archive")
         return 1
     return 0 if test(archive.resolve()) else 1
+
 
 if __name__ == "__main__":
     sys.exit(main())
