@@ -9,7 +9,6 @@ the reason where there is no JDK or no Maven.
 """
 
 import argparse
-import os
 import pathlib
 import platform
 import re
