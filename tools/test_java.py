@@ -76,6 +76,7 @@ def maven(properties):
             print(line, end="", flush=True)
             if COMPLAINT.search(line):
                 found.append(line.rstrip())
+    print(flush=True)  # Maven's last line has no end
     return process.returncode == 0, found
 
 
