@@ -185,7 +185,7 @@ impl Heads {
         let mut add =
             |own| network.add(kernels, sizes, &HeadWeights::new(&sizes, layers.universal(), own, &transitions));
         let universal = add(None)?;
-        let languages = (0..layers.languages).map(|language| add(layers.own(language))).collect::<Result<_>>()?;
+        let languages = (0..layers.languages()).map(|language| add(layers.own(language))).collect::<Result<_>>()?;
         Ok(Self { universal, languages })
     }
 

@@ -176,8 +176,6 @@ pub(in crate::engine) struct Layers {
     universal: Layer,
     /// Specific layers and gates of all languages, where they have their own.
     own: Option<[Layer; 2]>,
-    /// How many languages have layers of their own.
-    pub languages: usize,
 }
 
 impl Layers {
@@ -189,8 +187,13 @@ impl Layers {
         };
         let specific = graph::has_specific(manifest, task);
         let own = if specific { Some([layer("specific")?, layer("gate")?]) } else { None };
-        let languages = if specific { task.languages.len() } else { 0 };
-        Ok(Self { labels: task.labels.len(), universal: layer("universal")?, own, languages })
+        Ok(Self { labels: task.labels.len(), universal: layer("universal")?, own })
+    }
+
+    /// How many languages have layers of their own.
+    #[cfg(feature = "cuda")]
+    pub fn languages(&self) -> usize {
+        self.own.as_ref().map_or(0, |[specific, _]| specific.bias.len() / self.labels)
     }
 
     /// The layer that all languages share.
