@@ -232,7 +232,8 @@ msrv: ## Check the library with the oldest Rust that Cargo.toml promises
 		CARGO_TARGET_DIR=target/msrv rustup run $(RUST_VERSION) cargo check --locked -p libmtl --all-features; \
 	else echo "msrv: NOT BUILT, Rust $(RUST_VERSION) cannot be installed here"; fi
 
-# Pinned tools, built once and unoptimised, for each runs for a second; the version in the name rebuilds them when it changes.
+# Pinned tools: the one on the path where it is of that version, else built once, unoptimised, for each runs for a second. The version
+# in the name rebuilds them when it changes.
 $(TOOLS)/bin/cargo-deny-$(CARGO_DENY_VERSION):
 	$(call install_tool,cargo-deny,$(CARGO_DENY_VERSION))
 
@@ -240,7 +241,11 @@ $(TOOLS)/bin/mdbook-$(MDBOOK_VERSION):
 	$(call install_tool,mdbook,$(MDBOOK_VERSION),--no-default-features)
 
 define install_tool
-	CARGO_TARGET_DIR=$(TOOLS)/build $(CARGO) install --debug --quiet --locked --force --root $(TOOLS) $(3) $(1)@$(2)
-	rm -rf $(TOOLS)/build
-	mv $(TOOLS)/bin/$(1) $@
+	@mkdir -p $(@D)
+	@if found=$$(command -v $(1)) && "$$found" --version | grep -Eq ' v?$(subst .,\.,$(2))$$'; then ln -sf "$$found" $@; else \
+		set -e; \
+		CARGO_TARGET_DIR=$(TOOLS)/build $(CARGO) install --debug --quiet --locked --force --root $(TOOLS) $(3) $(1)@$(2); \
+		rm -rf $(TOOLS)/build; \
+		mv $(TOOLS)/bin/$(1) $@; \
+	fi
 endef
