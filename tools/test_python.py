@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Installs bindings/python as a user does, into a virtual environment in target/python, and runs its tests on it.
 
-The library inside is a debug build, which shares what other tests have compiled. mypy checks the package and that its stub is
-what the extension module has. Ends with pytest's own last line; `--- SKIP: bindings/python` with the reason where it cannot run.
+The library inside is a debug build, which shares what other tests have compiled. pyspark is 450 MB to fetch and a minute to
+install, once; its tests want Java, and say so where there is none. mypy checks the package and that its stub is what the extension
+module has. Ends with pytest's own last line; `--- SKIP: bindings/python` with the reason where it cannot run.
 """
 
 import os
