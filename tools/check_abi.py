@@ -8,7 +8,7 @@
 * one version: the header's macros, the library's functions and SONAME, Cargo.toml, mtl.pc, the CMake package, Java's classes and
   modules;
 * statuses, constants and option keys: those of the last release's header (abi/mtl-1.0.h) stay as they are, and
-  mtl.hpp, Go, Java and the documents have the same;
+  mtl.hpp, Go, Java, Swift and the documents have the same;
 * a program of the last release runs on today's library;
 * libmtl, shared and static, in one process with another Rust library and with other ONNX Runtimes.
 
@@ -31,7 +31,7 @@ from installed import BUNDLE, C_TESTS, ROOT, Checks, difference, install
 # Places in the tree.
 PREVIOUS, BASELINE, MAP = "abi/mtl-1.0.h", "abi/mtl-1.0.abi", "bindings/c/mtl.map"
 HEADER, EXPERIMENTAL = "include/mtl.h", "include/mtl_experimental.h"
-CPP, GO, PAGE = "include/mtl.hpp", "bindings/go", "bindings/c/README.md"
+CPP, GO, SWIFT, PAGE = "include/mtl.hpp", "bindings/go", "bindings/swift/Sources/Mtl", "bindings/c/README.md"
 JAVA, MODULES = "bindings/java/mtl/src/main/java/ai/libmtl", ("", "mtl/", "kotlin/", "android/")
 PROGRAMS = ROOT / "tests/link"
 STATIC = ["-lgcc_s", "-lpthread", "-lm", "-ldl"]  # what libmtl.a needs
@@ -128,6 +128,9 @@ def check_statuses(root):
     yield difference(f"mtl_status against the codes of {JAVA}/Code.java",
                      {(short(name), number) for name, number in table if number} | {("unknown", -1)},
                      {(name.lower(), int(number)) for name, number in java})
+    swift = re.findall(r"static let (\w+) = Code\((\d+)\)$", read(root, f"{SWIFT}/Errors.swift"), re.M)
+    yield difference(f"mtl_status against the codes of {SWIFT}/Errors.swift",
+                     {(short(name), number) for name, number in table if number}, {(name, int(code)) for name, code in swift})
     page = re.findall(r"^\| (\d+) \| `(MTL_\w+)` \|", read(root, PAGE), re.M)
     yield difference(f"mtl_status against the table of {PAGE}", table, {(name, int(number)) for number, name in page})
 
@@ -157,6 +160,9 @@ def check_constants(root):
     levels = {(name.removeprefix("MTL_LOG_"), value) for name, value in constants(header) if name.startswith("MTL_LOG_")}
     yield difference(f"levels of messages of {HEADER} against {JAVA}/Libmtl.java", levels,
                      set(re.findall(r"^    (\w+)\((\d+)\)[,;]$", read(root, f"{JAVA}/Libmtl.java"), re.M)))
+    # A String of Swift's is UTF-8, and its places are no numbers.
+    found = set(re.findall(r'(?:flag|value|list)\("(\w+)"', read(root, f"{SWIFT}/Options.swift")))
+    yield difference(f"option keys of {HEADER} against {SWIFT}/Options.swift", keys - {"unit", "invalid_utf8"}, found)
     gone = (option_keys(released) | exercise_keys(released)) - keys - exercise_keys(header)
     yield difference(f"keys of {PREVIOUS} that {HEADER} has no more", gone, set())
 

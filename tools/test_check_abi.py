@@ -13,8 +13,9 @@ import check_abi
 from installed import ROOT, Checks
 
 COPIED = ["Cargo.toml", "abi/mtl-1.0.abi", "abi/mtl-1.0.h", "abi/symbols.txt", "bindings/c/README.md",
-          "bindings/c/mtl.map", "bindings/go/errors.go", "bindings/go/options.go", "include/mtl.h", "include/mtl.hpp",
-          "include/mtl_experimental.h", "src/capi/options.rs"]
+          "bindings/c/mtl.map", "bindings/go/errors.go", "bindings/go/options.go", "bindings/swift/Sources/Mtl/Errors.swift",
+          "bindings/swift/Sources/Mtl/Options.swift", "include/mtl.h", "include/mtl.hpp", "include/mtl_experimental.h",
+          "src/capi/options.rs"]
 
 
 class TreeTest(unittest.TestCase):
@@ -80,6 +81,7 @@ class StatusesTest(TreeTest):
             ("missing: ('io', 'MTL_ERROR_IO')", "include/mtl.hpp", "io = MTL_ERROR_IO", "io = MTL_ERROR_INPUT"),
             ("missing: ('io', 3)", "bindings/go/errors.go", "ErrIO          Code = 3 ", "ErrIO          Code = 33 "),
             ("missing: ('io', 3)", f"{check_abi.JAVA}/Code.java", "  IO(3),", "  IO(33),"),
+            ("missing: ('io', 3)", "bindings/swift/Sources/Mtl/Errors.swift", "io = Code(3)", "io = Code(33)"),
             ("missing: ('MTL_ERROR_IO', 3)", "bindings/c/README.md", "| 3 | `MTL_ERROR_IO`", "| 4 | `MTL_ERROR_IO`"),
         ):
             self.provoke(check, says, name, old, new)
@@ -102,6 +104,7 @@ class StatusesTest(TreeTest):
         self.provoke(check, "missing: nbest", f"{java}/TagOptions.java", 'set("nbest"', 'set("best"')
         self.provoke(check, "missing: ('DELETE', '2')", f"{java}/Alignment.java", "DELETE(2)", "DELETE(4)")
         self.provoke(check, "missing: ('WARN', '2')", f"{java}/Libmtl.java", "WARN(2)", "WARN(1)")
+        self.provoke(check, "missing: nbest", "bindings/swift/Sources/Mtl/Options.swift", 'value("nbest"', 'value("best"')
 
 
 class VersionsTest(TreeTest):

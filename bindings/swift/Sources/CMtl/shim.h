@@ -1,0 +1,2 @@
+/* The C ABI, where pkg-config finds it. */
+#include <mtl.h>
