@@ -47,12 +47,21 @@ demo: ## Build the release `mtl` and tag a short text in several languages (down
 # The C library: PROFILE=dev builds it quickly, for tests.
 PROFILE ?= release
 PREFIX ?= /usr/local
-CAPI := target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+BUILT := $(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+CAPI := target/$(BUILT)
+CAPI_ARM := target/$(ARM)/$(BUILT)
+STRIPPED := $(if $(filter dev,$(PROFILE)),,-Wl,-s)
 
 .PHONY: capi
 capi: ## Build the C library: libmtl.a and libmtl.so in target/release (PROFILE=dev: target/debug)
 	$(CARGO) build --profile $(PROFILE) -p libmtl-c
-	bindings/c/link.sh $(CAPI)/libmtl_c.a $(CAPI) $(if $(filter dev,$(PROFILE)),,-Wl,-s)
+	bindings/c/link.sh $(CAPI)/libmtl_c.a $(CAPI) $(STRIPPED)
+
+.PHONY: capi-aarch64
+capi-aarch64: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER := aarch64-linux-gnu-gcc
+capi-aarch64: ## Build the C library for 64-bit ARM, into target/aarch64-unknown-linux-gnu/release (PROFILE=dev: debug)
+	$(CARGO) build --profile $(PROFILE) --target $(ARM) -p libmtl-c
+	CC=aarch64-linux-gnu-gcc OBJCOPY=aarch64-linux-gnu-objcopy bindings/c/link.sh $(CAPI_ARM)/libmtl_c.a $(CAPI_ARM) $(STRIPPED)
 
 .PHONY: install
 install: capi ## Install the C library and its headers into PREFIX=/usr/local, below DESTDIR
@@ -160,9 +169,10 @@ fmt-check: ## Check the format
 .PHONY: test-aarch64
 test-aarch64: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER := aarch64-linux-gnu-gcc
 test-aarch64: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER := qemu-aarch64-static -L /usr/aarch64-linux-gnu -cpu max
-test-aarch64: ## Test the library and the models for 64-bit ARM, under qemu: CONTRIBUTING.md
+test-aarch64: ## Test the library, the models and the C ABI for 64-bit ARM, under qemu: CONTRIBUTING.md
 	@if command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64-static >/dev/null && rustup target add $(ARM); then \
-		env -u LD_LIBRARY_PATH $(CARGO) test --target $(ARM) --no-fail-fast --lib --test golden; \
+		env -u LD_LIBRARY_PATH $(CARGO) test --target $(ARM) --no-fail-fast --lib --test golden && \
+		$(MAKE) --no-print-directory capi-aarch64 PROFILE=dev && $(PYTHON) tools/test_aarch64.py target/$(ARM)/debug; \
 	else echo "test-aarch64: NOT RUN, it wants gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, qemu-user-static and Rust's $(ARM)"; fi
 
 # Not of `make check`: they need a nightly Rust with miri and rust-src, and minutes for a build of their own.
@@ -178,6 +188,13 @@ miri: ## Run the generic kernel and the thread pool under Miri (a nightly Rust)
 
 .PHONY: size-check
 size-check: capi ## Check the release build of the C library against its size budget, abi/sizes.txt
+	$(PYTHON) tools/check_size.py $(CAPI) libmtl.so
+
+# Before a release: minutes of builds of their own.
+.PHONY: size-check-all
+size-check-all: capi ## Check the command and the Python wheel against their size budgets, too
+	$(CARGO) build --release --features cli --bin mtl
+	$(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir target/wheels ./bindings/python
 	$(PYTHON) tools/check_size.py $(CAPI)
 
 .PHONY: abi-check

@@ -15,6 +15,8 @@ class CheckSizeTest(unittest.TestCase):
             (folder / "lib.so").write_bytes(b"x" * 10)
             self.assertEqual(judge(folder, [("lib.so", 10)]), (["lib.so: 10 bytes of 10"], True))
             self.assertEqual(judge(folder, [("lib.so", 9)]), (["lib.so: 10 bytes of 9: OVER BUDGET"], False))
+            (missing, found), good = judge(folder, [("lib-*.so", 9), ("l*.so", 10)])
+            self.assertEqual((missing[:20], found, good), ("lib-*.so: not built ", "l*.so: 10 bytes of 10", False))
             self.assertFalse(judge(folder, [("gone.so", 9)])[1])
 
 

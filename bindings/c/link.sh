@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes libmtl.so and libmtl.a from the archive that cargo builds: link.sh ARCHIVE FOLDER [LINKER OPTION...]. Both define
-# mtl_* for others, the first as MTL_1.0 (mtl.map), and nothing else: a program may hold other Rust libraries.
+# mtl_* for others, the first as MTL_1.0 (mtl.map), and nothing else: a program may hold other Rust libraries. CC and OBJCOPY
+# are those of the system that the archive is for.
 set -euo pipefail
 archive=$1 folder=$2
 shift 2
@@ -16,7 +17,7 @@ while read -r symbol; do roots+=("-Wl,-u,$symbol"); done < <(
 # A group of sections would be shared with another Rust library's of the same name; bitcode is of no use in an object.
 object=$folder/libmtl.o
 "${CC:-cc}" -nostdlib -r -o "$object" "${roots[@]}" "$archive" -Wl,--force-group-allocation
-objcopy --wildcard --keep-global-symbol='mtl_*' --remove-section=.llvmbc --remove-section=.llvmcmd "$object"
+"${OBJCOPY:-objcopy}" --wildcard --keep-global-symbol='mtl_*' --remove-section=.llvmbc --remove-section=.llvmcmd "$object"
 rm -f "$folder/libmtl.a"
 ar rcs "$folder/libmtl.a" "$object"
 rm "$object"
