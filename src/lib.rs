@@ -2,7 +2,7 @@
 //!
 //! Floors, from the ground up; a module imports only from floors below it:
 //! [`error`], [`cancel`], [`text`], [`metrics`], [`bundle`], [`kernels`], [`engine`], [`tagger`], [`scorer`], [`zoo`], and
-//! with the feature `capi` the C ABI.
+//! with the feature `batch` jobs over files, with `capi` the C ABI.
 
 pub mod error;
 
@@ -20,6 +20,9 @@ pub mod scorer;
 pub mod tagger;
 
 pub mod zoo;
+
+#[cfg(feature = "batch")]
+pub mod batch;
 
 #[cfg(feature = "capi")]
 mod capi;

@@ -2,7 +2,7 @@
 
 use crate::args::AdaptArgs;
 use crate::stop::{self, CANCEL, Outcome};
-use crate::{input, mistakes, model, note, score};
+use crate::{input, mistakes, model, note};
 use libmtl::scorer::{Labelled, Learner, Scorer, slam};
 use libmtl::{Error, ErrorKind, Result};
 use std::collections::{BTreeMap, HashMap};
@@ -10,7 +10,7 @@ use std::path::Path;
 
 /// Runs the command. Nothing is written unless all of it could be read and fitted.
 pub fn run(args: &AdaptArgs) -> Outcome<u8> {
-    let scorer = model::scorer(model::open(&args.model, &args.zoo)?, &args.engine, args.vectors.as_deref())?;
+    let scorer = model::scorer(model::open(&args.model, &args.zoo)?, model::engine_options(&args.engine)?, args.vectors.as_deref())?;
     let before = args.learners.as_deref().map_or(Ok(Vec::new()), read)?;
     let mut learners: BTreeMap<String, Learner> = before.into_iter().map(|l| (l.user().to_string(), l)).collect();
     let histories = histories(&scorer, args)?;
@@ -51,7 +51,7 @@ fn histories(scorer: &Scorer, args: &AdaptArgs) -> Result<Vec<Vec<Labelled>>> {
     let mut histories: Vec<Vec<Labelled>> = Vec::new();
     let key = args.key.as_deref().map(mistakes::key).transpose()?;
     for file in &args.files {
-        let track = score::track(scorer, file, args.track.as_deref())?;
+        let track = scorer.track_of(file, args.track.as_deref())?;
         for record in slam::read(input::open(file)?, &track) {
             let labelled = record.and_then(|record| {
                 let place = |e: Error| e.at(format_args!("exercise of line {}", record.line));

@@ -1,5 +1,6 @@
 //! The command line, as clap reads it.
 
+pub mod batch;
 mod names;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -32,6 +33,8 @@ pub enum Command {
     Score(ScoreArgs),
     /// Fit learners to what they have answered, for score --learners; the model does not change
     Adapt(AdaptArgs),
+    /// Tag, score or evaluate files of any size, in a job that can be resumed
+    Batch(batch::BatchArgs),
     /// Check a model's digests, and its golden cases on each engine at hand
     Verify(VerifyArgs),
     /// List the models of the zoo

@@ -6,13 +6,14 @@ use crate::{input, mistakes, model, predictions, warn};
 use indicatif::{ProgressBar, ProgressStyle};
 use libmtl::bundle::manifest::{Kind, Task};
 use libmtl::metrics::Counts;
+use libmtl::tagger::gold::{Gold, Scores};
 use libmtl::tagger::{DecodeOptions, Tagger};
 use libmtl::text::Sentence;
 use libmtl::text::readers::{self, ConllOptions};
-use libmtl::text::scheme::{self, Scheme};
+use libmtl::text::scheme::Scheme;
 use libmtl::{Error, ErrorKind, Result};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -23,16 +24,13 @@ const TOKENS_A_CHUNK: usize = 8192;
 
 /// What the command prints.
 #[derive(Serialize)]
-struct Scores<'a> {
+struct Line<'a> {
     task: &'a str,
     lang: &'a str,
     sentences: u64,
     tokens: u64,
-    precision: f64,
-    recall: f64,
-    f1: f64,
-    strict_f1: f64,
-    accuracy: f64,
+    #[serde(flatten)]
+    scores: Scores,
 }
 
 /// Runs the command.
@@ -80,7 +78,7 @@ pub fn run(args: &EvalArgs) -> Outcome<u8> {
         evaluation.warnings(&args.data);
     }
     let mut out = io::stdout().lock();
-    serde_json::to_writer(&mut out, &evaluation.scores()).map_err(io::Error::from)?;
+    serde_json::to_writer(&mut out, &evaluation.line()).map_err(io::Error::from)?;
     writeln!(out)?;
     out.flush()?;
     Ok(stop::OK)
@@ -138,11 +136,8 @@ struct Evaluation<'a> {
     tagger: &'a Tagger,
     task: &'a Task,
     lang: &'a str,
-    args: &'a EvalArgs,
-    scheme: Scheme,
-    map: BTreeMap<&'a str, &'a str>,
-    map_predicted: BTreeMap<&'a str, &'a str>,
-    known: BTreeSet<&'a str>,
+    zero_shot: bool,
+    gold: Gold,
     unknown: BTreeMap<String, u64>,
     waiting: Vec<Sentence>,
     tokens: usize,
@@ -150,56 +145,18 @@ struct Evaluation<'a> {
 }
 
 impl<'a> Evaluation<'a> {
-    fn new(tagger: &'a Tagger, task: &'a Task, lang: &'a str, args: &'a EvalArgs) -> Result<Self> {
-        // IOB1 reads IOB2 as well, stray `I-` included, as conlleval does.
-        let usual = if task.scheme == Scheme::Plain { Scheme::Plain } else { Scheme::Iob1 };
-        let scheme = args.scheme.map_or(usual, Scheme::from);
-        if (scheme == Scheme::Plain) != (task.scheme == Scheme::Plain) {
-            let what = if scheme == Scheme::Plain { "plain labels" } else { "spans" };
-            let message = format!("--scheme {} reads {what}, and task {} gives none", name(scheme), task.name);
-            return Err(Error::new(ErrorKind::Argument, message).remedy("leave --scheme out, or choose another task"));
-        }
-        let known = kinds(task);
-        let mut map = mapping(&args.map);
-        // The first version of Universal Dependencies' name, which some files of the second still have.
-        if known.contains("CCONJ") && !known.contains("CONJ") {
-            map.entry("CONJ").or_insert("CCONJ");
-        }
-        for (_, new) in &args.map {
-            check_label(new, &known, "--map", scheme)?;
-        }
-        for (old, _) in &args.map_predicted {
-            check_label(old, &known, "--map-predicted", Scheme::Plain)?;
-        }
-        let map_predicted = mapping(&args.map_predicted);
-        let counts = Counts::new(task.scheme);
-        Ok(Self {
-            tagger,
-            task,
-            lang,
-            args,
-            scheme,
-            map,
-            map_predicted,
-            known,
-            unknown: BTreeMap::new(),
-            waiting: Vec::new(),
-            tokens: 0,
-            counts,
-        })
+    fn new(tagger: &'a Tagger, task: &'a Task, lang: &'a str, args: &EvalArgs) -> Result<Self> {
+        let gold = Gold::new(task, args.scheme.map(Scheme::from), &args.map, &args.map_predicted)?;
+        let counts = gold.counts();
+        let (unknown, waiting) = (BTreeMap::new(), Vec::new());
+        Ok(Self { tagger, task, lang, zero_shot: args.zero_shot, gold, unknown, waiting, tokens: 0, counts })
     }
 
     fn add(&mut self, mut sentence: Sentence) -> Result<()> {
         let place = |e: Error| e.at(format!("sentence of line {}", sentence.line));
-        if self.scheme != Scheme::Plain {
-            sentence.labels = scheme::convert(&sentence.labels, self.scheme, Scheme::Bioes).map_err(place)?;
-        }
-        rename(&mut sentence.labels, &self.map, self.scheme);
-        for label in &sentence.labels {
-            let kind = kind(label, self.scheme);
-            if kind.is_some_and(|kind| !self.known.contains(kind)) {
-                *self.unknown.entry(kind.unwrap_or_default().to_string()).or_default() += 1;
-            }
+        sentence.labels = self.gold.read(&sentence.labels).map_err(place)?;
+        for kind in self.gold.unknown(&sentence.labels) {
+            *self.unknown.entry(kind.to_string()).or_default() += 1;
         }
         self.tokens += sentence.tokens.len();
         self.waiting.push(sentence);
@@ -208,15 +165,10 @@ impl<'a> Evaluation<'a> {
 
     fn flush(&mut self) -> Result<()> {
         let sentences: Vec<&[String]> = self.waiting.iter().map(|sentence| sentence.tokens.as_slice()).collect();
-        let options = DecodeOptions { zero_shot: self.args.zero_shot, ..DecodeOptions::default() };
+        let options = DecodeOptions { zero_shot: self.zero_shot, ..DecodeOptions::default() };
         let taggings = self.tagger.tag(&sentences, &self.task.name, self.lang, &options, &stop::CANCEL)?;
         for (sentence, tagging) in self.waiting.iter().zip(taggings) {
-            let mut predicted = tagging.labels;
-            if !matches!(self.task.scheme, Scheme::Plain | Scheme::Bioes) {
-                predicted = scheme::write(&scheme::spans_lenient(&predicted), predicted.len(), Scheme::Bioes)?;
-            }
-            rename(&mut predicted, &self.map_predicted, self.scheme);
-            self.counts.add(&sentence.labels, &predicted);
+            self.counts.add(&sentence.labels, &self.gold.predicted(tagging.labels)?);
         }
         self.waiting.clear();
         self.tokens = 0;
@@ -227,94 +179,14 @@ impl<'a> Evaluation<'a> {
         if self.counts.sentences == 0 {
             warn(&format!("{}: no sentences", data.display()));
         }
-        if !self.unknown.is_empty() {
-            let labels: Vec<String> = self.unknown.iter().map(|(label, n)| format!("{label} ({n} tokens)")).collect();
-            let (labels, task) = (labels.join(", "), &self.task.name);
-            let drops = if self.scheme == Scheme::Plain { "" } else { ", OLD=O drops" };
-            warn(&format!(
-                "{}: gold labels that {task} does not know count as errors: {labels}; --map OLD=NEW renames{drops}",
-                data.display()
-            ));
+        if let Some(warning) = self.gold.warning(&self.unknown, &self.task.name) {
+            warn(&format!("{}: {warning}", data.display()));
         }
     }
 
-    fn scores(&self) -> Scores<'_> {
-        let counts = &self.counts;
-        let accuracy = counts.accuracy();
-        let (lang, task) = (self.lang, &self.task.name);
-        let (sentences, tokens) = (counts.sentences, counts.tokens);
-        // One label a token, predicted for every token: precision, recall and F1 are all the accuracy.
-        let (precision, recall, f1, strict_f1) = if self.scheme == Scheme::Plain {
-            (accuracy, accuracy, accuracy, accuracy)
-        } else {
-            (counts.lenient.precision(), counts.lenient.recall(), counts.lenient.f1(), counts.strict.f1())
-        };
-        Scores { task, lang, sentences, tokens, precision, recall, f1, strict_f1, accuracy }
-    }
-}
-
-fn mapping(pairs: &[(String, String)]) -> BTreeMap<&str, &str> {
-    pairs.iter().map(|(old, new)| (old.as_str(), new.as_str())).collect()
-}
-
-fn name(scheme: Scheme) -> &'static str {
-    match scheme {
-        Scheme::Plain => "plain",
-        Scheme::Iob1 => "iob1",
-        Scheme::Iob2 => "iob2",
-        Scheme::Bioes => "bioes",
-    }
-}
-
-/// What the task tells apart: types of spans, or labels.
-fn kinds(task: &Task) -> BTreeSet<&str> {
-    task.labels.iter().filter_map(|label| kind(label, task.scheme)).collect()
-}
-
-/// The type of a label; none for `O` where there are spans.
-fn kind(label: &str, scheme: Scheme) -> Option<&str> {
-    if scheme == Scheme::Plain { Some(label) } else { label.split_once('-').map(|(_, kind)| kind) }
-}
-
-fn check_label(label: &str, known: &BTreeSet<&str>, option: &str, scheme: Scheme) -> Result<()> {
-    if known.contains(label) || (label == "O" && scheme != Scheme::Plain) {
-        return Ok(());
-    }
-    let labels: Vec<&str> = known.iter().copied().collect();
-    Err(Error::new(ErrorKind::Argument, format!("{option}: the task has no label \"{label}\""))
-        .remedy(format!("its labels are {}", labels.join(", "))))
-}
-
-/// Renames labels, in BIOES or plain; `O` takes a span away.
-fn rename(labels: &mut [String], map: &BTreeMap<&str, &str>, scheme: Scheme) {
-    if map.is_empty() {
-        return;
-    }
-    for label in labels {
-        let Some(new) = kind(label, scheme).and_then(|kind| map.get(kind)) else { continue };
-        *label = match label.split_once('-') {
-            _ if scheme == Scheme::Plain || *new == "O" => (*new).to_string(),
-            Some((prefix, _)) => format!("{prefix}-{new}"),
-            None => continue,
-        };
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn renamed(labels: &str, pairs: &[(&str, &str)], scheme: Scheme) -> String {
-        let mut labels: Vec<String> = labels.split(' ').map(String::from).collect();
-        rename(&mut labels, &pairs.iter().copied().collect(), scheme);
-        labels.join(" ")
-    }
-
-    #[test]
-    fn labels_are_renamed_or_dropped() {
-        let map = [("person", "PER"), ("product", "O")];
-        let before = "B-person E-person O S-product S-LOC";
-        assert_eq!(renamed(before, &map, Scheme::Bioes), "B-PER E-PER O O S-LOC");
-        assert_eq!(renamed("NN -LRB- X", &[("NN", "NOUN"), ("-LRB-", "PUNCT")], Scheme::Plain), "NOUN PUNCT X");
+    fn line(&self) -> Line<'_> {
+        let (counts, task) = (&self.counts, &self.task.name);
+        let scores = self.gold.scores(counts);
+        Line { task, lang: self.lang, sentences: counts.sentences, tokens: counts.tokens, scores }
     }
 }

@@ -1,8 +1,9 @@
-//! The `mtl` command: tag text, align answers, score, verify and fuse models, list the zoo, tell what runs it.
+//! The `mtl` command: tag text, run jobs over files, align answers, score, verify and fuse models, list the zoo, tell what runs it.
 
 mod adapt;
 mod align;
 mod args;
+mod batch;
 mod eval;
 mod fuse;
 mod info;
@@ -20,6 +21,7 @@ mod verify;
 use anstyle::{AnsiColor, Style};
 use args::{Cli, Command, EngineArgs};
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use std::io::Write;
 use std::process::ExitCode;
 use stop::Stop;
 
@@ -45,6 +47,10 @@ fn main() -> ExitCode {
             order_providers(&mut args.engine, &matches);
             adapt::run(&args)
         }
+        Command::Batch(mut args) => {
+            order_providers(args.engine(), &matches);
+            batch::run(&args)
+        }
         Command::Verify(args) => verify::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Fuse(args) => fuse::run(&args),
@@ -63,7 +69,11 @@ fn main() -> ExitCode {
 
 /// Puts `--provider` and `--prefer` into the order of the command line, which clap keeps apart.
 fn order_providers(engine: &mut EngineArgs, matches: &ArgMatches) {
-    let Some((_, matches)) = matches.subcommand() else { return };
+    // A command may have commands of its own.
+    let mut matches = matches;
+    while let Some((_, inner)) = matches.subcommand() {
+        matches = inner;
+    }
     let mut order = Vec::new();
     for (name, values, required) in [("provider", &engine.provider, true), ("prefer", &engine.prefer, false)] {
         let indices = matches.indices_of(name).into_iter().flatten();
@@ -89,5 +99,6 @@ fn warn(text: &str) {
 }
 
 fn say(style: Style, kind: &str, text: &str) {
-    anstream::eprintln!("mtl: {style}{kind}{style:#}: {text}");
+    // Whoever read standard error may be gone; that is no reason to end.
+    let _ = writeln!(anstream::stderr(), "mtl: {style}{kind}{style:#}: {text}");
 }

@@ -2,7 +2,7 @@
 
 use crate::args::EvalArgs;
 use crate::predictions::Scores;
-use crate::score::{TOGETHER, track};
+use crate::score::TOGETHER;
 use crate::stop::{CANCEL, OK, Outcome};
 use crate::{adapt, input, model};
 use libmtl::bundle::{Bundle, SCORER_TASK};
@@ -30,8 +30,8 @@ struct Line<'a> {
 /// Scores the exercises of `--data` against their labels.
 pub fn run(bundle: Arc<Bundle>, args: &EvalArgs) -> Outcome<u8> {
     refuse_options_of_taggers(args)?;
-    let scorer = model::scorer(bundle, &args.engine, args.vectors.as_deref())?;
-    let track = track(&scorer, &args.data, args.track.as_deref())?;
+    let scorer = model::scorer(bundle, model::engine_options(&args.engine)?, args.vectors.as_deref())?;
+    let track = scorer.track_of(&args.data, args.track.as_deref())?;
     let key = args.key.as_deref().map(key).transpose()?;
     let learners = args.learners.as_deref().map_or(Ok(Vec::new()), adapt::read)?;
     let options = ScoreOptions { calibrated: args.calibrated, learners: &learners };

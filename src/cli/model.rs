@@ -36,8 +36,8 @@ pub fn open(model: &str, args: &ZooArgs) -> Result<Arc<Bundle>> {
 }
 
 /// Opens a scorer, with the table of word vectors at `vectors` where it has none of its own.
-pub fn scorer(bundle: Arc<Bundle>, engine: &EngineArgs, vectors: Option<&Path>) -> Result<Scorer> {
-    let scorer = Scorer::open(bundle, &engine_options(engine)?)?;
+pub fn scorer(bundle: Arc<Bundle>, engine: EngineOptions, vectors: Option<&Path>) -> Result<Scorer> {
+    let scorer = Scorer::open(bundle, &engine)?;
     match (vectors, scorer.given_width()) {
         (None, None) => Ok(scorer),
         (None, Some(width)) => {

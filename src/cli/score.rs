@@ -7,7 +7,7 @@ use crate::{adapt, input, model, note, report};
 use libmtl::bundle::Manifest;
 use libmtl::scorer::slam::{self, Record};
 use libmtl::scorer::{Exercise, ScoreOptions, Scorer};
-use libmtl::{Error, ErrorKind, Result};
+use libmtl::{Error, Result};
 use serde::Serialize;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
@@ -17,7 +17,7 @@ pub const TOGETHER: usize = 256;
 
 /// Runs the command. Of several files, each is scored or refused by itself.
 pub fn run(args: &ScoreArgs) -> Outcome<u8> {
-    let scorer = model::scorer(model::open(&args.model, &args.zoo)?, &args.engine, args.vectors.as_deref())?;
+    let scorer = model::scorer(model::open(&args.model, &args.zoo)?, model::engine_options(&args.engine)?, args.vectors.as_deref())?;
     if !args.quiet {
         note(&format!("{}: {}", scorer.manifest().id, scorer.manifest().description));
         if args.files == [Path::new("-")] && io::stdin().is_terminal() {
@@ -34,7 +34,7 @@ pub fn run(args: &ScoreArgs) -> Outcome<u8> {
         page.begin(&mut scoring.out)?;
     }
     for file in &args.files {
-        match track(&scorer, file, args.track.as_deref()).and_then(|track| Ok((input::open(file)?, track))) {
+        match scorer.track_of(file, args.track.as_deref()).and_then(|track| Ok((input::open(file)?, track))) {
             Ok((input, track)) => scoring.file(file, slam::read(input, &track))?,
             Err(error) => scoring.refuse(&error),
         }
@@ -44,20 +44,6 @@ pub fn run(args: &ScoreArgs) -> Outcome<u8> {
     }
     scoring.out.flush()?;
     Ok(if scoring.refused { stop::REFUSED } else { stop::OK })
-}
-
-/// The track that `--track` names, or the file's name (`en_es.slam.test`), or the model's only one.
-pub fn track(scorer: &Scorer, file: &Path, given: Option<&str>) -> Result<String> {
-    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let named = || scorer.tracks().iter().find(|track| name.split('.').next() == Some(track.as_str())).cloned();
-    let track = given.map(String::from).or_else(named).unwrap_or_default();
-    scorer.check_track(&track).map_err(|e| match given {
-        Some(_) => e.at("--track"),
-        None => Error::new(ErrorKind::Argument, "nothing says which track it is of")
-            .at(file.display())
-            .remedy(format!("pass --track with one of {}", scorer.tracks().join(", "))),
-    })?;
-    Ok(track)
 }
 
 /// Scores files, one after the other.

@@ -7,9 +7,10 @@ pub use diagram::reliability_svg;
 pub use mistakes::{Bin, Predictions, unweighted};
 
 use crate::text::scheme::{Scheme, Span, spans_lenient, spans_strict};
+use serde::{Deserialize, Serialize};
 
 /// Running counts over sentences; every ratio with an empty denominator is 0 (seeds A.10).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Sentences seen.
     pub sentences: u64,
@@ -26,7 +27,7 @@ pub struct Counts {
 }
 
 /// Gold, predicted and correct spans.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpanCounts {
     /// Spans in the gold tags.
     pub gold: u64,

@@ -36,6 +36,7 @@ use features::Batch;
 use model::{Model, Source};
 use network::Network;
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 /// A model ready to score.
@@ -162,6 +163,20 @@ impl Scorer {
     /// Whether it has `track`; an unknown one is an error that lists those there are. One track need not be named.
     pub fn check_track(&self, track: &str) -> Result<()> {
         features::track(&self.settings, track).map(drop)
+    }
+
+    /// The track of a file of exercises: `given`, or as its name begins (`en_es.slam.test`), or the model's only one.
+    pub fn track_of(&self, file: &Path, given: Option<&str>) -> Result<String> {
+        let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let named = || self.tracks().iter().find(|track| name.split('.').next() == Some(track.as_str())).cloned();
+        let track = given.map(String::from).or_else(named).unwrap_or_default();
+        self.check_track(&track).map_err(|e| match given {
+            Some(_) => e.at("--track"),
+            None => Error::new(ErrorKind::Argument, "nothing says which track it is of")
+                .at(file.display())
+                .remedy(format!("pass --track with one of {}", self.tracks().join(", "))),
+        })?;
+        Ok(track)
     }
 
     /// What runs where.

@@ -6,6 +6,7 @@
 mod decode;
 mod document;
 pub mod features;
+pub mod gold;
 pub mod language;
 
 pub use decode::{Alternative, DecodeOptions, MAX_NBEST, TaggedSpan, Tagging};

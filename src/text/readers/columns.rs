@@ -94,23 +94,8 @@ impl<R: BufRead> Columns<R> {
 }
 
 fn conll_line<'a>(line: &'a str, options: &ConllOptions) -> Result<Line<'a>> {
-    if options.comments && (line.starts_with("# ") || line == "#") {
-        return Ok(Line::Comment);
-    }
-    let tabs = match options.separator {
-        Separator::Auto => line.contains('\t'),
-        Separator::Tab => true,
-        Separator::Blank => false,
-    };
-    let columns: Vec<&str> =
-        if tabs { line.split('\t').collect() } else { line.split([' ', '\t']).filter(|c| !c.is_empty()).collect() };
-    if options.skip_blank_tokens && columns.get(options.token_column).is_some_and(|token| token.trim().is_empty()) {
-        return Ok(Line::Comment);
-    }
-    let token = column(&columns, options.token_column, "the token column")?;
-    if token == "-DOCSTART-" {
-        return Ok(Line::Comment);
-    }
+    let Some(columns) = conll_columns(line, options)? else { return Ok(Line::Comment) };
+    let token = columns[options.token_column];
     let label = match options.label_column {
         None => None,
         Some(n) if n >= 0 => Some(column(&columns, n as usize, "the label column")?),
@@ -126,6 +111,25 @@ fn conll_line<'a>(line: &'a str, options: &ConllOptions) -> Result<Line<'a>> {
         }
     };
     Ok(Line::Token(token, label))
+}
+
+/// The columns of a line of CoNLL, the token's among them; `None` for a line that holds no token.
+pub(crate) fn conll_columns<'a>(line: &'a str, options: &ConllOptions) -> Result<Option<Vec<&'a str>>> {
+    if options.comments && (line.starts_with("# ") || line == "#") {
+        return Ok(None);
+    }
+    let tabs = match options.separator {
+        Separator::Auto => line.contains('\t'),
+        Separator::Tab => true,
+        Separator::Blank => false,
+    };
+    let columns: Vec<&str> =
+        if tabs { line.split('\t').collect() } else { line.split([' ', '\t']).filter(|c| !c.is_empty()).collect() };
+    if options.skip_blank_tokens && columns.get(options.token_column).is_some_and(|token| token.trim().is_empty()) {
+        return Ok(None);
+    }
+    let token = column(&columns, options.token_column, "the token column")?;
+    Ok((token != "-DOCSTART-").then_some(columns))
 }
 
 /// A column that must be there and hold something.
@@ -147,22 +151,31 @@ fn too_few(found: usize, needed: usize, what: &str) -> Error {
 }
 
 fn conllu_line(line: &str, label: Option<usize>) -> Result<Line<'_>> {
+    let Some(columns) = conllu_columns(line)? else { return Ok(Line::Comment) };
+    let label = label.map(|n| column(&columns, n, "the label column")).transpose()?;
+    Ok(Line::Token(columns[FORM], label))
+}
+
+/// The column of the word in CoNLL-U.
+const FORM: usize = 1;
+
+/// The columns of a line of CoNLL-U, FORM among them; `None` for a comment, a range or an empty node.
+pub(crate) fn conllu_columns(line: &str) -> Result<Option<Vec<&str>>> {
     if line.starts_with('#') {
-        return Ok(Line::Comment);
+        return Ok(None);
     }
     let columns: Vec<&str> = line.split('\t').collect();
     let id = columns[0];
     let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
     if !digits(id) {
         if id.split_once(['-', '.']).is_some_and(|(a, b)| digits(a) && digits(b)) {
-            return Ok(Line::Comment);
+            return Ok(None);
         }
         return Err(Error::new(ErrorKind::Input, format!("{id:?} is no CoNLL-U word number"))
             .remedy("separate ten columns by tabs, the first a number; or read the file as conll"));
     }
-    let token = column(&columns, 1, "the token column")?;
-    let label = label.map(|n| column(&columns, n, "the label column")).transpose()?;
-    Ok(Line::Token(token, label))
+    column(&columns, FORM, "the token column")?;
+    Ok(Some(columns))
 }
 
 #[cfg(test)]

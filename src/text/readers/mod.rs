@@ -11,5 +11,7 @@ mod plain;
 
 pub use brat::{BratOptions, brat, brat_document};
 pub use columns::{ConllOptions, Separator, conll, conllu};
+#[cfg(feature = "batch")]
+pub(crate) use columns::{conll_columns, conllu_columns};
 pub use lines::{MAX_LINE, lines};
 pub use plain::{TextOptions, text, text_by, tokens};
