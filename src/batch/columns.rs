@@ -269,9 +269,6 @@ fn task_column(rows: &[Option<Annotation>], task: usize, tokens: &Lists, scores:
 }
 
 /// The taggings of a task, each with the tokens of its sentence; none where the task does not know the language.
-pub(super) fn sentences(
-    found: &Annotation,
-    task: usize,
-) -> impl Iterator<Item = (&Tagging, &std::ops::Range<usize>)> {
+pub(super) fn sentences(found: &Annotation, task: usize) -> impl Iterator<Item = (&Tagging, &std::ops::Range<usize>)> {
     found.tasks.get(task).and_then(Option::as_ref).into_iter().flatten().zip(&found.sentences)
 }

@@ -39,7 +39,8 @@ impl Folder {
 
     /// Makes the folder of a job, or goes on with it.
     pub fn open(plan: &Plan) -> Result<Self> {
-        let (path, input) = (&plan.job.output, plan.sources.iter().map(|source| source.known.clone()).collect::<Vec<_>>());
+        let (path, input) =
+            (&plan.job.output, plan.sources.iter().map(|source| source.known.clone()).collect::<Vec<_>>());
         let there = entries(path)?;
         let begun = there.iter().any(|name| name == JOURNAL);
         let foreign = there.iter().find(|name| !is_unfinished(name));

@@ -193,7 +193,8 @@ impl<'a, 'b> Writer<'a, 'b> {
             match self.plan.job.on_error {
                 OnError::Quarantine(most) if self.quarantined <= most => self.folder.quarantine(part, source, fault)?,
                 OnError::Quarantine(most) => {
-                    let remedy = format!("more than {most} records are at fault: --max-errors allows more, with --resume");
+                    let remedy =
+                        format!("more than {most} records are at fault: --max-errors allows more, with --resume");
                     return Err(located(fault, source, &remedy));
                 }
                 OnError::Fail => {

@@ -69,7 +69,8 @@ impl<'a> Plan<'a> {
 
     /// The columns of `rows` that go along.
     pub fn kept(&self, rows: &Rows, source: &str) -> Result<RecordBatch> {
-        let mut columns: Vec<ArrayRef> = self.keep.iter().map(|&index| Arc::clone(rows.columns.column(index))).collect();
+        let mut columns: Vec<ArrayRef> =
+            self.keep.iter().map(|&index| Arc::clone(rows.columns.column(index))).collect();
         if self.job.source {
             columns.push(Arc::new(rows.places.iter().map(|_| Some(source)).collect::<StringArray>()));
             columns.push(Arc::new(rows.places.iter().map(|place| Some(place.row as i64)).collect::<Int64Array>()));

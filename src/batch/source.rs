@@ -38,16 +38,8 @@ pub enum Format {
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 8] = [
-        Self::Parquet,
-        Self::Arrow,
-        Self::Csv,
-        Self::Jsonl,
-        Self::Conll,
-        Self::Conllu,
-        Self::Slam,
-        Self::Text,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Parquet, Self::Arrow, Self::Csv, Self::Jsonl, Self::Conll, Self::Conllu, Self::Slam, Self::Text];
 
     /// Its name in options.
     pub fn name(self) -> &'static str {
@@ -172,7 +164,8 @@ pub(super) fn find(
             .remedy("name each once; a glob or a folder may hold it too"));
     }
     let formats = formats(&paths, format)?;
-    let lengths = paths.iter().map(|path| open(path).map(|(_, metadata)| metadata.len())).collect::<Result<Vec<_>>>()?;
+    let lengths =
+        paths.iter().map(|path| open(path).map(|(_, metadata)| metadata.len())).collect::<Result<Vec<_>>>()?;
     let mut told = Progress { checking: true, total: lengths.iter().sum(), ..Progress::default() };
     let mut sources = Vec::with_capacity(paths.len());
     for (path, format) in paths.into_iter().zip(formats) {

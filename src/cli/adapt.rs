@@ -10,7 +10,11 @@ use std::path::Path;
 
 /// Runs the command. Nothing is written unless all of it could be read and fitted.
 pub fn run(args: &AdaptArgs) -> Outcome<u8> {
-    let scorer = model::scorer(model::open(&args.model, &args.zoo)?, model::engine_options(&args.engine)?, args.vectors.as_deref())?;
+    let scorer = model::scorer(
+        model::open(&args.model, &args.zoo)?,
+        model::engine_options(&args.engine)?,
+        args.vectors.as_deref(),
+    )?;
     let before = args.learners.as_deref().map_or(Ok(Vec::new()), read)?;
     let mut learners: BTreeMap<String, Learner> = before.into_iter().map(|l| (l.user().to_string(), l)).collect();
     let histories = histories(&scorer, args)?;

@@ -1,7 +1,9 @@
 //! `mtl batch`: jobs over files of any size.
 
-use crate::args::batch::{BatchArgs, BatchCommand, BatchEvalArgs, BatchScoreArgs, BatchTagArgs, ColumnArgs, JobArgs, OnError};
 use crate::args::EngineArgs;
+use crate::args::batch::{
+    BatchArgs, BatchCommand, BatchEvalArgs, BatchScoreArgs, BatchTagArgs, ColumnArgs, JobArgs, OnError,
+};
 use crate::stop::{self, CANCEL, Outcome};
 use crate::{adapt, model, note, warn};
 use indicatif::{ProgressBar, ProgressStyle};

@@ -17,7 +17,11 @@ pub const TOGETHER: usize = 256;
 
 /// Runs the command. Of several files, each is scored or refused by itself.
 pub fn run(args: &ScoreArgs) -> Outcome<u8> {
-    let scorer = model::scorer(model::open(&args.model, &args.zoo)?, model::engine_options(&args.engine)?, args.vectors.as_deref())?;
+    let scorer = model::scorer(
+        model::open(&args.model, &args.zoo)?,
+        model::engine_options(&args.engine)?,
+        args.vectors.as_deref(),
+    )?;
     if !args.quiet {
         note(&format!("{}: {}", scorer.manifest().id, scorer.manifest().description));
         if args.files == [Path::new("-")] && io::stdin().is_terminal() {

@@ -116,9 +116,7 @@ impl Gold {
         let labels: Vec<String> = unknown.iter().map(|(label, n)| format!("{label} ({n} tokens)")).collect();
         let labels = labels.join(", ");
         let drops = if self.scheme == Scheme::Plain { "" } else { ", OLD=O drops" };
-        Some(format!(
-            "gold labels that {task} does not know count as errors: {labels}; --map OLD=NEW renames{drops}"
-        ))
+        Some(format!("gold labels that {task} does not know count as errors: {labels}; --map OLD=NEW renames{drops}"))
     }
 }
 

@@ -164,7 +164,10 @@ impl Reader for Columns {
         let columns = match self.fill()? {
             false => RecordBatch::new_empty(Arc::clone(&self.schema)),
             true => {
-                let batch = self.current.as_ref().map_or_else(|| RecordBatch::new_empty(Arc::clone(&self.schema)), Clone::clone);
+                let batch = self
+                    .current
+                    .as_ref()
+                    .map_or_else(|| RecordBatch::new_empty(Arc::clone(&self.schema)), Clone::clone);
                 // Pieces end at multiples of their size within a batch, wherever reading began.
                 let border = MAX_BATCH - self.used % MAX_BATCH;
                 let length = most.min(border).min(batch.num_rows() - self.used);
@@ -184,7 +187,13 @@ impl Reader for Columns {
 
     fn consumed(&self) -> u64 {
         match self.total {
-            Some(0) | None => if self.ended { self.length } else { 0 },
+            Some(0) | None => {
+                if self.ended {
+                    self.length
+                } else {
+                    0
+                }
+            }
             Some(total) => (self.length as u128 * u128::from(self.row) / u128::from(total)) as u64,
         }
     }

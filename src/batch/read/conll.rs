@@ -49,7 +49,11 @@ pub(super) fn schema(source: &Source, conll: Conll) -> Result<Schema> {
     let options = options(conll);
     for line in readers::lines(input) {
         let (number, line) = line?;
-        let columns = if line.trim().is_empty() { None } else { conll_columns(&line, &options).map_err(|e| e.at(format_args!("line {number}")))? };
+        let columns = if line.trim().is_empty() {
+            None
+        } else {
+            conll_columns(&line, &options).map_err(|e| e.at(format_args!("line {number}")))?
+        };
         if let Some(columns) = columns {
             return Ok(Schema::new((0..columns.len()).map(|n| list(&format!("column_{n}"))).collect::<Vec<_>>()));
         }

@@ -94,7 +94,8 @@ impl Records {
     fn advance(&mut self, row: u64) {
         let position = self.input.position();
         // csv counts lines from 1.
-        self.at = Position { row, offset: self.base.offset + position.byte(), line: self.base.line + position.line() - 1 };
+        self.at =
+            Position { row, offset: self.base.offset + position.byte(), line: self.base.line + position.line() - 1 };
         self.since.store(0, Ordering::Relaxed);
     }
 }
@@ -106,16 +107,14 @@ impl Reader for Records {
         let begun = self.at.offset;
         while places.len() + faults.len() < most && self.at.offset - begun < PIECE_BYTES {
             let more = self.input.read_byte_record(&mut record);
-            if !more.map_err(|e| foreign(ErrorKind::Input, e).at(format_args!("the record of line {}", self.at.line + 1)).at(&self.path))? {
+            if !more.map_err(|e| {
+                foreign(ErrorKind::Input, e).at(format_args!("the record of line {}", self.at.line + 1)).at(&self.path)
+            })? {
                 self.advance(self.at.row);
                 break;
             }
             let (row, start) = (self.at.row + 1, record.position().map_or((0, 1), |p| (p.byte(), p.line())));
-            let place = Place {
-                row,
-                offset: Some(self.base.offset + start.0),
-                line: Some(self.base.line + start.1),
-            };
+            let place = Place { row, offset: Some(self.base.offset + start.0), line: Some(self.base.line + start.1) };
             match fields(&record, columns.len()) {
                 Ok(fields) => {
                     columns.iter_mut().zip(fields).for_each(|(column, field)| column.append_value(field));
@@ -126,7 +125,8 @@ impl Reader for Records {
             self.advance(row);
         }
         let columns = columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef).collect();
-        let columns = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(|e| foreign(ErrorKind::Input, e))?;
+        let columns =
+            RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(|e| foreign(ErrorKind::Input, e))?;
         Ok(Taken { rows: Rows { columns, places, records: Vec::new() }, faults })
     }
 

@@ -20,7 +20,10 @@ impl Json {
     }
 
     /// The columns of some lines.
-    fn decode<'a>(&self, lines: impl ExactSizeIterator<Item = &'a str>) -> std::result::Result<RecordBatch, ArrowError> {
+    fn decode<'a>(
+        &self,
+        lines: impl ExactSizeIterator<Item = &'a str>,
+    ) -> std::result::Result<RecordBatch, ArrowError> {
         // One more than there are: a full decoder leaves what follows for later.
         let mut decoder = ReaderBuilder::new(Arc::clone(&self.schema))
             .with_batch_size(lines.len() + 1)

@@ -155,7 +155,8 @@ fn schema(source: &Source, conll: Conll) -> Result<Schema> {
 /// That a file has the columns of the first.
 fn same(first: &Schema, other: &Schema, source: &Source) -> Result<()> {
     if first.fields().len() != other.fields().len() {
-        let message = format!("{} columns, where {} has {}", other.fields().len(), source.known.path, first.fields().len());
+        let message =
+            format!("{} columns, where {} has {}", other.fields().len(), source.known.path, first.fields().len());
         return Err(Error::new(ErrorKind::Input, message).remedy("give files of other columns a job of their own"));
     }
     let alike = |(a, b): &(&Arc<arrow_schema::Field>, &Arc<arrow_schema::Field>)| {

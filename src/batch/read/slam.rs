@@ -58,8 +58,10 @@ impl Parse for Exercises {
 
     fn collect(&mut self, rows: Vec<(Place, Record)>) -> Result<Taken> {
         let (places, records): (Vec<Place>, Vec<Record>) = rows.into_iter().unzip();
-        let text = |of: fn(&Record) -> Option<&str>| Arc::new(records.iter().map(of).collect::<StringArray>()) as ArrayRef;
-        let number = |of: fn(&Record) -> Option<f64>| Arc::new(records.iter().map(of).collect::<Float64Array>()) as ArrayRef;
+        let text =
+            |of: fn(&Record) -> Option<&str>| Arc::new(records.iter().map(of).collect::<StringArray>()) as ArrayRef;
+        let number =
+            |of: fn(&Record) -> Option<f64>| Arc::new(records.iter().map(of).collect::<Float64Array>()) as ArrayRef;
         let columns = vec![
             text(|record| record.prompt.as_deref()),
             text(|record| Some(&record.exercise.user)),
