@@ -176,7 +176,8 @@ fn finish(args: &JobArgs, job: &Job) -> Outcome<Summary> {
                     0 => String::new(),
                     count => format!(", {count} of them in {place}/_quarantine"),
                 };
-                note(&format!("{place}: {} records in {} parts{aside}", summary.rows, summary.parts.len()));
+                let parts = if summary.parts.len() == 1 { "part" } else { "parts" };
+                note(&format!("{place}: {} records in {} {parts}{aside}", summary.rows, summary.parts.len()));
             }
             Ok(summary)
         }

@@ -196,10 +196,11 @@ fn unpacked(path: &Path) -> Vec<u8> {
 fn read(path: &Path) -> Vec<Value> {
     let name = path.file_name().unwrap().to_str().unwrap();
     if name.contains(".csv") {
-        let mut reader = csv::Reader::from_reader(&*unpacked(path)).into_records();
-        let header = reader.reader().headers().unwrap().clone();
+        let bytes = unpacked(path);
+        let mut reader = csv::Reader::from_reader(&*bytes);
+        let header = reader.headers().unwrap().clone();
         return reader
-            .by_ref()
+            .records()
             .map(|record| {
                 let record = record.unwrap();
                 let cell = |text: &str| match text.starts_with(['{', '[']) {

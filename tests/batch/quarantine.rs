@@ -18,7 +18,7 @@ fn cases() -> Vec<Case> {
             format!("id,text\n1,Anna\n2\n3,a,b\n4,\"Kim\nBo\"\n5,{long}\n").into_bytes(),
             2,
             vec![
-                (2, Some(15), Some(3), "read", "1 fields, where the header has 2"),
+                (2, Some(15), Some(3), "read", "1 field, where the header has 2"),
                 (3, Some(17), Some(4), "read", "3 fields"),
                 (5, Some(34), Some(7), "tag", "a token of 70000 bytes"),
             ],

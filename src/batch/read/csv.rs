@@ -142,8 +142,9 @@ impl Reader for Records {
 /// The fields of a record, of which there must be `count`.
 fn fields(record: &ByteRecord, count: usize) -> Result<Vec<&str>> {
     if record.len() != count {
-        return Err(Error::new(ErrorKind::Input, format!("{} fields, where the header has {count}", record.len()))
-            .remedy("quote what holds a separator; close every quote"));
+        let fields = if record.len() == 1 { "field" } else { "fields" };
+        let message = format!("{} {fields}, where the header has {count}", record.len());
+        return Err(Error::new(ErrorKind::Input, message).remedy("quote what holds a separator; close every quote"));
     }
     let field = |(index, bytes)| {
         std::str::from_utf8(bytes).map_err(|e| {

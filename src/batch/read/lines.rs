@@ -106,12 +106,12 @@ impl<P: Parse> Records<P> {
             if !P::BLOCKS {
                 break;
             }
-            if fits && self.buffer[begun..].iter().all(u8::is_ascii_whitespace) {
+            if fits && std::str::from_utf8(&self.buffer[begun..]).is_ok_and(|line| line.trim().is_empty()) {
+                // Empty lines before and behind a record are none of it.
+                self.buffer.truncate(begun);
                 if begun > 0 || overlong {
                     break;
                 }
-                // Empty lines before a record are none of it.
-                self.buffer.clear();
                 place = self.here();
             } else if overlong {
                 // What is thrown away must not look like an empty record.

@@ -12,6 +12,9 @@ use std::sync::Arc;
 /// Objects that go deeper are no rows.
 const MAX_DEPTH: usize = 32;
 
+/// The most fields that the objects of one place have in all: they become columns.
+const MAX_FIELDS: usize = 4096;
+
 /// What some values have in common. The first one that is a list or an object, or is none, decides between these.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) enum Shape {
@@ -56,7 +59,11 @@ fn scan(source: &Source, shape: &mut Shape, cancel: &Cancel) -> Result<()> {
         first = false;
         // A line at fault must leave no field behind.
         if let Some(text) = std::str::from_utf8(bytes).ok().filter(|text| Shape::default().read(text).is_ok()) {
-            let _ = shape.read(text);
+            shape.read(text).map_err(|e| {
+                let remedy =
+                    "objects whose fields are names of things cannot be columns: write lists of name and value";
+                Error::new(ErrorKind::Limit, e.to_string()).at("all lines together").remedy(remedy)
+            })?;
         }
     }
 }
@@ -184,6 +191,9 @@ impl<'de> Visitor<'de> for Seed<'_> {
                 return Err(A::Error::custom(format!("the field {name:?} stands twice")));
             }
             seen.push(index);
+            if index == MAX_FIELDS {
+                return Err(A::Error::custom(format!("more than {MAX_FIELDS} different fields")));
+            }
             if index == fields.len() {
                 fields.push((name, Shape::Null));
             }
@@ -224,6 +234,19 @@ mod tests {
             let inner = vec![("y".to_string(), Shape::Integer), ("x".to_string(), Shape::Boolean)];
             Shape::Object(vec![("o".to_string(), Shape::Object(inner))])
         });
+    }
+
+    #[test]
+    fn fields_without_an_end_are_refused() {
+        let mut shape = Shape::Object(Vec::new());
+        let object = |names: std::ops::Range<usize>| {
+            let fields: Vec<String> = names.map(|n| format!("\"f{n}\":1")).collect();
+            format!("{{\"o\":{{{}}}}}", fields.join(","))
+        };
+        shape.read(&object(0..MAX_FIELDS)).unwrap();
+        shape.read(&object(5..9)).unwrap();
+        let error = shape.read(&object(MAX_FIELDS..MAX_FIELDS + 1)).unwrap_err().to_string();
+        assert!(error.contains("more than 4096 different fields"), "{error}");
     }
 
     #[test]
