@@ -31,6 +31,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 use read::{Fault, Input, Rows};
 use serde::{Deserialize, Serialize};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 /// The most rows that are read, worked on and written as one piece; the pieces do not depend on threads or batches.
@@ -224,4 +225,12 @@ fn find(input: &Schema, name: &str, option: &str) -> Result<usize> {
 fn foreign(kind: ErrorKind, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     let error = error.into();
     Error::new(kind, error.to_string()).caused_by(error)
+}
+
+/// What `work` gives; a panic is an error, so that a damaged file does not end the process, and nobody waits for ever.
+fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        Err(Error::new(ErrorKind::Engine, format!("a fault of the program: {}", text.unwrap_or("a panic"))))
+    })
 }

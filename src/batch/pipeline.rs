@@ -4,11 +4,10 @@ use super::folder::{Folder, Pending};
 use super::journal::Cursor;
 use super::plan::Plan;
 use super::read::{Fault, Rows, named};
-use super::{Done, OnError, Progress};
-use crate::{Cancel, Error, ErrorKind, Result};
+use super::{Done, OnError, Progress, guarded};
+use crate::{Cancel, Error, Result};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A piece of the input.
 struct Piece {
@@ -130,14 +129,6 @@ fn work_on(plan: &Plan, piece: Piece, cancel: &Cancel) -> Result<Worked> {
     done.faults.extend(faults);
     done.faults.sort_by_key(|fault| fault.place.row);
     Ok(Worked { file, done, count, next, last, bytes })
-}
-
-/// What `work` gives; a panic is an error, so that whoever waits for it does not wait for ever.
-fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-        Err(Error::new(ErrorKind::Engine, format!("a fault of the program: {}", text.unwrap_or("a panic"))))
-    })
 }
 
 /// Puts pieces back into their order, and into parts.

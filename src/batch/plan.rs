@@ -4,7 +4,7 @@ use super::columns::extended;
 use super::read::{Input, Rows};
 use super::source::{self, Source};
 use super::write::Compression;
-use super::{Chosen, Eval, Job, Progress, Work, Worker, find};
+use super::{Chosen, Eval, Job, Progress, Work, Worker, find, guarded};
 use crate::{Cancel, Error, ErrorKind, Result};
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
@@ -40,7 +40,7 @@ impl<'a> Plan<'a> {
         job.to.check(compression)?;
         let sources = source::find(&job.inputs, job.format, cancel, progress)?;
         let tracks = sources.iter().map(|source| worker.track(&source.path)).collect::<Result<_>>()?;
-        let input = Input::new(&sources, job.conll, cancel)?;
+        let input = guarded(|| Input::new(&sources, job.conll, cancel))?;
         let chosen = worker.choose(&input)?;
         let keep = keep(job, &input.schema)?;
         let mut kept = input.schema.project(&keep).map_err(|e| super::foreign(ErrorKind::Argument, e))?;

@@ -210,13 +210,15 @@ fn expand(input: &Path) -> Result<Vec<PathBuf>> {
         Err(_) if text.contains(['*', '?', '[']) => (text.to_string(), false),
         Err(e) => return Err(Error::io(input.display(), e)),
     };
-    let found = glob::glob(&pattern).map_err(|e| foreign(input, &e))?;
+    // As in a shell, what is hidden has to be named.
+    let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
+    let found = glob::glob_with(&pattern, options).map_err(|e| foreign(input, &e))?;
     let mut paths = Vec::new();
     for path in found {
         let path = path.map_err(|e| Error::io(e.path().display(), std::io::Error::from(e.error().kind())))?;
         let below = path.strip_prefix(input).unwrap_or(&path);
-        let hidden = |part: &std::ffi::OsStr| part.to_string_lossy().starts_with(['.', '_']);
-        if !path.is_dir() && !(folder && below.iter().any(hidden)) {
+        let hidden = folder && below.iter().any(|part| part.to_string_lossy().starts_with(['.', '_']));
+        if !path.is_dir() && !hidden {
             paths.push(path);
         }
     }

@@ -89,7 +89,7 @@ fn another_job_is_not_resumed() {
     for (more, words) in [
         (&["--scores"][..], &["scores false, and this is true"][..]),
         (&["--layout", "spans"], &["layout \"nested\", and this is \"spans\""]),
-        (&["--to", "csv"], &["parquet"]),
+        (&["--to", "jsonl", "--compress", "zstd"], &["to \"parquet\", and this is \"jsonl\""]),
         (&["--compress", "none"], &["compress \"zstd\", and this is \"none\""]),
         (&["--keep", "text"], &["keep"]),
         (&["--lang", "da"], &["language null, and this is \"da\""]),

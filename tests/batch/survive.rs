@@ -85,35 +85,58 @@ fn a_job_that_was_killed_ten_times_gives_the_same_bytes() {
     assert!(midway > 0, "seed {seed}: no kill fell into the midst of a job");
 }
 
+/// `command` under strace, which lets the `when`-th call of a thread be killed, or fail; nothing where there is no strace.
+#[cfg(target_os = "linux")]
+fn injected(command: &Command, call: &str, what: &str, when: usize) -> Option<Output> {
+    if !Command::new("strace").args(["-qq", "-e", "trace=none", "true"]).status().is_ok_and(|status| status.success()) {
+        println!("NOT RUN: there is no strace here, or it may not trace");
+        return None;
+    }
+    let mut traced = Command::new("strace");
+    traced.args(["-qq", "-f", "-o", "/dev/null", "-e", &format!("trace={call}")]);
+    traced.args(["-e", &format!("inject={call}:{what}:when={when}")]);
+    Some(finished(traced.arg(command.get_program()).args(command.get_args())))
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_kill_at_any_step_of_a_part_loses_and_repeats_nothing() {
-    if Command::new("strace").args(["-qq", "-e", "trace=none", "true"]).status().is_ok_and(|status| status.success()) {
-        let room = Room::new();
-        let input = input(&room);
-        let whole = whole(&room, &args(&input));
-        // Each kill comes before the call has an effect: at the names, at what makes them last, and between.
-        for (number, point) in ["rename", "fsync", "fdatasync", "write", "openat"]
-            .into_iter()
-            .flat_map(|call| [(1, call), (4, call)])
-            .enumerate()
-        {
-            let (when, call) = point;
-            let when = if call == "openat" { 60 + when } else { when };
-            let output = format!("out{number}");
-            let command = room.command("tag", &output, &args(&input));
-            let mut traced = Command::new("strace");
-            traced.args(["-qq", "-f", "--seccomp-bpf", "-o", "/dev/null", "-e", &format!("trace={call}")]);
-            traced.args(["-e", &format!("inject={call}:signal=KILL:when={when}")]);
-            traced.arg(command.get_program()).args(command.get_args());
-            let status = traced.stdin(Stdio::null()).stderr(Stdio::null()).status().unwrap();
-            assert!(!status.success(), "{call} {when} did not kill it");
-            room.run("tag", &output, &args(&input)).good();
-            assert!(bytes(&room.path(&output)) == whole, "{call} {when}");
-            tidy(&room.path(&output));
-        }
-    } else {
-        println!("NOT RUN: there is no strace here, or it may not trace");
+    let room = Room::new();
+    let input = input(&room);
+    let whole = whole(&room, &args(&input));
+    // The names, what makes them last, and what is between.
+    let steps =
+        ["rename", "fsync", "fdatasync", "write"].into_iter().flat_map(|call| [(call, 1), (call, 4), (call, 9)]);
+    for (call, when) in steps {
+        let output = format!("{call}{when}");
+        let Some(run) = injected(&room.command("tag", &output, &args(&input)), call, "signal=KILL", when) else {
+            return;
+        };
+        assert_eq!(run.code, -1, "{call} {when} did not kill it: {run:?}");
+        room.run("tag", &output, &args(&input)).good();
+        assert!(bytes(&room.path(&output)) == whole, "{call} {when}");
+        tidy(&room.path(&output));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_call_that_fails_ends_a_job_cleanly() {
+    let room = Room::new();
+    let input = input(&room);
+    let whole = whole(&room, &args(&input));
+    for (call, what, when, says) in [
+        ("rename", "error=ENOSPC", 1, "No space left on device"),
+        ("rename", "error=EACCES", 6, "Permission denied"),
+        ("fsync", "error=EIO", 7, "Input/output error"),
+        ("fdatasync", "error=ENOSPC", 3, "No space left on device"),
+    ] {
+        let output = format!("{call}{when}");
+        let Some(run) = injected(&room.command("tag", &output, &args(&input)), call, what, when) else { return };
+        run.refused(&[says, "see to room", "--resume", &output]);
+        tidy(&room.path(&output));
+        room.run("tag", &output, &args(&input)).good();
+        assert!(bytes(&room.path(&output)) == whole, "{call} {when}");
     }
 }
 

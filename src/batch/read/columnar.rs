@@ -66,7 +66,7 @@ pub(super) fn schema(source: &Source) -> Result<Schema> {
 }
 
 fn plain_fields(fields: &Fields) -> Fields {
-    fields.iter().map(|field| plain_field(field)).collect()
+    fields.iter().map(plain_field).collect()
 }
 
 fn plain_field(field: &Arc<Field>) -> Arc<Field> {

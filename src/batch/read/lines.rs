@@ -59,7 +59,10 @@ impl<P: Parse> Reader for Records<P> {
     fn read(&mut self, most: usize) -> Result<Taken> {
         let (mut rows, mut faults) = (Vec::new(), Vec::new());
         let begun = self.at.offset;
-        while rows.len() + faults.len() < most && self.at.offset - begun < PIECE_BYTES {
+        // A piece without a record would be taken for the end: lines that hold none do not end it.
+        while rows.len() + faults.len() < most
+            && (rows.len() + faults.len() == 0 || self.at.offset - begun < PIECE_BYTES)
+        {
             let Some(raw) = self.record()? else { break };
             let parsed = match text(&self.buffer, &raw) {
                 Ok(text) => self.format.parse(text),
