@@ -4,13 +4,13 @@ use super::eval::Tally;
 use super::journal::{Cursor, Finished, Header, Journal, Part, PartFile};
 use super::plan::Plan;
 use super::read::Fault;
-use super::source::hex;
+use super::source::{Known, hex};
 use super::write::{Digested, Sink, failed};
 use super::{Summary, foreign};
 use crate::{Error, ErrorKind, Result};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,8 @@ const UNFINISHED: (&str, &str) = (".", ".unfinished");
 
 pub(super) struct Folder {
     path: PathBuf,
-    /// Locked as long as the job runs.
+    /// The folder, locked as long as the job runs.
+    _lock: Option<File>,
     journal: File,
     header: Header,
     parts: Vec<Finished>,
@@ -39,8 +40,9 @@ impl Folder {
 
     /// Makes the folder of a job, or goes on with it.
     pub fn open(plan: &Plan) -> Result<Self> {
-        let (path, input) =
-            (&plan.job.output, plan.sources.iter().map(|source| source.known.clone()).collect::<Vec<_>>());
+        let path = &plan.job.output;
+        let input: Vec<Known> = plan.sources.iter().map(|source| source.known.clone()).collect();
+        let lock = lock(path)?;
         let there = entries(path)?;
         let begun = there.iter().any(|name| name == JOURNAL);
         let foreign = there.iter().find(|name| !is_unfinished(name));
@@ -56,37 +58,36 @@ impl Folder {
                     .remedy("write into another one"));
             }
             (true, true, _) => {}
-            (false, _, None) => begin(path, &Header::new(number()?, plan.identity.clone(), input.clone()))?,
+            (false, _, None) => {
+                let header = Header::new(number()?, plan.identity.clone(), input.clone());
+                whole(path, JOURNAL, &line(&header)?)?;
+            }
         }
-        let mut folder = Self::read(path)?;
+        let mut folder = Self::read(path, lock)?;
         folder.header.check(&plan.identity, &input).map_err(|e| e.at(path.display()))?;
-        folder.tidy(&there)?;
+        folder.tidy()?;
         folder.verify(plan)?;
         folder.done = there.iter().any(|name| name == SUCCESS);
         Ok(folder)
     }
 
-    /// Locks and reads the journal, and cuts off a line that is not whole.
-    fn read(path: &Path) -> Result<Self> {
+    /// Reads the journal, and cuts off a line that is not whole.
+    fn read(path: &Path, lock: Option<File>) -> Result<Self> {
         let place = path.join(JOURNAL);
         let io = |e| Error::io(place.display(), e);
         let mut journal = OpenOptions::new().read(true).write(true).open(&place).map_err(io)?;
-        if journal.try_lock().is_err() {
-            return Err(Error::new(ErrorKind::Argument, "another process works on this job")
-                .at(path.display())
-                .remedy("wait for it, or end it"));
-        }
         let mut bytes = Vec::new();
         journal.read_to_end(&mut bytes).map_err(io)?;
         let found = Journal::parse(&bytes).map_err(|e| e.at(place.display()))?;
         journal.set_len(found.length).map_err(io)?;
         journal.seek(SeekFrom::End(0)).map_err(io)?;
-        Ok(Self { path: path.to_path_buf(), journal, header: found.header, parts: found.parts, done: false })
+        let (header, parts) = (found.header, found.parts);
+        Ok(Self { path: path.to_path_buf(), _lock: lock, journal, header, parts, done: false })
     }
 
     /// Deletes what an earlier run did not finish.
-    fn tidy(&self, there: &[String]) -> Result<()> {
-        let names = there.iter().map(|name| self.path.join(name));
+    fn tidy(&self) -> Result<()> {
+        let names = entries(&self.path)?.into_iter().map(|name| self.path.join(name));
         let quarantine = self.path.join(QUARANTINE);
         let quarantined = entries(&quarantine)?.into_iter().map(|name| quarantine.join(name));
         let unfinished = |path: &PathBuf| path.file_name().is_some_and(|name| is_unfinished(&name.to_string_lossy()));
@@ -316,13 +317,28 @@ fn entries(path: &Path) -> Result<Vec<String>> {
     entries.map(name).collect()
 }
 
-/// Makes the folder, with a journal that has only a header.
-fn begin(path: &Path, header: &Header) -> Result<()> {
-    fs::create_dir_all(path).map_err(|e| Error::io(path.display(), e))?;
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        sync_folder(parent)?;
+/// Makes the folder where there is none, and locks it against other processes, where folders can be locked.
+fn lock(path: &Path) -> Result<Option<File>> {
+    let failed = |e| Error::io(path.display(), e);
+    if !path.exists() {
+        fs::create_dir_all(path).map_err(failed)?;
+        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            sync_folder(parent)?;
+        }
     }
-    whole(path, JOURNAL, &line(header)?)
+    if !cfg!(unix) {
+        return Ok(None);
+    }
+    let folder = File::open(path).map_err(failed)?;
+    match folder.try_lock() {
+        Ok(()) => Ok(Some(folder)),
+        Err(TryLockError::WouldBlock) => Err(Error::new(ErrorKind::Argument, "another process works on this job")
+            .at(path.display())
+            .remedy("wait for it, or end it")),
+        // Some file systems have none.
+        Err(TryLockError::Error(e)) if e.kind() == io::ErrorKind::Unsupported => Ok(None),
+        Err(TryLockError::Error(e)) => Err(failed(e)),
+    }
 }
 
 /// Writes a file that is there as a whole or not at all.
