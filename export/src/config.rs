@@ -65,7 +65,7 @@ pub struct Model {
     pub char_dim: usize,
     /// Convolution widths.
     pub char_widths: Vec<usize>,
-    /// Filters per width.
+    /// Filters per width; 0 leaves characters out.
     pub char_filters: usize,
     /// Marks where a word begins and ends (not in the paper), so that convolutions see prefixes and suffixes.
     pub char_boundaries: bool,
@@ -85,6 +85,8 @@ pub struct Model {
     pub forget_bias: f64,
     /// Whether illegal transitions of the tag scheme are forbidden.
     pub constraints: Constraints,
+    /// What chooses labels.
+    pub head: Head,
 }
 
 impl Default for Model {
@@ -103,8 +105,19 @@ impl Default for Model {
             lstm_dropout: 0.6,
             forget_bias: 1.0,
             constraints: Constraints::Off,
+            head: Head::Crf,
         }
     }
+}
+
+/// What chooses the labels of a sentence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Head {
+    /// A CRF, over the whole sentence.
+    Crf,
+    /// A softmax for each token (Bingel & Søgaard 2017): a CRF whose transitions are all 0.
+    Softmax,
 }
 
 /// Where the tag scheme's hard mask applies.
@@ -213,8 +226,10 @@ pub struct Optimizer {
     pub learning_rate: f64,
     /// SGD's momentum; Adam's beta 1.
     pub momentum: f64,
-    /// Adam's beta 2.
+    /// Adam's beta 2; Adadelta's rho.
     pub beta2: f64,
+    /// Adadelta's epsilon.
+    pub epsilon: f64,
     /// Multiplies the learning rate of words that have a vector. Below 1 they stay near the words that training does
     /// not see, whose vectors stay where they are.
     pub vector_rate: f64,
@@ -237,6 +252,7 @@ impl Default for Optimizer {
             learning_rate: 0.02,
             momentum: 0.9,
             beta2: 0.999,
+            epsilon: 1e-8,
             vector_rate: 1.0,
             clip: 5.0,
             schedule: Schedule::Exponential,
@@ -255,6 +271,8 @@ pub enum OptimizerKind {
     Sgd,
     /// Adam (Kingma & Ba 2015).
     Adam,
+    /// Adadelta (Zeiler 2012).
+    Adadelta,
 }
 
 /// Learning-rate schedules.
@@ -288,6 +306,10 @@ pub struct Training {
     pub mu: f64,
     /// See `mu`.
     pub zeta: f64,
+    /// How often each task is drawn.
+    pub mixing: Mixing,
+    /// Steps whose mean loss makes a row of the log of losses; 0 keeps none.
+    pub log_every: u64,
     /// Batches whose sentences are sorted by length together, so that padding stays small; 1 turns it off.
     pub bucket: usize,
 }
@@ -302,9 +324,21 @@ impl Default for Training {
             target: None,
             mu: 0.1,
             zeta: 0.1,
+            mixing: Mixing::Size,
+            log_every: 0,
             bucket: 1,
         }
     }
+}
+
+/// What the chance of a task to be drawn grows with, besides its weight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mixing {
+    /// mu, zeta and the square root of its sentences (Lin 2018, sec. 3.3).
+    Size,
+    /// Nothing (Bingel & Søgaard 2017).
+    Uniform,
 }
 
 /// One task: a type and a language.
@@ -464,8 +498,11 @@ impl Config {
             return Err(fail("seeds is empty; give at least one"));
         }
         let m = &self.model;
-        if [m.word_dim, m.char_dim, m.char_filters, m.hidden].contains(&0) || m.char_widths.is_empty() {
-            return Err(fail("[model]: every size must be at least 1"));
+        if [m.word_dim, m.char_dim, m.hidden].contains(&0) || m.char_widths.is_empty() {
+            return Err(fail("[model]: every size but char_filters must be at least 1"));
+        }
+        if m.head == Head::Softmax && m.constraints != Constraints::Off {
+            return Err(fail("[model] head = \"softmax\" chooses each label by itself: set constraints = \"off\""));
         }
         for (key, value) in [("feature_dropout", m.feature_dropout), ("lstm_dropout", m.lstm_dropout)] {
             if !(0.0..1.0).contains(&value) {

@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::checkpoint::read_json;
-use crate::config::{Config, Constraints, Source};
+use crate::config::{Config, Constraints, Head, Source};
 use crate::data::Gold;
 use crate::error::fail;
 use crate::model::{Model, flat};
@@ -41,6 +41,9 @@ pub struct Request<'a> {
 pub fn export(run: &mut Run, seed: u64, request: &Request) -> Result<Manifest> {
     if !(run.config.sharing.characters && run.config.sharing.lstm) {
         return Err(fail("[sharing]: a bundle has one character encoder and one LSTM; train with both shared"));
+    }
+    if run.config.model.head != Head::Crf || run.config.model.char_filters == 0 {
+        return Err(fail("[model]: a bundle has characters and a CRF; train with char_filters and head = \"crf\""));
     }
     round_to_half(&mut run.model);
     let tensors = tensors(run);

@@ -8,12 +8,17 @@ mod error;
 mod export;
 #[cfg(test)]
 mod fixture;
+mod losses;
 mod model;
 mod optimizer;
+mod probe;
 mod random;
+mod relate;
 mod sampler;
 mod scorer;
+mod softmax;
 mod summary;
+mod sweep;
 mod train;
 mod vectors;
 mod vocabulary;
@@ -78,6 +83,12 @@ enum Command {
         #[arg(long)]
         commit: Option<String>,
     },
+    /// Train every task alone and every two together, and tell their gains
+    Sweep(sweep::Options),
+    /// Predict gains from features of the tasks, beside controls
+    Relate(relate::Options),
+    /// Find auxiliary tasks that help, by short runs
+    Probe(probe::Options),
     /// Train, evaluate and export a word-error scorer
     #[command(subcommand)]
     Scorer(scorer::Command),
@@ -167,6 +178,9 @@ fn run(command: Command) -> Result<()> {
             let manifest = export::export(&mut trained, run.seed, &request)?;
             print_json(&manifest.metrics)
         }
+        Command::Sweep(options) => sweep::sweep(&options),
+        Command::Probe(options) => probe::probe(&options),
+        Command::Relate(options) => relate::relate(&options),
         Command::Scorer(command) => scorer::run(command),
         Command::Report(options) => scorer::report(&options),
         Command::Simulate { output, options } => scorer::simulate(&output, &options),

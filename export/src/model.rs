@@ -3,7 +3,8 @@
 //! One tensor a name; tasks share by using the same name (seeds A.2). Time-major: features are `[time, batch, width]`.
 
 use crate::checkpoint::Parameters;
-use crate::config::{Config, Constraints};
+use crate::config::{Config, Constraints, Head};
+use crate::softmax;
 use crate::vocabulary::{Encoded, Entry, Lexicon};
 use libmtl::bundle::manifest::Activation;
 use libmtl::kernels::crf::{self, Transitions};
@@ -188,7 +189,7 @@ impl Model {
         let m = self.settings.clone();
         let (features, hidden) = ((m.char_filters * m.char_widths.len()) as i64, m.hidden as i64);
         let cs = &task.char_scope;
-        if !self.parameters.contains_key(&format!("{cs}char.embedding")) {
+        if m.char_filters > 0 && !self.parameters.contains_key(&format!("{cs}char.embedding")) {
             let embedding = init(Init::Randn { mean: 0., stdev: 1. }, &[chars, m.char_dim as i64]);
             let _ = embedding.get(0).fill_(0.);
             self.add(format!("{cs}char.embedding"), embedding);
@@ -221,7 +222,8 @@ impl Model {
         let (name, k) = (&task.name, task.labels as i64);
         if !self.parameters.contains_key(&format!("task.{name}.universal.weight")) {
             self.add_linear(&format!("task.{name}.universal"), 2 * hidden, k);
-            for (part, shape) in [("transitions", &[k, k][..]), ("start", &[k]), ("end", &[k])] {
+            let parts = [("transitions", &[k, k][..]), ("start", &[k]), ("end", &[k])];
+            for (part, shape) in parts.into_iter().filter(|_| m.head == Head::Crf) {
                 self.add(format!("task.{name}.crf.{part}"), init(Init::Randn { mean: 0., stdev: 1. }, shape));
             }
         }
@@ -260,7 +262,10 @@ impl Model {
     pub fn step(&self, task: usize, batch: &Batch) -> Step {
         let rows = self.words.index_select(0, &Tensor::from_slice(&batch.rows)).set_requires_grad(true);
         let emissions = self.emissions(task, batch, &rows, true);
-        let (loss, surrogate) = self.crf_loss(task, batch, &emissions);
+        let (loss, surrogate) = match self.settings.head {
+            Head::Crf => self.crf_loss(task, batch, &emissions),
+            Head::Softmax => softmax::loss(&emissions, &batch.labels),
+        };
         surrogate.backward();
         Step { loss, rows }
     }
@@ -304,6 +309,9 @@ impl Model {
 
     /// The CRF's parameters for decoding (`constrained`: with the scheme's mask where the configuration has one).
     pub fn transitions(&self, task: usize, constrained: bool) -> Transitions {
+        if self.settings.head == Head::Softmax {
+            return Transitions::zeros(self.tasks[task].labels);
+        }
         let read = |part: &str| flat(self.get(&format!("task.{}.crf.{part}", self.tasks[task].name)));
         let (start, end, pairs) = (read("start"), read("end"), read("transitions"));
         let transitions = Transitions { labels: self.tasks[task].labels, start, end, pairs };
@@ -318,8 +326,13 @@ impl Model {
         let spec = &self.tasks[task];
         let (time, size) = (batch.time as i64, batch.size() as i64);
         let words = rows.index_select(0, &Tensor::from_slice(&batch.row_index));
-        let chars = self.characters(spec, batch).index_select(0, &Tensor::from_slice(&batch.type_index));
-        let features = Tensor::cat(&[words, chars], 1).dropout(self.settings.feature_dropout, train);
+        let features = if self.settings.char_filters > 0 {
+            let chars = self.characters(spec, batch).index_select(0, &Tensor::from_slice(&batch.type_index));
+            Tensor::cat(&[words, chars], 1)
+        } else {
+            words
+        };
+        let features = features.dropout(self.settings.feature_dropout, train);
         let reverse = Tensor::from_slice(&batch.reverse_index);
         let width = features.size()[1];
         let hidden = self.settings.hidden as i64;

@@ -1,4 +1,4 @@
-//! SGD with momentum and Adam over named parameters, with sparse rows for the word table.
+//! SGD with momentum, Adam and Adadelta over named parameters, with sparse rows for the word table.
 //!
 //! Updates run over the tensors' memory in one pass each: libtorch's element-wise operators would take ten.
 
@@ -131,11 +131,18 @@ impl Optimizer {
                 adam.update(parameter, gradient, scale, values_mut(&mut first), second);
                 self.buffers.insert(format!("{key}|first"), first);
             }
+            OptimizerKind::Adadelta => {
+                let adadelta = Adadelta::new(&self.settings, rate);
+                let mut square = self.take(format!("{key}|square"), parameter.len());
+                let delta = self.buffer(format!("{key}|delta"), parameter.len());
+                adadelta.update(parameter, gradient, scale, values_mut(&mut square), delta);
+                self.buffers.insert(format!("{key}|square"), square);
+            }
         }
     }
 
     /// Rows are touched at different rates: SGD takes no momentum there (it would move untouched rows, seeds A.4);
-    /// Adam counts the updates of each row.
+    /// Adam counts the updates of each row; Adadelta's averages are each row's own.
     fn update_rows(&mut self, scope: &str, words: &mut Tensor, touched: Rows, gradient: &[f32], scale: f32) {
         let (rows, dim) = (words.size()[0] as usize, words.size()[1] as usize);
         let row = |id: i64| id as usize * dim..(id as usize + 1) * dim;
@@ -147,6 +154,17 @@ impl Optimizer {
             return;
         }
         let name = |part: &str| format!("{scope}|word.embedding|{part}");
+        if self.settings.kind == OptimizerKind::Adadelta {
+            let mut square = self.take(name("square"), rows * dim);
+            let settings = self.settings.clone();
+            let (squares, deltas) = (values_mut(&mut square), self.buffer(name("delta"), rows * dim));
+            for ((&id, &rate), g) in touched.ids.iter().zip(&touched.rates).zip(gradient.chunks_exact(dim)) {
+                let (squares, deltas) = (&mut squares[row(id)], &mut deltas[row(id)]);
+                Adadelta::new(&settings, rate).update(&mut table[row(id)], g, scale, squares, deltas);
+            }
+            self.buffers.insert(name("square"), square);
+            return;
+        }
         let mut first = self.take(name("first"), rows * dim);
         let mut count = self.take(name("count"), rows);
         let settings = self.settings.clone();
@@ -207,6 +225,29 @@ impl Adam {
     }
 }
 
+/// One update of Adadelta (Zeiler 2012, algorithm 1), times the learning rate.
+struct Adadelta {
+    rho: f32,
+    epsilon: f32,
+    rate: f32,
+}
+
+impl Adadelta {
+    fn new(settings: &Settings, rate: f32) -> Self {
+        Self { rho: settings.beta2 as f32, epsilon: settings.epsilon as f32, rate }
+    }
+
+    fn update(&self, parameter: &mut [f32], gradient: &[f32], scale: f32, squares: &mut [f32], deltas: &mut [f32]) {
+        for (((p, g), s), d) in parameter.iter_mut().zip(gradient).zip(squares).zip(deltas) {
+            let g = g * scale;
+            *s += (1.0 - self.rho) * (g * g - *s);
+            let delta = ((*d + self.epsilon) / (*s + self.epsilon)).sqrt() * g;
+            *d += (1.0 - self.rho) * (delta * delta - *d);
+            *p -= self.rate * delta;
+        }
+    }
+}
+
 /// The memory of a contiguous CPU tensor of f32.
 fn values(tensor: &Tensor) -> &[f32] {
     check(tensor);
@@ -224,4 +265,25 @@ fn values_mut(tensor: &mut Tensor) -> &mut [f32] {
 fn check(tensor: &Tensor) {
     let plain = tensor.kind() == Kind::Float && tensor.device() == Device::Cpu && tensor.is_contiguous();
     assert!(plain, "optimiser tensors are contiguous f32 on the CPU");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two updates of Adadelta by hand (Zeiler 2012, algorithm 1): rho 0.5, epsilon 1, gradients 2 and -1.
+    #[test]
+    fn adadelta_by_hand() {
+        let settings = Settings { beta2: 0.5, epsilon: 1.0, ..Settings::default() };
+        let adadelta = Adadelta::new(&settings, 0.1);
+        let (mut parameter, mut squares, mut deltas) = ([5.0_f32], [0.0_f32], [0.0_f32]);
+        adadelta.update(&mut parameter, &[4.0], 0.5, &mut squares, &mut deltas);
+        let first = (1.0_f32 / 3.0).sqrt() * 2.0;
+        assert!((squares[0] - 2.0).abs() < 1e-6 && (deltas[0] - first * first / 2.0).abs() < 1e-6);
+        assert!((parameter[0] - (5.0 - 0.1 * first)).abs() < 1e-6);
+        let second = -((first * first / 2.0 + 1.0) / 2.5).sqrt();
+        adadelta.update(&mut parameter, &[-2.0], 0.5, &mut squares, &mut deltas);
+        assert!((squares[0] - 1.5).abs() < 1e-6);
+        assert!((parameter[0] - (5.0 - 0.1 * (first + second))).abs() < 1e-6);
+    }
 }

@@ -1,6 +1,6 @@
 //! Which task trains next, and on which sentences. Everything is a function of (seed, step): nothing to save.
 
-use crate::config::{Config, TaskSettings};
+use crate::config::{Config, Mixing, TaskSettings};
 use crate::random;
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -17,6 +17,9 @@ pub fn probabilities(config: &Config, sizes: &[usize]) -> Vec<f64> {
     let t = &config.training;
     let target: Option<&TaskSettings> = t.target.as_ref().and_then(|k| config.tasks.iter().find(|t| &t.key() == k));
     let rate = |(task, &size): (&TaskSettings, &usize)| {
+        if t.mixing == Mixing::Uniform {
+            return if size > 0 { task.weight } else { 0.0 };
+        }
         let mu = if target.is_none_or(|g| g.name == task.name) { 1.0 } else { t.mu };
         let zeta = if target.is_none_or(|g| g.language == task.language) { 1.0 } else { t.zeta };
         task.weight * mu * zeta * (size as f64).sqrt()
@@ -117,6 +120,15 @@ mod tests {
                 assert!((f - e).abs() < 6e-4, "N = {target}: {found:?}, not {expected:?}");
             }
         }
+    }
+
+    #[test]
+    fn uniform_mixing_heeds_weights_and_not_sizes() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = fixture::config(folder.path());
+        config.training.mixing = Mixing::Uniform;
+        config.tasks[3].weight = 2.0;
+        assert_eq!(probabilities(&config, &[10, 2_000, 0, 3]), [0.25, 0.25, 0.0, 0.5]);
     }
 
     #[test]

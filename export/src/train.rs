@@ -2,14 +2,16 @@
 
 use crate::Result;
 use crate::checkpoint;
-use crate::config::{Config, Constraints};
+use crate::config::{Config, Constraints, Head};
 use crate::curves::{self, Point};
 use crate::data::TaskData;
 use crate::error::fail;
+use crate::losses::LossLog;
 use crate::model::{Batch, Model};
 use crate::optimizer::Optimizer;
 use crate::random;
 use crate::sampler::{self, SentenceSampler, TaskSampler};
+use crate::softmax;
 use crate::summary::Columns;
 use crate::vocabulary::{Encoded, Lexicon};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -76,6 +78,9 @@ pub struct Progress {
     pub loss: Vec<Option<f64>>,
     /// The learning curve.
     pub curve: Vec<Point>,
+    /// Mean training losses, where they are logged.
+    #[serde(default)]
+    pub log: LossLog,
     /// Whether all steps are done or patience ran out.
     pub finished: bool,
 }
@@ -91,6 +96,7 @@ impl Progress {
             best: None,
             loss: vec![None; tasks],
             curve: Vec::new(),
+            log: LossLog::default(),
             finished: false,
         }
     }
@@ -168,6 +174,8 @@ pub struct Run {
     /// Sentences by task.
     pub data: Vec<TaskData>,
     seed: u64,
+    /// Mean training losses of the steps done, where they are logged.
+    pub losses: LossLog,
     train: Vec<Vec<Encoded>>,
     dev: Vec<Vec<Encoded>>,
     test: Vec<Vec<Encoded>>,
@@ -190,7 +198,8 @@ impl Run {
             tasks.map(|((t, d), m)| set(d).iter().map(|g| lexicon.encode(g, &t.language, m.kind)).collect()).collect()
         };
         let (train, dev, test) = (encode(|d| &d.train), encode(|d| &d.dev), encode(|d| &d.test));
-        Ok(Self { config, lexicon, model, data, seed, train, dev, test, folder: folder.to_path_buf() })
+        let losses = LossLog::default();
+        Ok(Self { config, lexicon, model, data, losses, seed, train, dev, test, folder: folder.to_path_buf() })
     }
 
     /// Trains to the end, or until `stop` says so of the steps done; goes on from the folder's checkpoint if any.
@@ -201,6 +210,7 @@ impl Run {
         let saved = checkpoint::load_last(&self.folder, &mut self.model, &mut optimizer)?;
         let mut progress = fresh.or_saved(saved, &self.folder)?;
         self.steps(&mut progress, &mut optimizer, stop)?;
+        self.losses = progress.log;
         checkpoint::load_best(&self.folder, &mut self.model)?;
         let result = RunResult {
             experiment: self.config.name.clone(),
@@ -246,6 +256,7 @@ impl Run {
             progress.step += 1;
             progress.drawn[task] += 1;
             progress.smooth(task, step.loss);
+            progress.log.add(t.log_every, progress.step, task, self.data.len(), step.loss);
             clock.tokens += batch.tokens();
             bar.inc(1);
             if progress.step.is_multiple_of(20) {
@@ -338,6 +349,10 @@ impl Run {
 
     /// Viterbi paths in the order of `sentences`.
     pub fn predict(&self, task: usize, sentences: &[Encoded]) -> Vec<Vec<u16>> {
+        if self.config.model.head == Head::Softmax {
+            let labels = self.model.tasks[task].labels;
+            return self.emissions(task, sentences).iter().map(|e| softmax::best(e, labels)).collect();
+        }
         let transitions = self.model.transitions(task, self.config.model.constraints != Constraints::Off);
         let path = |e: &Vec<f32>| crf::viterbi(e, &transitions, &Cancel::new()).expect("nobody cancels").0;
         self.emissions(task, sentences).iter().map(path).collect()
@@ -356,6 +371,11 @@ impl Run {
             }
         }
         out
+    }
+
+    /// Training sentences of a task.
+    pub fn training(&self, task: usize) -> &[Encoded] {
+        &self.train[task]
     }
 
     /// Dev sentences of a task.
