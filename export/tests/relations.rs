@@ -161,7 +161,7 @@ fn refusals_name_the_fault_and_the_remedy() {
     refused(folder, &["sweep", "tiny.toml", "--data", "nowhere"], &["all.conll", "check the path"]);
     refused(folder, &["sweep", "tiny.toml", "--data", "nowhere", "--jobs", "2"], &["seed 1", "all.conll"]);
     refused(folder, &["relate", "--published", "."], &["ccg", "--published"]);
-    refused(folder, &["relate", "--sweep", "tiny.toml"], &["tiny.toml: line 1", "delete the line"]);
+    refused(folder, &["relate", "--sweep", "tiny.toml"], &["tiny.toml: line 2", "delete the line"]);
     refused(folder, &["relate", "--sweep", "tiny.toml", "--repeats", "0"], &["--repeats"]);
     refused(folder, &["relate"], &["--published", "--sweep"]);
     refused(folder, &["probe", "tiny.toml"], &["--minutes", "--steps"]);

@@ -13,6 +13,13 @@ pub struct Arm {
     pub rounds: u32,
 }
 
+impl Arm {
+    /// Mean difference; 0 of none.
+    pub fn mean(&self) -> f64 {
+        self.differences.iter().sum::<f64>() / self.differences.len().max(1) as f64
+    }
+}
+
 /// P(mean > 0) of each arm.
 pub fn helps(arms: &[Arm]) -> Vec<f64> {
     posterior::helps(&arms.iter().map(|arm| arm.differences.as_slice()).collect::<Vec<_>>())
@@ -36,7 +43,8 @@ pub fn halve(count: usize, seeds: u64, mut trial: impl FnMut(usize, u64) -> Resu
         }
         next += seeds;
         let helps = helps(&arms);
-        left.sort_by(|&a, &b| helps[b].total_cmp(&helps[a]));
+        // After one seed nothing is known of the spread, and every probability is a half.
+        left.sort_by(|&a, &b| helps[b].total_cmp(&helps[a]).then(arms[b].mean().total_cmp(&arms[a].mean())));
         left.truncate(if left.len() == 1 { 0 } else { left.len().div_ceil(2) });
         left.sort_unstable();
     }
@@ -75,6 +83,12 @@ mod tests {
         };
         let arms = halve(6, 2, spend).unwrap();
         assert_eq!(arms.iter().map(|arm| arm.differences.len()).collect::<Vec<_>>(), [2, 2, 2, 1, 1, 1]);
+    }
+
+    #[test]
+    fn after_one_seed_the_larger_differences_go_on() {
+        let arms = halve(4, 1, |arm, _| Ok(Some([0.3, 0.1, 0.4, 0.2][arm]))).unwrap();
+        assert_eq!(arms.iter().map(|arm| arm.differences.len()).collect::<Vec<_>>(), [2, 1, 3, 1]);
     }
 
     #[test]

@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_flat_curve_and_a_curve_of_one_row_have_no_slope() {
-        assert_eq!(Fit::of(&curve(|_| 2.0), 600).slope, 0.0);
+        assert!(Fit::of(&curve(|_| 2.0), 600).slope.abs() < 1e-12);
         let one = Fit::of(&[(10.0, 2.0)], 600);
         assert!(one.slope == 0.0 && one.offset.is_finite(), "{one:?}");
         assert_eq!(slope_at(&[(10.0, 2.0)], 0.5, 3), 0.0);

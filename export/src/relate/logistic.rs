@@ -151,10 +151,11 @@ mod tests {
 
     #[test]
     fn classes_that_a_line_parts_have_finite_weights() {
-        let inputs: Vec<Vec<f64>> = (0..8).map(|i| vec![f64::from(i) / 7.0]).collect();
+        let inputs: Vec<Vec<f64>> = (0..8).map(|i| vec![f64::from(i) - 3.5]).collect();
         let classes: Vec<bool> = (0..8).map(|i| i > 3).collect();
         let model = Logistic::fit(&inputs, &classes).unwrap();
         assert!(inputs.iter().zip(&classes).all(|(x, &c)| model.predict(x) == c));
+        assert!(model.weights[0].is_finite() && model.weights[1].abs() < 1e-6, "{:?}", model.weights);
     }
 
     #[test]

@@ -82,16 +82,20 @@ impl Results {
         Ok(Some(found))
     }
 
-    /// Adds a line by one write, so that processes may share the file.
+    /// Adds a line by one write, so that processes may share the file. A line that an end of the machine cut short becomes a
+    /// line of its own, which `read` then names.
     pub fn add(&self, finished: &Finished) -> Result<()> {
         let mut line = serde_json::to_string(finished).map_err(|e| fail(e.to_string()))?;
         line.push('\n');
+        if std::fs::read(&self.path).is_ok_and(|bytes| !bytes.is_empty() && !bytes.ends_with(b"\n")) {
+            line.insert(0, '\n');
+        }
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&self.path);
         file.and_then(|mut file| file.write_all(line.as_bytes())).map_err(|e| Error::io(self.path.display(), e))
     }
 }
 
-/// The lines of a results file.
+/// The lines of a results file. What follows the last line's end is not one yet: another process may be writing it.
 pub fn read(path: &Path) -> Result<Vec<Finished>> {
     let text = std::fs::read_to_string(path).map_err(|e| Error::io(path.display(), e))?;
     let line = |(number, line): (usize, &str)| {
@@ -102,7 +106,8 @@ pub fn read(path: &Path) -> Result<Vec<Finished>> {
                 .remedy(remedy)
         })
     };
-    text.lines().enumerate().map(line).collect()
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    whole.lines().enumerate().filter(|(_, text)| !text.is_empty()).map(line).collect()
 }
 
 #[cfg(test)]
@@ -148,6 +153,8 @@ pub mod tests {
         let path = folder.path().join("results.jsonl");
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, &text[..text.len() - 9]).unwrap();
+        assert_eq!(results.read().unwrap(), lines[..1], "it may still be written");
+        results.add(&lines[0]).unwrap();
         let error = results.read().unwrap_err().to_string();
         assert!(error.contains("line 2") && error.contains("delete the line"), "{error}");
     }
