@@ -33,21 +33,24 @@ pub struct Comparison {
     pub sweep_steps: u64,
 }
 
+/// Of one main task: by auxiliary task, the probability that it helps, and the gain that the sweep measured.
+type Row = Vec<(f64, f64)>;
+
 /// None where the sweep has none of the pairs.
 pub fn compare(advice: &[Advice], sweep: &[Finished]) -> Option<Comparison> {
-    let mut rows: Vec<Vec<(f64, f64)>> = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
     for advice in advice {
         let gain = |aux: &str| paired(sweep, &advice.main, aux, |m| m.test).and_then(|p| p.gain());
         let tried = advice.findings.iter().filter(|f| f.candidate.weight == 1.0 && !f.differences.is_empty());
-        let row: Vec<(f64, f64)> = tried.filter_map(|f| Some((f.helps, gain(&f.candidate.auxiliary)?))).collect();
+        let row: Row = tried.filter_map(|f| Some((f.helps, gain(&f.candidate.auxiliary)?))).collect();
         rows.extend((!row.is_empty()).then_some(row));
     }
-    let all: Vec<(f64, f64)> = rows.iter().flatten().copied().collect();
+    let all: Row = rows.iter().flatten().copied().collect();
     let count = |wanted: &dyn Fn(f64, f64) -> bool| all.iter().filter(|&&(helps, gain)| wanted(helps, gain)).count();
     let right = |helps: f64, gain: f64| (helps > 0.5) == (gain > 0.0);
     let sure = |helps: f64| (helps - 0.5).abs() >= 0.4;
     let gain = count(&|_, gain| gain > 0.0);
-    let mean = |of: &dyn Fn(&[(f64, f64)]) -> f64| rows.iter().map(|row| of(row)).sum::<f64>() / rows.len() as f64;
+    let mean = |of: fn(&Row) -> f64| rows.iter().map(of).sum::<f64>() / rows.len() as f64;
     (!all.is_empty()).then(|| Comparison {
         pairs: all.len(),
         gain,
@@ -55,9 +58,9 @@ pub fn compare(advice: &[Advice], sweep: &[Finished]) -> Option<Comparison> {
         constant: gain.max(all.len() - gain),
         sure: count(&|helps, _| sure(helps)),
         sure_right: count(&|helps, gain| sure(helps) && right(helps, gain)),
-        chosen: mean(&|row| row.iter().fold((0.0, 0.0), |best, &new| if new.0 > best.0 { new } else { best }).1),
-        average: mean(&|row| row.iter().map(|r| r.1).sum::<f64>() / row.len() as f64),
-        best: mean(&|row| row.iter().map(|r| r.1).fold(f64::MIN, f64::max)),
+        chosen: mean(|row| row.iter().fold((0.0, 0.0), |best, &new| if new.0 > best.0 { new } else { best }).1),
+        average: mean(|row| row.iter().map(|r| r.1).sum::<f64>() / row.len() as f64),
+        best: mean(|row| row.iter().map(|r| r.1).fold(f64::MIN, f64::max)),
         steps: advice.iter().map(|a| a.steps).sum(),
         sweep_steps: sweep
             .iter()
@@ -108,7 +111,7 @@ mod tests {
             finished(&[("a", 0.4), ("c", 0.5)], 1),
             finished(&[("b", 0.4), ("c", 0.5)], 1),
         ];
-        let found = compare(&[advice.clone()], &sweep).unwrap();
+        let found = compare(std::slice::from_ref(&advice), &sweep).unwrap();
         assert_eq!((found.pairs, found.gain, found.right, found.constant), (2, 1, 1, 1));
         assert_eq!((found.sure, found.sure_right), (1, 1));
         assert!((found.chosen - 10.0).abs() < 1e-9 && (found.average + 5.0).abs() < 1e-9);
