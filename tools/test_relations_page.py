@@ -39,6 +39,18 @@ class RelationsPage(unittest.TestCase):
         self.assertEqual(lines[3], "| b | 0.00 |  |  |", "no gain on nothing")
         self.assertTrue(lines[-1].startswith("6 runs, 2 seeds, 6,000 steps, 3 minutes"), lines[-1])
 
+    def test_a_probe_stands_beside_the_sweep(self):
+        finding = {"candidate": {"auxiliary": "b", "weight": 1.0}, "differences": [0.1, 0.2], "helps": 0.875}
+        comparison = {"pairs": 4, "gain": 1, "right": 3, "constant": 3, "sure": 1, "sure_right": 1, "chosen": 1.25, "average": -2.0,
+                      "best": 3.0, "steps": 1000, "sweep_steps": 4000}
+        report = {"advice": [{"main": "a", "steps": 1000, "findings": [finding]}], "comparison": comparison}
+        lines = relations_page.probe(report)
+        self.assertEqual(lines[2], "| a | b 0.88 (2) | 1,000 |")
+        self.assertIn("| the probe is right about | 3 (75 %) |", lines)
+        self.assertIn("| cost | 1,000 steps, 25 % of the sweep's 4,000 |", lines)
+        del report["comparison"]
+        self.assertEqual(len(relations_page.probe(report)), 3)
+
     def test_only_marked_parts_change_and_a_table_without_results_is_an_error(self):
         page = "before <!-- gains --> old <!-- /gains --> after"
         fresh = relations_page.render(page, {"gains": ["new"]})
