@@ -137,7 +137,8 @@ fn an_interrupted_sweep_goes_on_from_its_checkpoint() {
         std::thread::sleep(std::time::Duration::from_millis(5));
         assert!(child.try_wait().unwrap().is_none(), "it ended before it was interrupted");
     }
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let kill = format!("kill -INT {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{stderr}");
