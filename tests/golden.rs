@@ -9,10 +9,13 @@ use libmtl::engine::{self, EngineOptions, Head};
 use libmtl::kernels::{Kernel, KernelName};
 use libmtl::scorer::{Exercise, ScoreOptions, Scorer};
 use libmtl::tagger::{Tagger, features};
-use libmtl::zoo::{self, EngineCheck};
+use libmtl::zoo::{self, EngineCheck, Pass};
 use libmtl::{Cancel, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// By how much `amx-bf16` may move an emission.
+const AMX_BF16: f32 = 3e-2;
 
 /// The folders of `models/` that hold a bundle.
 fn models() -> Vec<PathBuf> {
@@ -35,11 +38,20 @@ fn check(bundle: &Arc<Bundle>, options: &EngineOptions) -> Result<EngineCheck> {
     }
 }
 
+/// Whether the engine is the kernel `amx-bf16` and only numbers are wrong, within its bound: bfloat16 moves emissions further than
+/// golden cases tolerate. Labels are looked at first.
+fn rounded(engine: &str, check: &EngineCheck) -> bool {
+    let near = |pass: &Pass| {
+        pass.difference <= AMX_BF16 && pass.failures.iter().all(|failure| failure.reason.contains(" differs by "))
+    };
+    engine == KernelName::AmxBf16.name() && near(&check.alone) && near(&check.batched)
+}
+
 fn every_model_passes(engine: &str, options: &EngineOptions, between_batches: f32) {
     for folder in models() {
         let check = check(&Arc::new(Bundle::open(&folder).unwrap()), options).unwrap();
         assert!(check.alone.cases > 0, "{}: no golden cases", folder.display());
-        assert!(check.passed(), "{} on {engine}: {check:?}", folder.display());
+        assert!(check.passed() || rounded(engine, &check), "{} on {engine}: {check:?}", folder.display());
         assert!(check.batch_difference <= between_batches, "{} on {engine}: {check:?}", folder.display());
         let largest = check.alone.difference.max(check.batched.difference);
         println!("{}: {} cases on {engine}: {largest:e}", folder.display(), check.alone.cases);
@@ -80,7 +92,7 @@ fn numbers(bundle: &Arc<Bundle>, options: &EngineOptions) -> Vec<f32> {
     bundle.golden().unwrap().into_iter().flat_map(emissions).collect()
 }
 
-/// By how much the kernels differ from the generic one; `neon-fhm` and `avx512-fp16` round an LSTM's states. docs/determinism.md has the figures.
+/// By how much the kernels differ from the generic one; `neon-fhm`, `avx512-fp16` and `amx-bf16` round an LSTM's states. docs/determinism.md has the figures.
 #[test]
 fn kernels_differ_in_their_last_digits() {
     for folder in models() {
@@ -94,6 +106,7 @@ fn kernels_differ_in_their_last_digits() {
             println!("{}: {name} against generic: {largest:e}", folder.display());
             let bound = match name {
                 KernelName::Avx512Fp16 => 1e-2,
+                KernelName::AmxBf16 => AMX_BF16,
                 KernelName::NeonFhm => 2e-3,
                 _ => 5e-5,
             };

@@ -9,8 +9,8 @@ use libmtl::Cancel;
 use libmtl::bundle::manifest::{Activation, Combine, Context, Encoder, Scorer as Settings, Summary, Task};
 use libmtl::bundle::{Bundle, write};
 use libmtl::engine::{self, Batch, Engine, EngineOptions, Head};
-use libmtl::kernels::Kernel;
 use libmtl::kernels::crf::{Constraints, Transitions, viterbi};
+use libmtl::kernels::{Kernel, KernelName};
 use libmtl::scorer::{Exercise, ScoreOptions, Scorer};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -130,7 +130,8 @@ fn extreme_bundle(rng: &mut ChaCha8Rng) -> tempfile::TempDir {
 }
 
 /// Each kernel beside ONNX Runtime: hidden 1 to 512, batch 1 to 65, lengths 1 to 200 mixed, extreme word vectors. Emissions are
-/// within `BETWEEN_ENGINES` (1 + |y|), and labels the same, but in one sentence of a hundred where two paths tie.
+/// within `BETWEEN_ENGINES` (1 + |y|), and labels the same, but in one sentence of a hundred where two paths tie. Kernels that round
+/// an LSTM's factors are left out: the library's unit tests bound what they differ by.
 #[test]
 fn each_kernel_agrees_with_onnx_runtime_on_random_shapes() {
     let seed = std::env::var("MTL_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
@@ -149,7 +150,8 @@ fn each_kernel_agrees_with_onnx_runtime_on_random_shapes() {
             engine::open(&bundle, options).unwrap().emissions(&batch, &[head], &Cancel::new()).unwrap().remove(0)
         };
         let theirs = emissions(&onnx_options());
-        for kernel in Kernel::available() {
+        let rounds = |name| matches!(name, KernelName::Avx512Fp16 | KernelName::AmxBf16 | KernelName::NeonFhm);
+        for kernel in Kernel::available().filter(|kernel| !rounds(kernel.name())) {
             let options = EngineOptions { kernel: Some(kernel.name()), ..EngineOptions::default() };
             for (ours, theirs) in emissions(&options).iter().zip(&theirs) {
                 let relative = |(a, b): (&f32, &f32)| (a - b).abs() / (1.0 + b.abs());

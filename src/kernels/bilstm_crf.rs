@@ -8,9 +8,6 @@ use super::lstm::{Direction, Place, Scratch};
 use super::output::Output;
 use crate::{Cancel, Result};
 
-/// Sentences that share each read of the weights.
-const GROUP: usize = 8;
-
 /// A tagger above its features.
 #[derive(Debug, Clone)]
 pub struct BilstmCrf {
@@ -48,7 +45,7 @@ impl BilstmCrf {
         let mut order: Vec<usize> = (0..lengths.len()).collect();
         order.sort_by_key(|&sentence| std::cmp::Reverse(lengths[sentence]));
         let (mut scratch, mut sums) = (Scratch::default(), Vec::new());
-        for group in order.chunks(GROUP) {
+        for group in order.chunks(self.directions[0].group()) {
             let lengths: Vec<usize> = group.iter().map(|&sentence| lengths[sentence]).collect();
             let mut half = |backward| {
                 self.half(backward, &lengths, &mut scratch, &mut sums, cancel, |place, row| {

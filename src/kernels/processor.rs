@@ -25,6 +25,14 @@ pub fn has(feature: &str) -> bool {
     false
 }
 
+/// Asks the operating system, the first time, to let this process use the tiles of AMX: it saves their 8 KiB for those threads
+/// alone that use them. What it said against it is the error.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn permit_tiles() -> Result<(), &'static str> {
+    static ANSWER: std::sync::OnceLock<Result<(), String>> = std::sync::OnceLock::new();
+    ANSWER.get_or_init(x86::permit_tiles).as_ref().copied().map_err(String::as_str)
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
@@ -44,6 +52,23 @@ mod x86 {
             "amx_bf16" => leaf_7(22) && leaf_7(24) && saved(1 << 17 | 1 << 18),
             _ => false,
         }
+    }
+
+    /// `arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA)`, as in Linux's Documentation/arch/x86/xstate.rst.
+    #[cfg(target_os = "linux")]
+    pub fn permit_tiles() -> Result<(), String> {
+        const ARCH_REQ_XCOMP_PERM: libc::c_long = 0x1023;
+        const XFEATURE_XTILEDATA: libc::c_long = 18;
+        // SAFETY: takes two numbers, and changes what the kernel saves of this process.
+        match unsafe { libc::syscall(libc::SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) } {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error().to_string()),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub fn permit_tiles() -> Result<(), String> {
+        Err("libmtl asks for it on Linux alone".to_string())
     }
 
     /// Bit `bit` of EDX of leaf 7.

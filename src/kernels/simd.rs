@@ -23,6 +23,10 @@ pub enum KernelName {
     /// As [`KernelName::Avx512`], but an LSTM's products are summed in half precision for up to 64 inputs (AVX512-FP16),
     /// where its weights are halves. Its speed has been measured nowhere: it is never chosen unasked.
     Avx512Fp16,
+    /// As [`KernelName::Avx512`], but an LSTM multiplies in tiles of bfloat16 (AMX): its weights, inputs and states are rounded to
+    /// it. Its speed has been measured nowhere: it is never chosen unasked, and the operating system is asked for the tiles only
+    /// when it is.
+    AmxBf16,
     /// aarch64 with NEON: vectors of 128 bits.
     Neon,
     /// The same results as [`KernelName::Neon`], from weights that are kept in half precision. Its speed has been measured
@@ -35,8 +39,16 @@ pub enum KernelName {
 
 impl KernelName {
     /// Every kernel.
-    pub const ALL: [Self; 7] =
-        [Self::Generic, Self::Avx2, Self::Avx512, Self::Avx512Fp16, Self::Neon, Self::NeonFp16, Self::NeonFhm];
+    pub const ALL: [Self; 8] = [
+        Self::Generic,
+        Self::Avx2,
+        Self::Avx512,
+        Self::Avx512Fp16,
+        Self::AmxBf16,
+        Self::Neon,
+        Self::NeonFp16,
+        Self::NeonFhm,
+    ];
 
     /// Its name in options and reports.
     pub fn name(self) -> &'static str {
@@ -45,6 +57,7 @@ impl KernelName {
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
             Self::Avx512Fp16 => "avx512-fp16",
+            Self::AmxBf16 => "amx-bf16",
             Self::Neon => "neon",
             Self::NeonFp16 => "neon-fp16",
             Self::NeonFhm => "neon-fhm",
@@ -58,6 +71,7 @@ impl KernelName {
             Self::Avx2 => &["avx2", "fma", "f16c"],
             Self::Avx512 => &["avx2", "fma", "f16c", "avx512f"],
             Self::Avx512Fp16 => &["avx2", "fma", "f16c", "avx512f", "avx512_fp16"],
+            Self::AmxBf16 => &["avx2", "fma", "f16c", "avx512f", "amx_bf16"],
             Self::Neon | Self::NeonFp16 => &["neon"],
             Self::NeonFhm => &["neon", "fhm"],
         }
@@ -65,7 +79,7 @@ impl KernelName {
 
     /// Whether it may be chosen unasked: whether its speed has been measured.
     fn measured(self) -> bool {
-        !matches!(self, Self::Avx512Fp16 | Self::NeonFp16 | Self::NeonFhm)
+        !matches!(self, Self::Avx512Fp16 | Self::AmxBf16 | Self::NeonFp16 | Self::NeonFhm)
     }
 
     /// The instruction set to compile for, where this processor has it.
@@ -75,11 +89,25 @@ impl KernelName {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => pulp::x86::V3::try_new().map(Arch::V3),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 | Self::Avx512Fp16 => pulp::x86::V4::try_new().map(Arch::V4),
+            Self::Avx512 | Self::Avx512Fp16 | Self::AmxBf16 => pulp::x86::V4::try_new().map(Arch::V4),
             #[cfg(target_arch = "aarch64")]
             Self::Neon | Self::NeonFp16 | Self::NeonFhm => pulp::aarch64::Neon::try_new().map(Arch::Neon),
             #[allow(unreachable_patterns, reason = "kernels of other architectures")]
             _ => None,
+        }
+    }
+
+    /// The same, where the processor has all that the kernel needs.
+    fn detected(self) -> Option<Arch> {
+        self.arch().filter(|_| self.needs().iter().all(|need| processor::has(need)))
+    }
+
+    /// Asks the operating system for what it gives only to those who ask; its refusal is the error.
+    fn ask(self) -> std::result::Result<(), &'static str> {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::AmxBf16 => processor::permit_tiles(),
+            _ => Ok(()),
         }
     }
 }
@@ -121,27 +149,37 @@ impl Kernel {
             return kernel;
         }
         static BEST: OnceLock<Kernel> = OnceLock::new();
-        *BEST.get_or_init(|| Self::available().rfind(|kernel| kernel.name.measured()).unwrap_or(Self::generic()))
+        let find = || {
+            let measured = KernelName::ALL.into_iter().filter(|name| name.measured());
+            measured.rev().find_map(|name| Self::named(name).ok()).unwrap_or(Self::generic())
+        };
+        *BEST.get_or_init(find)
     }
 
-    /// The kernel `name`, or an error that says what this processor lacks for it.
+    /// The kernel `name`, or an error that says what this processor lacks for it, or why the operating system refuses what it
+    /// must be asked for: that of `amx-bf16`, and only here.
     pub fn named(name: KernelName) -> Result<Self> {
-        Self::find(name).ok_or_else(|| {
-            let lacking: Vec<&str> = name.needs().iter().filter(|need| !processor::has(need)).copied().collect();
-            let known: Vec<&str> = Self::available().map(|kernel| kernel.name.name()).collect();
-            let message = format!("the kernel {name} needs {}, which this processor lacks", lacking.join(", "));
+        let refuse = |message: String| {
+            let known: Vec<&str> = KernelName::ALL
+                .into_iter()
+                .filter(|&other| other != name && other.detected().is_some())
+                .map(KernelName::name)
+                .collect();
             Error::new(ErrorKind::Argument, message).remedy(format!("use {}, or let libmtl choose", known.join(", ")))
-        })
+        };
+        let Some(arch) = name.detected() else {
+            let lacking: Vec<&str> = name.needs().iter().filter(|need| !processor::has(need)).copied().collect();
+            return Err(refuse(format!("the kernel {name} needs {}, which this processor lacks", lacking.join(", "))));
+        };
+        name.ask().map_err(|answer| {
+            refuse(format!("the operating system refuses what the kernel {name} needs, the tiles of AMX: {answer}"))
+        })?;
+        Ok(Self { name, arch })
     }
 
-    /// Every kernel that this processor can run, the fastest last.
+    /// Every kernel that can run here, the fastest last; each is looked for as by [`Kernel::named`].
     pub fn available() -> impl DoubleEndedIterator<Item = Self> {
-        KernelName::ALL.into_iter().filter_map(Self::find)
-    }
-
-    fn find(name: KernelName) -> Option<Self> {
-        let complete = name.needs().iter().all(|need| processor::has(need));
-        name.arch().filter(|_| complete).map(|arch| Self { name, arch })
+        KernelName::ALL.into_iter().filter_map(|name| Self::named(name).ok())
     }
 
     /// Its name.

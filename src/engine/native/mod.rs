@@ -33,9 +33,6 @@ use schedule::Joined;
 pub(crate) use schedule::in_parallel;
 use std::sync::Arc;
 
-/// Sentences that run in lock-step, sharing each read of the weights.
-pub(crate) const GROUP: usize = 8;
-
 /// A bundle opened with the native engine.
 #[derive(Debug)]
 pub struct Native {
@@ -155,7 +152,7 @@ impl Engine for Native {
         let mut order: Vec<usize> = (0..batch.sentences.len()).collect();
         order.sort_by_key(|&sentence| std::cmp::Reverse(batch.sentences[sentence].len()));
         // Each group is two pieces of work, one a direction: smaller groups where threads would have none.
-        let size = order.len().div_ceil(threads.div_ceil(2)).clamp(1, GROUP);
+        let size = order.len().div_ceil(threads.div_ceil(2)).clamp(1, self.network.directions[0].group());
         let groups: Vec<&[usize]> = order.chunks(size).collect();
         let one_a_head = |_| heads.iter().map(|_| Joined::default()).collect();
         let joined: Vec<Vec<Joined>> = groups.iter().map(one_a_head).collect();

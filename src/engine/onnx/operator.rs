@@ -10,7 +10,7 @@ use crate::bundle::graph::fused;
 use crate::bundle::layout;
 use crate::bundle::manifest::Manifest;
 use crate::engine::Head;
-use crate::engine::native::{Buffers, GROUP, Network, transitions};
+use crate::engine::native::{Buffers, Network, transitions};
 use crate::kernels::Kernel;
 use crate::kernels::crf::Viterbi;
 use crate::kernels::lstm::Place;
@@ -192,7 +192,7 @@ impl Computation {
         let mut order: Vec<usize> = (0..batch).collect();
         order.sort_by_key(|&sentence| Reverse(inputs.lengths[sentence]));
         // Each group is two pieces of work, one a direction: smaller groups where threads would have none.
-        let size = batch.div_ceil(self.threads.div_ceil(2)).clamp(1, GROUP);
+        let size = batch.div_ceil(self.threads.div_ceil(2)).clamp(1, forward.group());
         let groups: Vec<&[usize]> = order.chunks(size).collect();
         let halves = in_parallel(context, 2 * groups.len(), |piece| {
             let (group, backward) = (groups[piece / 2], piece % 2 == 1);

@@ -7,7 +7,7 @@
 //! `VFMADD231PH` and `VADDPH` (Intel's manual, volume 2C) stand in assembly: their intrinsics are younger than the oldest
 //! Rust that we promise.
 
-use super::PANEL;
+use super::{PANEL, in_runs};
 use crate::kernels::processor;
 use half::f16;
 use std::arch::asm;
@@ -74,26 +74,16 @@ impl Halves {
 
     /// As [`super::Matrix::multiply_add`].
     pub(super) fn multiply_add(&self, rows: &[f32], stride: usize, outputs: &mut [f32]) {
-        let width = self.panels * PANEL;
-        // A NaN is not within the limit either.
-        let row = |row: usize| &rows[row * stride..][..self.inputs];
-        // To the end without a branch, so that it vectorises.
-        let fits = |at: usize| row(at).iter().fold(true, |all, value| all & (value.abs() <= self.limit));
-        let (mut first, mut rest) = (0, outputs);
-        while !rest.is_empty() {
-            let (halves, count) = (fits(first), rest.len() / width);
-            let run = 1 + (first + 1..first + count).take_while(|&row| fits(row) == halves).count();
-            let (outputs, after) = rest.split_at_mut(run * width);
+        let shape = [self.inputs, stride, self.panels * PANEL];
+        in_runs(self.limit, shape, rows, outputs, |fit, rows, outputs| {
             // SAFETY: `new` has seen AVX-512 and AVX512-FP16.
             unsafe {
-                if halves {
-                    self.sweep(&rows[first * stride..], stride, outputs);
-                } else {
-                    self.widen(&rows[first * stride..], stride, outputs);
+                match fit {
+                    true => self.sweep(rows, stride, outputs),
+                    false => self.widen(rows, stride, outputs),
                 }
             }
-            (first, rest) = (first + run, after);
-        }
+        });
     }
 
     /// All panels, a few at a time; within them all rows, so that a panel's weights stay in the first cache.

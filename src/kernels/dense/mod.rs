@@ -4,6 +4,8 @@
 //! stands beside it: results do not depend on how many rows a call has.
 
 #[cfg(target_arch = "x86_64")]
+mod amx_bf16;
+#[cfg(target_arch = "x86_64")]
 mod avx512_fp16;
 mod generic;
 #[cfg(target_arch = "aarch64")]
@@ -39,6 +41,9 @@ enum Weights {
     Half(neon::Halves),
     #[cfg(target_arch = "x86_64")]
     Half(avx512_fp16::Halves),
+    /// With what multiplies rows that must not be rounded, where there are any.
+    #[cfg(target_arch = "x86_64")]
+    Tiles(amx_bf16::Tiles, Option<Vec<Line>>),
 }
 
 /// What a kernel may do to the input rows of a matrix.
@@ -94,12 +99,46 @@ impl Matrix {
     /// overlap); output rows lie one after another, [`Matrix::width`] wide.
     pub fn multiply_add(&self, rows: &[f32], stride: usize, outputs: &mut [f32]) {
         match &self.weights {
-            Weights::Single(lines) => {
-                self.kernel.dispatch(generic::MultiplyAdd { matrix: self, lines, rows, stride, outputs });
-            }
+            Weights::Single(lines) => self.multiply_singly(lines, rows, stride, outputs),
             #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
             Weights::Half(halves) => halves.multiply_add(rows, stride, outputs),
+            #[cfg(target_arch = "x86_64")]
+            Weights::Tiles(tiles, None) => tiles.multiply_add(rows, stride, outputs),
+            #[cfg(target_arch = "x86_64")]
+            Weights::Tiles(tiles, Some(lines)) => {
+                let shape = [self.inputs, stride, self.width()];
+                in_runs(amx_bf16::INPUT, shape, rows, outputs, |fit, rows, outputs| match fit {
+                    true => tiles.multiply_add(rows, stride, outputs),
+                    false => self.multiply_singly(lines, rows, stride, outputs),
+                });
+            }
         }
+    }
+
+    /// In single precision.
+    fn multiply_singly(&self, lines: &[Line], rows: &[f32], stride: usize, outputs: &mut [f32]) {
+        self.kernel.dispatch(generic::MultiplyAdd { matrix: self, lines, rows, stride, outputs });
+    }
+}
+
+/// Calls `multiply` for runs of rows whose inputs are all within `limit` (true), or with a larger one or NaN in each.
+#[cfg(target_arch = "x86_64")]
+fn in_runs(
+    limit: f32,
+    [inputs, stride, width]: [usize; 3],
+    rows: &[f32],
+    outputs: &mut [f32],
+    mut multiply: impl FnMut(bool, &[f32], &mut [f32]),
+) {
+    // To the end without a branch, so that it vectorises. A NaN is not within the limit either.
+    let fits = |row: usize| rows[row * stride..][..inputs].iter().fold(true, |all, value| all & (value.abs() <= limit));
+    let (mut first, mut rest) = (0, outputs);
+    while !rest.is_empty() {
+        let (fit, count) = (fits(first), rest.len() / width);
+        let run = 1 + (first + 1..first + count).take_while(|&row| fits(row) == fit).count();
+        let (outputs, after) = rest.split_at_mut(run * width);
+        multiply(fit, &rows[first * stride..], outputs);
+        (first, rest) = (first + run, after);
     }
 }
 
@@ -117,11 +156,15 @@ impl Weights {
 
     #[cfg(target_arch = "x86_64")]
     fn new(kernel: Kernel, inputs: usize, lines: Vec<Line>, may: Rows) -> Self {
-        let halves = match kernel.name() {
-            KernelName::Avx512Fp16 if may != Rows::Exact => avx512_fp16::Halves::new(inputs, &lines),
-            _ => None,
-        };
-        halves.map_or(Self::Single(lines), Self::Half)
+        match kernel.name() {
+            KernelName::Avx512Fp16 if may != Rows::Exact => {
+                avx512_fp16::Halves::new(inputs, &lines).map_or(Self::Single(lines), Self::Half)
+            }
+            KernelName::AmxBf16 if may != Rows::Exact && inputs > 0 => {
+                Self::Tiles(amx_bf16::Tiles::new(inputs, &lines), (may == Rows::Inputs).then_some(lines))
+            }
+            _ => Self::Single(lines),
+        }
     }
 
     #[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]

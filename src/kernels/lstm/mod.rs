@@ -9,8 +9,8 @@ mod range_tests;
 #[cfg(all(test, any(target_arch = "aarch64", target_arch = "x86_64")))]
 mod rounding_tests;
 
-use super::Kernel;
 use super::dense::Matrix;
+use super::{Kernel, KernelName};
 use crate::{Cancel, Result};
 
 /// Hidden units are padded to a multiple of this, so that the four gates fill whole panels.
@@ -198,6 +198,11 @@ impl Direction {
         Ok(())
     }
 
+    /// How many sequences best run together: enough to share each read of the weights, or to fill two tiles.
+    pub fn group(&self) -> usize {
+        if self.kernel.name() == KernelName::AmxBf16 { 32 } else { 8 }
+    }
+
     /// Number of hidden units.
     pub fn hidden(&self) -> usize {
         self.hidden
@@ -272,6 +277,11 @@ mod tests {
         states
     }
 
+    /// The greatest error of a state: `single`, but where weights and states are rounded to bfloat16.
+    fn bound(single: f64) -> f64 {
+        if Kernel::best().name() == KernelName::AmxBf16 { 3e-2 } else { single }
+    }
+
     #[test]
     fn states_are_right_and_do_not_depend_on_neighbours() {
         on_each_kernel(|| {
@@ -316,7 +326,7 @@ mod tests {
                     }
                     for (found, expected) in together[s].iter().zip(&expected) {
                         for (a, b) in found.iter().zip(expected) {
-                            assert!((f64::from(*a) - b).abs() < 2e-5, "{a} instead of {b}");
+                            assert!((f64::from(*a) - b).abs() < bound(2e-5), "{a} instead of {b}");
                         }
                         assert!(found[hidden..].iter().all(|&padding| padding == 0.0));
                     }
@@ -402,7 +412,7 @@ mod tests {
                     "hidden {hidden}, inputs {inputs}, batch {batch}, lengths to {most}: largest error {worst:.1e}"
                 );
                 // Sums of terms near 10,000 are rounded by 1e-3, which a gate sees where it is not saturated.
-                assert!(worst < if saturating { 5e-3 } else { 2e-5 }, "{worst}");
+                assert!(worst < bound(if saturating { 5e-3 } else { 2e-5 }), "{worst}");
             }
         });
     }

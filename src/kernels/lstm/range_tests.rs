@@ -13,6 +13,7 @@ fn tolerance(kernel: KernelName) -> f32 {
     match kernel {
         KernelName::NeonFhm => 5e-3,
         KernelName::Avx512Fp16 => 1e-2,
+        KernelName::AmxBf16 => 3e-2,
         _ => 1e-4,
     }
 }

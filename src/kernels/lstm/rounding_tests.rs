@@ -17,7 +17,7 @@ const SINGLE: KernelName = KernelName::Avx512;
 #[cfg(target_arch = "aarch64")]
 const OTHERS: [(KernelName, f64); 2] = [(KernelName::NeonFp16, 0.0), (KernelName::NeonFhm, 2e-3)];
 #[cfg(target_arch = "x86_64")]
-const OTHERS: [(KernelName, f64); 1] = [(KernelName::Avx512Fp16, 1e-2)];
+const OTHERS: [(KernelName, f64); 2] = [(KernelName::Avx512Fp16, 1e-2), (KernelName::AmxBf16, 5e-2)];
 
 /// Weights of the size that training leaves, all of them halves, and `count` sequences; some have inputs that saturate the gates.
 fn case(rng: &mut ChaCha8Rng, hidden: usize, count: usize) -> Case {
