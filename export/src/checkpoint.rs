@@ -118,6 +118,15 @@ pub fn load_last(folder: &Path, model: &mut impl Parameters, optimizer: &mut Opt
     Ok(Some(state.progress))
 }
 
+/// Where the run of `folder` stands, if it has a checkpoint.
+pub fn progress(folder: &Path) -> Result<Option<Progress>> {
+    let path = folder.join("last.json");
+    if !path.exists() {
+        return Ok(None);
+    }
+    Ok(Some(read_json::<State>(&path)?.progress))
+}
+
 /// Copies tensors into the model by name; gives back those that are not the model's.
 fn restore(model: &mut impl Parameters, tensors: Vec<(String, Tensor)>, path: &Path) -> Result<Vec<(String, Tensor)>> {
     let mut rest = Vec::new();

@@ -1,7 +1,10 @@
 //! The experiment file (TOML). Unknown keys are errors; relative paths start at the file's own folder.
 
+mod check;
+
 use crate::Result;
 use crate::error::fail;
+use crate::objectives::settings::Settings as Objective;
 use libmtl::bundle::manifest::Activation;
 use libmtl::text::scheme::Scheme;
 use serde::{Deserialize, Serialize};
@@ -40,6 +43,9 @@ pub struct Config {
     /// The tasks; one task is a type and a language.
     #[serde(rename = "task")]
     pub tasks: Vec<TaskSettings>,
+    /// Auxiliary objectives.
+    #[serde(default, rename = "objective", skip_serializing_if = "Vec::is_empty")]
+    pub objectives: Vec<Objective>,
     /// What the exported bundle says of itself.
     #[serde(default)]
     pub export: Export,
@@ -53,6 +59,10 @@ pub struct Config {
 
 fn one() -> i32 {
     1
+}
+
+fn is_one(value: &usize) -> bool {
+    *value == 1
 }
 
 /// Network sizes; the defaults are the paper's low-resource configuration (seeds A.9).
@@ -75,6 +85,9 @@ pub struct Model {
     pub highway_activation: Activation,
     /// LSTM units per direction.
     pub hidden: usize,
+    /// BiLSTMs on top of each other; a bundle has one.
+    #[serde(skip_serializing_if = "is_one")]
+    pub lstm_layers: usize,
     /// Language-specific layers and gates.
     pub specific_layers: bool,
     /// Dropout on the LSTM's input.
@@ -100,6 +113,7 @@ impl Default for Model {
             highway_layers: 2,
             highway_activation: Activation::Selu,
             hidden: 171,
+            lstm_layers: 1,
             specific_layers: true,
             feature_dropout: 0.0,
             lstm_dropout: 0.6,
@@ -363,6 +377,9 @@ pub struct TaskSettings {
     /// Multiplies the mixing rate.
     #[serde(default = "unit64")]
     pub weight: f64,
+    /// The BiLSTM layer that its output layers read, from 1: those above are not for it. The highest without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer: Option<usize>,
 }
 
 fn unit64() -> f64 {
@@ -463,8 +480,8 @@ impl Config {
         Ok(config)
     }
 
-    /// The single-task baseline of `key`: that task alone, one output layer, and as many steps as the mixture would
-    /// have given it. `sizes` are the training sentences of each task.
+    /// The single-task baseline of `key`: that task alone, without objectives, one output layer, and as many steps as the
+    /// mixture would have given it. `sizes` are the training sentences of each task.
     pub fn only(&self, key: &str, sizes: &[usize]) -> Result<Self> {
         let Some(index) = self.tasks.iter().position(|t| t.key() == key) else {
             let known: Vec<String> = self.tasks.iter().map(TaskSettings::key).collect();
@@ -478,6 +495,7 @@ impl Config {
         config.model.specific_layers = false;
         config.name = format!("{}.only-{}", self.name, key.replace('/', "-"));
         config.tasks = vec![self.tasks[index].clone()];
+        config.objectives = Vec::new();
         Ok(config)
     }
 
@@ -488,54 +506,5 @@ impl Config {
     /// The file that a path of the configuration names.
     pub fn resolve(&self, path: &str) -> Result<PathBuf> {
         resolve(path, &self.folder, self.data.as_deref())
-    }
-
-    fn check(&self) -> Result<()> {
-        if self.tasks.is_empty() {
-            return Err(fail("no [[task]]; name at least one"));
-        }
-        if self.seeds.is_empty() {
-            return Err(fail("seeds is empty; give at least one"));
-        }
-        let m = &self.model;
-        if [m.word_dim, m.char_dim, m.hidden].contains(&0) || m.char_widths.is_empty() {
-            return Err(fail("[model]: every size but char_filters must be at least 1"));
-        }
-        if m.head == Head::Softmax && m.constraints != Constraints::Off {
-            return Err(fail("[model] head = \"softmax\" chooses each label by itself: set constraints = \"off\""));
-        }
-        for (key, value) in [("feature_dropout", m.feature_dropout), ("lstm_dropout", m.lstm_dropout)] {
-            if !(0.0..1.0).contains(&value) {
-                return Err(fail(format!("[model] {key} = {value}; give a rate in 0..1")));
-            }
-        }
-        if self.training.batch == 0 || self.training.evaluate_every == 0 || self.training.bucket == 0 {
-            return Err(fail("[training]: batch, evaluate_every and bucket must be at least 1"));
-        }
-        let mut seen = BTreeMap::new();
-        for task in &self.tasks {
-            if seen.insert(task.key(), ()).is_some() {
-                return Err(fail(format!("task {} stands twice; merge its files into one [[task]]", task.key())));
-            }
-            if !matches!(task.scheme, Scheme::Bioes | Scheme::Plain) {
-                return Err(fail(format!("task {}: scheme must be bioes or plain", task.key())));
-            }
-            if let Some(other) = self.tasks.iter().find(|t| t.name == task.name && t.scheme != task.scheme) {
-                return Err(fail(format!("tasks {} and {} differ in scheme", task.key(), other.key())));
-            }
-        }
-        if let Some(language) = &self.vocabulary.fallback_language
-            && !self.tasks.iter().any(|t| &t.language == language)
-            && !self.vectors.contains_key(language)
-        {
-            return Err(fail(format!("[vocabulary] fallback_language {language:?} has neither a task nor vectors")));
-        }
-        if let Some(target) = &self.training.target
-            && !seen.contains_key(target)
-        {
-            let known: Vec<_> = seen.keys().map(String::as_str).collect();
-            return Err(fail(format!("[training] target {target:?} is no task; tasks: {}", known.join(", "))));
-        }
-        Ok(())
     }
 }

@@ -18,6 +18,9 @@ pub struct Point {
     pub learning_rate: f64,
     /// Smoothed training loss by task, nats per sentence.
     pub loss: BTreeMap<String, f64>,
+    /// Smoothed losses of the objectives, unweighted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub objectives: BTreeMap<String, f64>,
     /// Dev score by task: F1 of spans, accuracy of plain labels.
     pub dev: BTreeMap<String, f64>,
     /// What selects the model.
@@ -30,9 +33,11 @@ pub struct Point {
 pub fn line(name: &str, seed: u64, curve: &[Point], best: Option<(f64, u64)>) -> String {
     let Some(point) = curve.last() else { return String::new() };
     let dev: Vec<String> = point.dev.iter().map(|(task, score)| format!("{task} {:.2}", 100.0 * score)).collect();
+    let losses: Vec<String> = point.objectives.iter().map(|(name, loss)| format!("{name} {loss:.3}")).collect();
+    let losses = if losses.is_empty() { String::new() } else { format!(" losses [{}]", losses.join(", ")) };
     let (best, at) = best.unwrap_or((point.score, point.step));
     format!(
-        "{name} seed {seed} step {}: dev {:.2} (best {:.2} at {at}) [{}] {:.0} tokens/s",
+        "{name} seed {seed} step {}: dev {:.2} (best {:.2} at {at}) [{}]{losses} {:.0} tokens/s",
         point.step,
         100.0 * point.score,
         100.0 * best,

@@ -39,11 +39,21 @@ pub struct Request<'a> {
 
 /// Writes the bundle of `run`, whose selected parameters are loaded.
 pub fn export(run: &mut Run, seed: u64, request: &Request) -> Result<Manifest> {
+    let research = "it is for research; train without it to export";
+    if run.model.sluice.is_some() {
+        return Err(fail("[[objective]] sluice: a bundle has one LSTM, not one a task").remedy(research));
+    }
     if !(run.config.sharing.characters && run.config.sharing.lstm) {
         return Err(fail("[sharing]: a bundle has one character encoder and one LSTM; train with both shared"));
     }
     if run.config.model.head != Head::Crf || run.config.model.char_filters == 0 {
         return Err(fail("[model]: a bundle has characters and a CRF; train with char_filters and head = \"crf\""));
+    }
+    if run.config.model.lstm_layers > 1 {
+        return Err(fail("[model] lstm_layers: a bundle has one BiLSTM layer").remedy(research));
+    }
+    if run.model.initial.is_some() {
+        return Err(fail("[[objective]] initial-state: a bundle's LSTM begins at zero").remedy(research));
     }
     round_to_half(&mut run.model);
     let tensors = tensors(run);
@@ -166,7 +176,8 @@ fn tensors(run: &Run) -> BTreeMap<String, Weights> {
         out.insert(name, Weights { shape, data: values.iter().map(|&v| f16::from_f32(v)).collect() });
     };
     insert("word.embedding".into(), shape(&model.words), &flat(&model.words));
-    for name in model.parameters.keys().filter(|n| !n.starts_with("lstm.")) {
+    // Objectives were for training.
+    for name in model.parameters.keys().filter(|n| !n.starts_with("lstm.") && !n.starts_with("objective.")) {
         if name.starts_with("task.") && (name.contains(".specific.") || name.contains(".gate.")) {
             continue;
         }

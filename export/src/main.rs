@@ -1,6 +1,9 @@
 //! `mtl-export`: trains, evaluates and exports libmtl models on libtorch.
 
+mod ablate;
+mod batch;
 mod checkpoint;
+mod clock;
 mod config;
 mod curves;
 mod data;
@@ -10,6 +13,7 @@ mod export;
 mod fixture;
 mod losses;
 mod model;
+mod objectives;
 mod optimizer;
 mod probe;
 mod random;
@@ -64,6 +68,8 @@ enum Command {
         #[arg(long, default_value = "runs")]
         output: PathBuf,
     },
+    /// Train without auxiliary objectives, with each alone and with all: what they gain and cost
+    Ablate(AblateArguments),
     /// Score a trained run; prints one JSON object
     Evaluate {
         #[command(flatten)]
@@ -101,6 +107,22 @@ enum Command {
         #[command(flatten)]
         options: scorer::Options,
     },
+}
+
+/// An experiment whose objectives are compared.
+#[derive(clap::Args)]
+struct AblateArguments {
+    /// The experiment file (TOML), with the objectives to compare
+    config: PathBuf,
+    /// What $DATA stands for in the experiment file
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Train these seeds instead of the file's
+    #[arg(long)]
+    seed: Vec<u64>,
+    /// Folder for the runs; NAME/ablation.json there has the comparison
+    #[arg(long, default_value = "runs")]
+    output: PathBuf,
 }
 
 /// A run that was trained.
@@ -165,6 +187,10 @@ fn run(command: Command) -> Result<()> {
                 print_json(&result)?;
             }
             summary::write::<train::Scores>(&output.join(&config.name))
+        }
+        Command::Ablate(a) => {
+            let config = Config::read(&a.config, a.data.as_deref())?;
+            ablate::ablate(&config, &a.seed, &a.output, &|_| INTERRUPTED.load(Ordering::Relaxed))
         }
         Command::Evaluate { run, set } => print_json(&run.open()?.scores(set)),
         Command::Export { run, output, commit } => {

@@ -2,16 +2,19 @@
 //!
 //! One tensor a name; tasks share by using the same name (seeds A.2). Time-major: features are `[time, batch, width]`.
 
+mod forward;
+
+use crate::batch::Batch;
 use crate::checkpoint::Parameters;
 use crate::config::{Config, Constraints, Head};
+use crate::objectives::settings::Context;
+use crate::objectives::{Losses, Rows};
 use crate::softmax;
-use crate::vocabulary::{Encoded, Entry, Lexicon};
-use libmtl::bundle::manifest::Activation;
+use crate::vocabulary::Lexicon;
+pub use forward::States;
 use libmtl::kernels::crf::{self, Transitions};
 use libmtl::text::scheme::Scheme;
-use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use tch::nn::Init;
 use tch::{Device, Kind, Tensor};
 
@@ -30,8 +33,13 @@ pub struct Task {
     pub labels: usize,
     /// Whether it had training sentences; without, the universal layer alone predicts (seeds A.7, 3).
     pub trained: bool,
+    /// The BiLSTM layer that its output layers read, from 1.
+    pub layer: usize,
+    /// The layers that a step of it trains: `layer`, or more where an objective reads more.
+    depth: usize,
     char_scope: String,
-    lstm_scope: String,
+    /// What its LSTM's parameters' names begin with.
+    pub lstm_scope: String,
 }
 
 /// All parameters, and the settings that the forward pass needs.
@@ -44,101 +52,26 @@ pub struct Model {
     pub word_rates: Vec<f32>,
     /// The tasks, in the order of the configuration.
     pub tasks: Vec<Task>,
+    /// The layer whose LSTMs do not begin at zero, and what their first states depend on.
+    pub initial: Option<(usize, Context)>,
+    /// Subspaces of each task's states, where tasks mix them.
+    pub sluice: Option<usize>,
+    /// Parameters of objectives, each with the tasks whose steps train it.
+    auxiliary: BTreeMap<String, Vec<usize>>,
     constraints: Vec<Option<crf::Constraints>>,
     settings: crate::config::Model,
-}
-
-/// Sentences of one task as tensors.
-pub struct Batch {
-    lengths: Vec<usize>,
-    time: usize,
-    labels: Vec<Vec<u16>>,
-    /// Rows of the word table that the batch touches, distinct.
-    pub rows: Vec<i64>,
-    row_index: Vec<i64>,
-    type_index: Vec<i64>,
-    reverse_index: Vec<i64>,
-    characters: Vec<Characters>,
-}
-
-/// Word types of similar length: padding them together wastes little.
-struct Characters {
-    ids: Vec<i64>,
-    lengths: Vec<i64>,
-    width: usize,
 }
 
 /// What one step gives.
 pub struct Step {
     /// Mean negative log-likelihood of a sentence (seeds A.8).
     pub loss: f64,
+    /// What was added to it, by objective.
+    pub parts: Vec<Option<f64>>,
     /// The touched rows of the word table, with their gradient after the backward pass.
     pub rows: Tensor,
-}
-
-impl Batch {
-    /// Packs `sentences`; `unknown` is the rate at which rare words are read as the unknown word.
-    pub fn new(
-        sentences: &[&Encoded],
-        entries: &[Entry],
-        widest: usize,
-        unknown: Option<(f64, &mut ChaCha8Rng)>,
-    ) -> Self {
-        let lengths: Vec<usize> = sentences.iter().map(|s| s.words.len()).collect();
-        let time = lengths.iter().copied().max().unwrap_or(0);
-        let mut types: Vec<u32> = sentences.iter().flat_map(|s| s.words.iter().copied()).collect();
-        types.sort_unstable_by_key(|&t| (entries[t as usize].features.chars.len(), t));
-        types.dedup();
-        let position: HashMap<u32, i64> = types.iter().copied().zip(0..).collect();
-        let characters = group_characters(&types, entries, widest);
-
-        let (mut rows, mut row_of) = (Vec::new(), HashMap::new());
-        let mut unknown = unknown;
-        let cells = time * sentences.len();
-        let (mut row_index, mut type_index) = (vec![0; cells], vec![0; cells]);
-        let mut reverse_index: Vec<i64> = (0..cells as i64).collect();
-        for (b, sentence) in sentences.iter().enumerate() {
-            for (t, &word) in sentence.words.iter().enumerate() {
-                let entry = &entries[word as usize];
-                let hidden = entry.rare && unknown.as_mut().is_some_and(|(rate, rng)| rng.random::<f64>() < *rate);
-                let row = if hidden { 0 } else { i64::from(entry.features.row) };
-                let cell = t * sentences.len() + b;
-                row_index[cell] = *row_of.entry(row).or_insert_with(|| {
-                    rows.push(row);
-                    rows.len() as i64 - 1
-                });
-                type_index[cell] = position[&word];
-                reverse_index[cell] = ((lengths[b] - 1 - t) * sentences.len() + b) as i64;
-            }
-        }
-        let labels = sentences.iter().map(|s| s.labels.clone()).collect();
-        Self { lengths, time, labels, rows, row_index, type_index, reverse_index, characters }
-    }
-
-    /// Number of tokens.
-    pub fn tokens(&self) -> usize {
-        self.lengths.iter().sum()
-    }
-
-    fn size(&self) -> usize {
-        self.lengths.len()
-    }
-}
-
-fn group_characters(types: &[u32], entries: &[Entry], widest: usize) -> Vec<Characters> {
-    let length = |t: &u32| entries[*t as usize].features.chars.len().max(widest);
-    let mut groups = Vec::new();
-    for part in types.chunk_by(|a, b| length(a).ilog2() == length(b).ilog2()) {
-        let width = part.last().map(length).unwrap_or(widest);
-        let mut ids = vec![0; part.len() * width];
-        for (row, t) in ids.chunks_exact_mut(width).zip(part) {
-            for (cell, &c) in row.iter_mut().zip(&entries[*t as usize].features.chars) {
-                *cell = i64::from(c);
-            }
-        }
-        groups.push(Characters { ids, lengths: part.iter().map(|t| length(t) as i64).collect(), width });
-    }
-    groups
+    /// Which they are, distinct.
+    pub ids: Vec<i64>,
 }
 
 impl Model {
@@ -160,6 +93,8 @@ impl Model {
                     kind,
                     labels: lexicon.types[kind].labels.len(),
                     trained,
+                    layer: t.layer.unwrap_or(m.lstm_layers),
+                    depth: t.layer.unwrap_or(m.lstm_layers),
                     char_scope: own(config.sharing.characters),
                     lstm_scope: own(config.sharing.lstm),
                 }
@@ -177,8 +112,18 @@ impl Model {
         let words = Tensor::from_slice(words).view([rows, m.word_dim as i64]);
         let vector_rate = config.optimizer.vector_rate as f32;
         let word_rates = lexicon.has_vector.iter().map(|&has| if has { vector_rate } else { 1.0 }).collect();
-        let mut model =
-            Self { parameters: BTreeMap::new(), words, word_rates, tasks, constraints, settings: m.clone() };
+        let (parameters, auxiliary, settings) = (BTreeMap::new(), BTreeMap::new(), m.clone());
+        let mut model = Self {
+            parameters,
+            words,
+            word_rates,
+            tasks,
+            initial: None,
+            sluice: None,
+            auxiliary,
+            constraints,
+            settings,
+        };
         for task in model.tasks.clone() {
             model.init_task(&task, lexicon.char_rows as i64);
         }
@@ -204,18 +149,12 @@ impl Model {
                 self.add_linear(&format!("{cs}highway.{layer}.gate"), features, features);
             }
         }
-        let ls = &task.lstm_scope;
-        if !self.parameters.contains_key(&format!("{ls}lstm.fw.weight_ih")) {
-            let input = m.word_dim as i64 + features;
-            for direction in ["fw", "bw"] {
-                for (name, width) in [("weight_ih", input), ("weight_hh", hidden)] {
-                    let weight = init(Init::Orthogonal { gain: 1. }, &[4 * hidden, width]);
-                    self.add(format!("{ls}lstm.{direction}.{name}"), weight);
-                }
-                for name in ["bias_ih", "bias_hh"] {
-                    let bias = uniform(1. / (hidden as f64).sqrt(), &[4 * hidden]);
-                    let _ = bias.narrow(0, hidden, hidden).fill_(m.forget_bias);
-                    self.add(format!("{ls}lstm.{direction}.{name}"), bias);
+        for layer in 1..=m.lstm_layers {
+            let name = layer_name(&task.lstm_scope, layer);
+            if !self.parameters.contains_key(&format!("{name}.fw.weight_ih")) {
+                let input = if layer == 1 { m.word_dim as i64 + features } else { 2 * hidden };
+                for (parameter, tensor) in lstm_parameters(&name, input, hidden, m.forget_bias) {
+                    self.add(parameter, tensor);
                 }
             }
         }
@@ -242,32 +181,86 @@ impl Model {
         self.add(format!("{name}.bias"), uniform(1. / (input as f64).sqrt(), &[output]));
     }
 
+    /// Adds a parameter of an objective, which the steps of `tasks` train.
+    pub fn add_auxiliary(&mut self, name: String, tensor: Tensor, tasks: &[usize]) {
+        self.auxiliary.insert(name.clone(), tasks.to_vec());
+        self.add(name, tensor);
+    }
+
+    /// Adds a linear layer of an objective.
+    pub fn add_auxiliary_linear(&mut self, name: &str, input: i64, output: i64, tasks: &[usize]) {
+        self.add_linear(name, input, output);
+        for part in ["weight", "bias"] {
+            self.auxiliary.insert(format!("{name}.{part}"), tasks.to_vec());
+        }
+    }
+
+    /// Adds a BiLSTM of an objective.
+    pub fn add_auxiliary_lstm(&mut self, name: &str, input: i64, hidden: i64, tasks: &[usize]) {
+        for (parameter, tensor) in lstm_parameters(name, input, hidden, self.settings.forget_bias) {
+            self.add_auxiliary(parameter, tensor, tasks);
+        }
+    }
+
+    /// Has the steps of `tasks` train the BiLSTM up to `layer`, for an objective reads that.
+    pub fn train_layers(&mut self, tasks: &[usize], layer: usize) {
+        for &task in tasks {
+            self.tasks[task].depth = self.tasks[task].depth.max(layer);
+        }
+    }
+
     fn get(&self, name: &str) -> &Tensor {
         &self.parameters[name]
     }
 
+    /// The linear layer `name` of `x`, `[rows, inputs]`.
+    pub fn linear(&self, name: &str, x: &Tensor) -> Tensor {
+        x.linear(self.get(&format!("{name}.weight")), Some(self.get(&format!("{name}.bias"))))
+    }
+
     /// The dense parameters that a step of `task` may change: exactly its row of the sharing table (seeds A.2).
-    pub fn names_of(&self, task: usize) -> Vec<String> {
-        let task = &self.tasks[task];
+    /// And the parameters of objectives that it trains.
+    pub fn names_of(&self, index: usize) -> Vec<String> {
+        let task = &self.tasks[index];
         let head = format!("task.{}.", task.name);
         let own = [format!("{head}universal."), format!("{head}crf.")];
         let languages = [format!("{head}specific.{}.", task.language), format!("{head}gate.{}.", task.language)];
         let scopes = ["char.", "highway."].map(|part| format!("{}{part}", task.char_scope));
-        let lstm = format!("{}lstm.", task.lstm_scope);
-        let prefixes: Vec<&String> = own.iter().chain(&languages).chain(&scopes).chain([&lstm]).collect();
-        self.parameters.keys().filter(|name| prefixes.iter().any(|p| name.starts_with(*p))).cloned().collect()
+        let stacks = self.tasks.iter().filter(|other| self.sluice.is_some() || other.lstm_scope == task.lstm_scope);
+        let layers = stacks.flat_map(|t| (1..=task.depth).map(move |layer| layer_name(&t.lstm_scope, layer)));
+        let lstm: Vec<String> = layers.flat_map(|name| [format!("{name}.fw."), format!("{name}.bw.")]).collect();
+        let prefixes: Vec<&String> = own.iter().chain(&languages).chain(&scopes).chain(&lstm).collect();
+        let trains = |name: &&String| match self.auxiliary.get(*name) {
+            Some(tasks) => tasks.contains(&index),
+            None => prefixes.iter().any(|p| name.starts_with(*p)),
+        };
+        self.parameters.keys().filter(trains).cloned().collect()
     }
 
-    /// Forward and backward of one batch. Gradients accumulate in the parameters and in the result's rows.
-    pub fn step(&self, task: usize, batch: &Batch) -> Step {
-        let rows = self.words.index_select(0, &Tensor::from_slice(&batch.rows)).set_requires_grad(true);
-        let emissions = self.emissions(task, batch, &rows, true);
-        let (loss, surrogate) = match self.settings.head {
-            Head::Crf => self.crf_loss(task, batch, &emissions),
-            Head::Softmax => softmax::loss(&emissions, &batch.labels),
+    /// Forward and backward of one batch. Gradients accumulate in the parameters and in the result's rows. `further`
+    /// batches may read rows, too; `objectives` gives what is added to the loss.
+    pub fn step(
+        &self,
+        task: usize,
+        batch: &Batch,
+        further: &[Option<Batch>],
+        objectives: impl FnOnce(&States, &Rows) -> Losses,
+    ) -> Step {
+        let mut ids = batch.rows.clone();
+        let mut known: BTreeSet<i64> = ids.iter().copied().collect();
+        ids.extend(further.iter().flatten().flat_map(|b| &b.rows).copied().filter(|&row| known.insert(row)));
+        let rows = self.words.index_select(0, &Tensor::from_slice(&ids)).set_requires_grad(true);
+        let states = self.states(task, batch, &batch.rows_within(&ids, &rows), true);
+        let (loss, mut surrogate) = match self.settings.head {
+            Head::Crf => self.crf_loss(task, batch, &states.emissions),
+            Head::Softmax => softmax::loss(&states.emissions, &batch.labels),
         };
+        let losses = objectives(&states, &Rows { ids: &ids, values: &rows });
+        if let Some(total) = losses.total {
+            surrogate = surrogate + total;
+        }
         surrogate.backward();
-        Step { loss, rows }
+        Step { loss, parts: losses.parts, rows, ids }
     }
 
     /// The CRF's loss, and a tensor whose gradient is the loss's gradient: forward-backward gives it in closed form.
@@ -300,7 +293,7 @@ impl Model {
     pub fn predict(&self, task: usize, batch: &Batch) -> Vec<Vec<f32>> {
         tch::no_grad(|| {
             let rows = self.words.index_select(0, &Tensor::from_slice(&batch.rows));
-            let values = flat(&self.emissions(task, batch, &rows, false));
+            let values = flat(&self.states(task, batch, &rows, false).emissions);
             let k = self.tasks[task].labels;
             let start = |b: usize| b * batch.time * k;
             batch.lengths.iter().enumerate().map(|(b, &n)| values[start(b)..start(b) + n * k].to_vec()).collect()
@@ -320,105 +313,6 @@ impl Model {
             _ => transitions,
         }
     }
-
-    /// Emissions `[batch, time, labels]`, contiguous.
-    fn emissions(&self, task: usize, batch: &Batch, rows: &Tensor, train: bool) -> Tensor {
-        let spec = &self.tasks[task];
-        let (time, size) = (batch.time as i64, batch.size() as i64);
-        let words = rows.index_select(0, &Tensor::from_slice(&batch.row_index));
-        let features = if self.settings.char_filters > 0 {
-            let chars = self.characters(spec, batch).index_select(0, &Tensor::from_slice(&batch.type_index));
-            Tensor::cat(&[words, chars], 1)
-        } else {
-            words
-        };
-        let features = features.dropout(self.settings.feature_dropout, train);
-        let reverse = Tensor::from_slice(&batch.reverse_index);
-        let width = features.size()[1];
-        let hidden = self.settings.hidden as i64;
-        let run = |direction: &str, x: &Tensor| {
-            let name = |part: &str| self.get(&format!("{}lstm.{direction}.{part}", spec.lstm_scope));
-            let parts = [name("weight_ih"), name("weight_hh"), name("bias_ih"), name("bias_hh")];
-            let zero = Tensor::zeros([1, size, hidden], (Kind::Float, Device::Cpu));
-            let x = x.view([time, size, width]);
-            x.lstm(&[&zero, &zero], &parts, true, 1, 0., train, false, false).0.reshape([time * size, hidden])
-        };
-        let forward = run("fw", &features);
-        let backward = run("bw", &features.index_select(0, &reverse)).index_select(0, &reverse);
-        let h = Tensor::cat(&[forward, backward], 1).dropout(self.settings.lstm_dropout, train);
-        self.head(spec, &h).view([time, size, spec.labels as i64]).transpose(0, 1).contiguous()
-    }
-
-    /// Universal layer, and gated with the language's own (Lin 2018, eq. 5 to 7).
-    fn head(&self, task: &Task, h: &Tensor) -> Tensor {
-        let linear =
-            |name: String| h.linear(self.get(&format!("{name}.weight")), Some(self.get(&format!("{name}.bias"))));
-        let universal = linear(format!("task.{}.universal", task.name));
-        if !self.settings.specific_layers || !task.trained {
-            return universal;
-        }
-        let specific = linear(format!("task.{}.specific.{}", task.name, task.language));
-        let gate = linear(format!("task.{}.gate.{}", task.name, task.language)).sigmoid();
-        &universal + gate * (specific - &universal)
-    }
-
-    /// Character features of the batch's word types, `[types, filters * widths]`.
-    ///
-    /// A convolution over embedded characters is a sum of per-offset products that depend on one character each, so
-    /// the products are made once for the character table and looked up.
-    fn characters(&self, task: &Task, batch: &Batch) -> Tensor {
-        let scope = &task.char_scope;
-        let embedding = self.get(&format!("{scope}char.embedding"));
-        let filters = self.settings.char_filters as i64;
-        let weights = self.settings.char_widths.iter().map(|&w| {
-            let weight = self.get(&format!("{scope}char.conv.{w}.weight"));
-            weight.permute([1, 2, 0]).reshape([-1, w as i64 * filters])
-        });
-        let products = embedding.matmul(&Tensor::cat(&weights.collect::<Vec<_>>(), 1));
-        let parts: Vec<Tensor> = batch
-            .characters
-            .iter()
-            .map(|group| {
-                let (n, width) = (group.lengths.len() as i64, group.width as i64);
-                let ids = Tensor::from_slice(&group.ids).view([n, width]);
-                // Split, not narrowed: a slice's gradient is as large as the whole tensor, all zeros but for the slice.
-                let looked_up = Tensor::embedding(&products, &ids, 0, false, false).split(filters, 2);
-                let lengths = Tensor::from_slice(&group.lengths).view([n, 1]);
-                let mut offset = 0;
-                let maxima: Vec<Tensor> = self
-                    .settings
-                    .char_widths
-                    .iter()
-                    .map(|&w| {
-                        let windows = width - w as i64 + 1;
-                        let terms = (0i64..).zip(&looked_up[offset..offset + w]).map(|(j, t)| t.narrow(1, j, windows));
-                        let sum = terms.reduce(|a, b| a + b).expect("widths are at least 1");
-                        offset += w;
-                        let bias = self.get(&format!("{scope}char.conv.{w}.bias"));
-                        // Windows past max(length, widest) exist only because of longer neighbours: they must not count.
-                        let valid = (Tensor::arange(windows, (Kind::Int64, Device::Cpu)) + w as i64)
-                            .less_equal_tensor(&lengths);
-                        ((sum + bias).relu() * valid.unsqueeze(2)).amax(1, false)
-                    })
-                    .collect();
-                Tensor::cat(&maxima, 1)
-            })
-            .collect();
-        let mut z = Tensor::cat(&parts, 0);
-        for layer in 0..self.settings.highway_layers {
-            let linear = |part: &str| {
-                let name = format!("{scope}highway.{layer}.{part}");
-                z.linear(self.get(&format!("{name}.weight")), Some(self.get(&format!("{name}.bias"))))
-            };
-            let transformed = match self.settings.highway_activation {
-                Activation::Selu => linear("transform").selu(),
-                Activation::Relu => linear("transform").relu(),
-            };
-            let gate = linear("gate").sigmoid();
-            z = &z + gate * (transformed - &z);
-        }
-        z
-    }
 }
 
 impl Parameters for Model {
@@ -430,6 +324,28 @@ impl Parameters for Model {
     fn tensor_mut(&mut self, name: &str) -> Option<&mut Tensor> {
         if name == "word.embedding" { Some(&mut self.words) } else { self.parameters.get_mut(name) }
     }
+}
+
+/// What the names of a BiLSTM layer's parameters begin with; the first is the bundle's.
+pub fn layer_name(scope: &str, layer: usize) -> String {
+    if layer == 1 { format!("{scope}lstm") } else { format!("{scope}lstm.{layer}") }
+}
+
+/// Both directions of a BiLSTM layer, freshly initialised.
+fn lstm_parameters(name: &str, input: i64, hidden: i64, forget_bias: f64) -> Vec<(String, Tensor)> {
+    let mut parameters = Vec::new();
+    for direction in ["fw", "bw"] {
+        for (part, width) in [("weight_ih", input), ("weight_hh", hidden)] {
+            let weight = init(Init::Orthogonal { gain: 1. }, &[4 * hidden, width]);
+            parameters.push((format!("{name}.{direction}.{part}"), weight));
+        }
+        for part in ["bias_ih", "bias_hh"] {
+            let bias = uniform(1. / (hidden as f64).sqrt(), &[4 * hidden]);
+            let _ = bias.narrow(0, hidden, hidden).fill_(forget_bias);
+            parameters.push((format!("{name}.{direction}.{part}"), bias));
+        }
+    }
+    parameters
 }
 
 /// A tensor on the CPU, initialised.

@@ -46,7 +46,7 @@ pub trait Columns {
 }
 
 /// The scores of one set of all seeds, by task.
-type Spreads = BTreeMap<String, BTreeMap<&'static str, Spread>>;
+pub type Spreads = BTreeMap<String, BTreeMap<&'static str, Spread>>;
 
 /// Writes `summary.json` beside the seeds' folders, whose scores are of the type `S`.
 pub fn write<S: Columns + DeserializeOwned>(folder: &Path) -> Result<()> {
@@ -63,7 +63,8 @@ pub fn write<S: Columns + DeserializeOwned>(folder: &Path) -> Result<()> {
     write_json(&folder.join("summary.json"), &summary)
 }
 
-fn spreads<S: Columns>(results: &[RunResult<S>], set: fn(&RunResult<S>) -> &BTreeMap<String, S>) -> Spreads {
+/// By task and score, over the seeds.
+pub fn spreads<S: Columns>(results: &[RunResult<S>], set: fn(&RunResult<S>) -> &BTreeMap<String, S>) -> Spreads {
     let mut values: BTreeMap<String, BTreeMap<&'static str, Vec<f64>>> = BTreeMap::new();
     for (task, scores) in results.iter().flat_map(set) {
         for (name, value) in scores.columns() {

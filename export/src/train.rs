@@ -1,20 +1,23 @@
 //! One training run: steps, selection on dev, checkpoints, curves, and the test score at the selected point.
 
 use crate::Result;
+use crate::batch::Batch;
 use crate::checkpoint;
+use crate::clock::{Clock, progress_bar};
 use crate::config::{Config, Constraints, Head};
 use crate::curves::{self, Point};
 use crate::data::TaskData;
 use crate::error::fail;
 use crate::losses::LossLog;
-use crate::model::{Batch, Model};
+use crate::model::Model;
+use crate::objectives::{Draw, Objectives, Seen};
 use crate::optimizer::Optimizer;
 use crate::random;
 use crate::sampler::{self, SentenceSampler, TaskSampler};
 use crate::softmax;
 use crate::summary::Columns;
 use crate::vocabulary::{Encoded, Lexicon};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use libmtl::Cancel;
 use libmtl::kernels::crf;
 use libmtl::metrics::Counts;
@@ -22,7 +25,6 @@ use libmtl::text::scheme::Scheme;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 /// Sentences per batch when no gradient is needed.
 const PREDICT_BATCH: usize = 64;
@@ -45,6 +47,12 @@ pub struct Scores {
     pub strict_f1: f64,
     /// Token accuracy.
     pub accuracy: f64,
+    /// Tokens that no training sentence of the language has.
+    #[serde(default)]
+    pub unseen: u64,
+    /// Accuracy on them; 0 where there are none.
+    #[serde(default)]
+    pub unseen_accuracy: f64,
 }
 
 impl Scores {
@@ -56,7 +64,9 @@ impl Scores {
 
 impl Columns for Scores {
     fn columns(&self) -> Vec<(&'static str, f64)> {
-        vec![("f1", self.f1), ("strict_f1", self.strict_f1), ("accuracy", self.accuracy)]
+        let spans = [("f1", self.f1), ("strict_f1", self.strict_f1)];
+        let tokens = [("accuracy", self.accuracy), ("unseen_accuracy", self.unseen_accuracy)];
+        [spans, tokens].concat()
     }
 }
 
@@ -76,6 +86,9 @@ pub struct Progress {
     pub best: Option<(f64, u64)>,
     /// Smoothed loss by task.
     pub loss: Vec<Option<f64>>,
+    /// Smoothed losses of the objectives, unweighted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objectives: Vec<Option<f64>>,
     /// The learning curve.
     pub curve: Vec<Point>,
     /// Mean training losses, where they are logged.
@@ -83,11 +96,14 @@ pub struct Progress {
     pub log: LossLog,
     /// Whether all steps are done or patience ran out.
     pub finished: bool,
+    /// CPU time of the steps, in seconds: neither reading nor evaluation.
+    #[serde(default)]
+    pub cpu_seconds: f64,
 }
 
 impl Progress {
-    /// Before the first step of `tasks` tasks.
-    pub fn new(experiment: String, seed: u64, tasks: usize) -> Self {
+    /// Before the first step of `tasks` tasks and `objectives` objectives.
+    pub fn new(experiment: String, seed: u64, tasks: usize, objectives: usize) -> Self {
         Self {
             experiment,
             seed,
@@ -95,9 +111,11 @@ impl Progress {
             drawn: vec![0; tasks],
             best: None,
             loss: vec![None; tasks],
+            objectives: vec![None; objectives],
             curve: Vec::new(),
             log: LossLog::default(),
             finished: false,
+            cpu_seconds: 0.0,
         }
     }
 
@@ -114,8 +132,24 @@ impl Progress {
 
     /// Adds `loss` to the smoothed loss of a task.
     pub fn smooth(&mut self, task: usize, loss: f64) {
-        self.loss[task] = Some(self.loss[task].map_or(loss, |old| 0.98 * old + 0.02 * loss));
+        smooth(&mut self.loss[task], loss);
     }
+
+    /// Adds the objectives' losses of a step to theirs.
+    pub fn smooth_objectives(&mut self, parts: &[Option<f64>]) {
+        for (smoothed, part) in self.objectives.iter_mut().zip(parts) {
+            part.iter().for_each(|&loss| smooth(smoothed, loss));
+        }
+    }
+
+    /// The objectives' smoothed losses by name.
+    pub fn objectives(&self, names: &[String]) -> BTreeMap<String, f64> {
+        names.iter().zip(&self.objectives).filter_map(|(name, loss)| Some((name.clone(), (*loss)?))).collect()
+    }
+}
+
+fn smooth(smoothed: &mut Option<f64>, loss: f64) {
+    *smoothed = Some(smoothed.map_or(loss, |old| 0.98 * old + 0.02 * loss));
 }
 
 /// The error for a loss that is not finite.
@@ -171,6 +205,8 @@ pub struct Run {
     pub lexicon: Lexicon,
     /// The network.
     pub model: Model,
+    /// The auxiliary objectives.
+    pub objectives: Objectives,
     /// Sentences by task.
     pub data: Vec<TaskData>,
     seed: u64,
@@ -192,21 +228,23 @@ impl Run {
         if !trained.contains(&true) {
             return Err(fail("no task has a training sentence"));
         }
-        let model = Model::new(&config, &lexicon, &words, seed, &trained);
+        let mut model = Model::new(&config, &lexicon, &words, seed, &trained);
         let mut encode = |set: fn(&TaskData) -> &Vec<crate::data::Gold>| {
             let tasks = config.tasks.iter().zip(&data).zip(&model.tasks);
             tasks.map(|((t, d), m)| set(d).iter().map(|g| lexicon.encode(g, &t.language, m.kind)).collect()).collect()
         };
         let (train, dev, test) = (encode(|d| &d.train), encode(|d| &d.dev), encode(|d| &d.test));
+        let objectives = Objectives::new(&config, &mut lexicon, &data, &mut model)?;
         let losses = LossLog::default();
-        Ok(Self { config, lexicon, model, data, losses, seed, train, dev, test, folder: folder.to_path_buf() })
+        let folder = folder.to_path_buf();
+        Ok(Self { config, lexicon, model, objectives, data, losses, seed, train, dev, test, folder })
     }
 
     /// Trains to the end, or until `stop` says so of the steps done; goes on from the folder's checkpoint if any.
     pub fn train(&mut self, stop: impl Fn(u64) -> bool) -> Result<RunResult> {
         std::fs::create_dir_all(&self.folder).map_err(|e| libmtl::Error::io(self.folder.display(), e))?;
         let mut optimizer = Optimizer::new(&self.config.optimizer);
-        let fresh = Progress::new(self.digest(), self.seed, self.data.len());
+        let fresh = Progress::new(self.digest(), self.seed, self.data.len(), self.config.objectives.len());
         let saved = checkpoint::load_last(&self.folder, &mut self.model, &mut optimizer)?;
         let mut progress = fresh.or_saved(saved, &self.folder)?;
         self.steps(&mut progress, &mut optimizer, stop)?;
@@ -248,13 +286,20 @@ impl Run {
             let mut rng = random::stream(self.seed, "unknown words", progress.step);
             let unknown = Some((self.config.vocabulary.unknown_rate, &mut rng));
             let batch = Batch::new(&picked, &self.lexicon.entries, self.widest(), unknown);
+            let draw = Draw { seed: self.seed, step: progress.step, picked: &picked, train: &self.train };
+            let further = self.objectives.draw(&self.lexicon, &draw);
             seed_step(self.seed, progress.step);
             let rate = optimizer.learning_rate(progress.step, t.steps);
-            let step = self.model.step(task, &batch);
-            check_loss(step.loss, progress.step)?;
-            optimizer.apply(&mut self.model, task, &batch.rows, &step.rows, rate);
+            let done = progress.step as f64 / t.steps as f64;
+            let step = self.model.step(task, &batch, &further, |states, rows| {
+                let seen = Seen { model: &self.model, task, batch: &batch, states, further: None, factor: 1.0 };
+                self.objectives.losses(&seen, &further, rows, done)
+            });
+            check_loss(step.loss + step.parts.iter().flatten().sum::<f64>(), progress.step)?;
+            optimizer.apply(&mut self.model, task, &step.ids, &step.rows, rate);
             progress.step += 1;
             progress.drawn[task] += 1;
+            progress.smooth_objectives(&step.parts);
             progress.smooth(task, step.loss);
             progress.log.add(t.log_every, progress.step, task, self.data.len(), step.loss);
             clock.tokens += batch.tokens();
@@ -266,6 +311,7 @@ impl Run {
                 self.evaluate(progress, optimizer, rate, &bar, &mut clock)?;
             }
             if stop(progress.step) {
+                progress.cpu_seconds += clock.cpu_seconds();
                 checkpoint::save_last(&self.folder, &self.model, optimizer, progress)?;
                 bar.abandon();
                 return Err(interrupted(&self.folder));
@@ -283,6 +329,8 @@ impl Run {
         bar: &ProgressBar,
         clock: &mut Clock,
     ) -> Result<()> {
+        progress.cpu_seconds += clock.cpu_seconds();
+        let tokens_per_second = clock.restart();
         let dev = self.scores(Set::Dev);
         let main: BTreeMap<String, f64> =
             self.config.tasks.iter().map(|t| (t.key(), dev[&t.key()].main(t.scheme))).collect();
@@ -291,11 +339,11 @@ impl Run {
             None => main.values().sum::<f64>() / main.len() as f64,
         };
         let loss = self.config.tasks.iter().zip(&progress.loss).filter_map(|(t, l)| l.map(|l| (t.key(), l))).collect();
-        let tokens_per_second = clock.restart();
         progress.curve.push(Point {
             step: progress.step,
             learning_rate: rate,
             loss,
+            objectives: progress.objectives(&self.objectives.names()),
             dev: main,
             score,
             tokens_per_second,
@@ -327,9 +375,15 @@ impl Run {
             }
             let labels = &self.lexicon.types[self.model.tasks[index].kind].labels;
             let mut counts = Counts::new(task.scheme);
-            for (gold, path) in gold.iter().zip(self.predict(index, encoded)) {
+            let (mut unseen, mut right) = (0u64, 0u64);
+            for ((gold, sentence), path) in gold.iter().zip(encoded).zip(self.predict(index, encoded)) {
                 let tags: Vec<&str> = path.iter().map(|&l| labels[usize::from(l)].as_str()).collect();
                 counts.add(&gold.tags, &tags);
+                let tokens = sentence.words.iter().zip(gold.tags.iter().zip(&tags));
+                for (_, (gold, tag)) in tokens.filter(|(word, _)| !self.lexicon.entries[**word as usize].seen) {
+                    unseen += 1;
+                    right += u64::from(gold == tag);
+                }
             }
             out.insert(
                 task.key(),
@@ -341,6 +395,8 @@ impl Run {
                     f1: counts.lenient.f1(),
                     strict_f1: counts.strict.f1(),
                     accuracy: counts.accuracy(),
+                    unseen,
+                    unseen_accuracy: right as f64 / unseen.max(1) as f64,
                 },
             );
         }
@@ -401,126 +457,6 @@ pub enum Set {
     Test,
 }
 
-/// Measures how fast training is.
-pub struct Clock {
-    since: Instant,
-    /// Tokens since the last look.
-    pub tokens: usize,
-}
-
-impl Clock {
-    /// From now on.
-    pub fn new() -> Self {
-        Self { since: Instant::now(), tokens: 0 }
-    }
-
-    fn rate(&self) -> f64 {
-        self.tokens as f64 / self.since.elapsed().as_secs_f64().max(1e-9)
-    }
-
-    /// Tokens a second since the last look.
-    pub fn restart(&mut self) -> f64 {
-        let rate = self.rate();
-        *self = Self::new();
-        rate
-    }
-
-    /// What the progress bar says.
-    pub fn message(&self, progress: &Progress) -> String {
-        let losses: Vec<f64> = progress.loss.iter().flatten().copied().collect();
-        let mean = losses.iter().sum::<f64>() / losses.len().max(1) as f64;
-        let dev = progress.best.map_or(String::new(), |(score, _)| format!(" dev {:.2}", 100.0 * score));
-        format!("loss {mean:.3}{dev} {:.0} tokens/s", self.rate())
-    }
-}
-
-/// A bar for `steps` steps.
-pub fn progress_bar(steps: u64, name: &str, seed: u64) -> ProgressBar {
-    let style = "{prefix} {bar:30} {pos}/{len} {msg} [{elapsed_precise}, {eta_precise} left]";
-    let bar = ProgressBar::new(steps);
-    if let Ok(style) = ProgressStyle::with_template(style) {
-        bar.set_style(style);
-    }
-    bar.set_prefix(format!("{name} seed {seed}"));
-    bar
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fixture;
-
-    fn trained(folder: &Path, output: &str, change: impl Fn(&mut Config)) -> Result<RunResult> {
-        let mut config = fixture::config(folder);
-        change(&mut config);
-        Run::new(config, 5, &folder.join(output)).and_then(|mut run| run.train(|_| false))
-    }
-
-    fn tensors(folder: &Path) -> Vec<(String, Vec<f32>)> {
-        let tensors = tch::Tensor::read_safetensors(folder.join("best.safetensors")).unwrap();
-        let mut values: Vec<_> = tensors.iter().map(|(n, t)| (n.clone(), crate::model::flat(t))).collect();
-        values.sort_by(|a, b| a.0.cmp(&b.0));
-        values
-    }
-
-    #[test]
-    fn an_interrupted_run_resumes_to_the_same_result() {
-        let _turn = fixture::turn();
-        let folder = tempfile::tempdir().unwrap();
-        let adam = |c: &mut Config| {
-            c.optimizer.kind = crate::config::OptimizerKind::Adam;
-            c.optimizer.learning_rate = 0.01;
-            c.vocabulary.unknown_rate = 0.3;
-        };
-        let whole = trained(folder.path(), "whole", adam).unwrap();
-        let mut config = fixture::config(folder.path());
-        adam(&mut config);
-        let mut run = Run::new(config, 5, &folder.path().join("parts")).unwrap();
-        assert_eq!(run.train(|step| step == 13).unwrap_err().kind(), libmtl::ErrorKind::Interrupted);
-        let resumed = trained(folder.path(), "parts", adam).unwrap();
-        assert_eq!(whole, resumed);
-        assert_eq!(tensors(&folder.path().join("whole")), tensors(&folder.path().join("parts")));
-    }
-
-    #[test]
-    fn training_learns_the_made_up_names() {
-        let _turn = fixture::turn();
-        let folder = tempfile::tempdir().unwrap();
-        let result = trained(folder.path(), "run", |c| {
-            c.training.steps = 400;
-            c.training.evaluate_every = 100;
-            c.model.hidden = 16;
-            c.model.lstm_dropout = 0.0;
-            c.training.batch = 12;
-            c.optimizer.schedule = crate::config::Schedule::Linear;
-            c.optimizer.kind = crate::config::OptimizerKind::Adam;
-            c.optimizer.learning_rate = 0.02;
-        })
-        .unwrap();
-        assert!(result.test["upos/xx"].accuracy > 0.9, "{:?}", result.test);
-        assert!(result.test["ner/xx"].f1 > 0.8, "{:?}", result.test);
-        for file in ["result.json", "curve.json", "curve.svg", "best.safetensors"] {
-            assert!(folder.path().join("run").join(file).exists(), "{file}");
-        }
-    }
-
-    #[test]
-    fn a_checkpoint_of_another_experiment_is_refused() {
-        let _turn = fixture::turn();
-        let folder = tempfile::tempdir().unwrap();
-        trained(folder.path(), "run", |_| ()).unwrap();
-        let error = trained(folder.path(), "run", |c| c.model.lstm_dropout = 0.1).unwrap_err().to_string();
-        assert!(error.contains("another experiment") && error.contains("--output"), "{error}");
-    }
-
-    #[test]
-    fn a_label_of_dev_or_test_never_enters_the_label_set() {
-        let _turn = fixture::turn();
-        let folder = tempfile::tempdir().unwrap();
-        let config = fixture::config(folder.path());
-        std::fs::write(folder.path().join("ner.xx.dev"), "Anna\tB-NEW\n").unwrap();
-        let run = Run::new(config, 5, &folder.path().join("run")).unwrap();
-        assert!(run.lexicon.types[0].labels.iter().all(|l| !l.ends_with("NEW")));
-        assert_eq!(run.scores(Set::Dev)["ner/xx"].recall, 0.0);
-    }
-}
+#[path = "train_tests.rs"]
+mod tests;

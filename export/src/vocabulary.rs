@@ -28,6 +28,8 @@ pub struct Entry {
     pub features: WordType,
     /// Seen once in training and without a vector.
     pub rare: bool,
+    /// Whether a training sentence of its language has it.
+    pub seen: bool,
 }
 
 /// A sentence as ids.
@@ -60,6 +62,8 @@ pub struct Lexicon {
     index: HashMap<(String, String), u32>,
     tables: BTreeMap<String, Vocabulary<Vec<u8>>>,
     rare_rows: BTreeSet<u32>,
+    trained: BTreeMap<String, BTreeSet<String>>,
+    lowercase: bool,
     boundaries: bool,
     fallback: Option<String>,
 }
@@ -87,6 +91,8 @@ impl Lexicon {
             index: HashMap::new(),
             tables: BTreeMap::new(),
             rare_rows: BTreeSet::new(),
+            trained: BTreeMap::new(),
+            lowercase: config.vocabulary.lowercase,
             boundaries,
             fallback: config.vocabulary.fallback_language.clone(),
         };
@@ -113,6 +119,7 @@ impl Lexicon {
         let vector_index = Vocabulary::open(vector_index, vectors.words.len() as u32)?;
         let every_step = [LookupStep::Exact, LookupStep::Lower, LookupStep::Digits];
 
+        self.trained.insert(language.to_string(), counts.keys().cloned().collect());
         let mut by_count: Vec<(&String, &usize)> = counts.iter().collect();
         by_count.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
         let mut chosen: Vec<(String, Option<u32>, bool)> = Vec::new();
@@ -174,9 +181,26 @@ impl Lexicon {
         let row = look_up(language).or_else(|| look_up(self.fallback.as_deref()?)).unwrap_or(UNKNOWN_WORD);
         let chars = features::characters(word, self.boundaries, |c| self.chars.get(c).copied());
         let index = self.entries.len() as u32;
-        self.entries.push(Entry { features: WordType { row, chars }, rare: self.rare_rows.contains(&row) });
+        let seen = self.trained.get(language).is_some_and(|words| words.contains(&counted_form(self.lowercase, token)));
+        self.entries.push(Entry { features: WordType { row, chars }, rare: self.rare_rows.contains(&row), seen });
         self.index.insert(key, index);
         index
+    }
+
+    /// Language and word of every entry; empty of the hidden one.
+    pub fn met(&self) -> Vec<(&str, &str)> {
+        let mut words = vec![("", ""); self.entries.len()];
+        for ((language, word), &index) in &self.index {
+            words[index as usize] = (language, word);
+        }
+        words
+    }
+
+    /// An entry that reads as an unknown word of one unknown character.
+    pub fn hidden_entry(&mut self) -> u32 {
+        let features = WordType { row: UNKNOWN_WORD, chars: vec![UNKNOWN_CHAR] };
+        self.entries.push(Entry { features, rare: false, seen: false });
+        self.entries.len() as u32 - 1
     }
 
     /// The index of a task type.
@@ -185,15 +209,20 @@ impl Lexicon {
     }
 }
 
-fn count_words(config: &Config, data: &[TaskData], language: &str) -> BTreeMap<String, usize> {
+/// How often each word of a language occurs in the training data.
+pub fn count_words(config: &Config, data: &[TaskData], language: &str) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     let of_language = config.tasks.iter().zip(data).filter(|(task, _)| task.language == language);
     for token in of_language.flat_map(|(_, d)| &d.train).flat_map(|gold| &gold.tokens) {
-        let word = features::unescape(token);
-        let word = if config.vocabulary.lowercase { word.to_lowercase() } else { word.to_string() };
-        *counts.entry(word).or_insert(0) += 1;
+        *counts.entry(counted_form(config.vocabulary.lowercase, token)).or_insert(0) += 1;
     }
     counts
+}
+
+/// What a token counts as.
+pub fn counted_form(lowercase: bool, token: &str) -> String {
+    let word = features::unescape(token);
+    if lowercase { word.to_lowercase() } else { word.to_string() }
 }
 
 /// Characters of the training data; those seen once stay unknown, so that the unknown character is trained.

@@ -109,6 +109,51 @@ fn parity_with_the_native_engine(bundle: &Path) {
     }
 }
 
+/// What was trained beside the tasks is not deployed; what changes the network cannot be.
+#[test]
+fn objectives_are_left_out_of_a_bundle_or_refused() {
+    let with = |settings: &[(&str, &str)], objective: &str| {
+        let project = project();
+        let text = settings.iter().fold(EXPERIMENT.to_string(), |text, (from, to)| text.replace(from, to));
+        std::fs::write(project.path().join("tiny.toml"), format!("{text}\n[[objective]]\n{objective}\n")).unwrap();
+        let output = mtl_export(project.path(), &["train", "tiny.toml", "--data", "."]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        project
+    };
+    let export = ["export", "tiny.toml", "--data", ".", "--seed", "1", "--output", "bundle", "--commit", "abc"];
+
+    let project = with(&[], "kind = \"language-model\"\n[[objective]]\nkind = \"presence\"");
+    let output = mtl_export(project.path(), &export);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let weights = std::fs::read(project.path().join("bundle/weights.safetensors")).unwrap();
+    assert!(!weights.windows(9).any(|bytes| bytes == b"objective"), "an objective's parameters are deployed");
+    parity_with_the_native_engine(&project.path().join("bundle"));
+
+    let layers = [("hidden = 7", "hidden = 7\nlstm_layers = 2")];
+    let apart = [("hidden = 7", "hidden = 8"), ("[training]", "[sharing]\nlstm = false\n[training]")];
+    for (settings, objective, words) in [
+        (&[][..], "kind = \"initial-state\"", "initial-state"),
+        (&layers[..], "kind = \"inverse\"", "lstm_layers"),
+        (&apart[..], "kind = \"sluice\"", "sluice"),
+    ] {
+        let project = with(settings, objective);
+        refused(project.path(), &export, &[words, "for research"]);
+    }
+}
+
+#[test]
+fn an_ablation_compares_objectives() {
+    let project = project();
+    let folder = project.path();
+    refused(folder, &["ablate", "tiny.toml", "--data", "."], &["nothing to compare", "[[objective]]"]);
+    std::fs::write(folder.join("tiny.toml"), format!("{EXPERIMENT}\n[[objective]]\nkind = \"data-statistics\"\n"))
+        .unwrap();
+    let output = mtl_export(folder, &["ablate", "tiny.toml", "--data", ".", "--seed", "3"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = std::fs::read_to_string(folder.join("runs/tiny/ablation.json")).unwrap();
+    assert!(text.contains("\"baseline\"") && text.contains("\"gain\""), "{text}");
+}
+
 #[test]
 fn a_baseline_trains_one_task_alone() {
     let project = project();

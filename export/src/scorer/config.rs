@@ -1,5 +1,6 @@
 //! The experiment file of a scorer (TOML). Unknown keys are errors; relative paths start at the file's own folder.
 
+use super::objectives::settings::{self, Settings as Objective};
 use crate::Result;
 use crate::config::{Export, Optimizer, OptimizerKind};
 use crate::error::fail;
@@ -34,6 +35,9 @@ pub struct Config {
     /// The tracks.
     #[serde(rename = "track")]
     pub tracks: Vec<Track>,
+    /// Auxiliary objectives.
+    #[serde(default, rename = "objective", skip_serializing_if = "Vec::is_empty")]
+    pub objectives: Vec<Objective>,
     /// What the exported bundle says of itself.
     #[serde(default)]
     pub export: Export,
@@ -337,6 +341,7 @@ impl Config {
             return Err(fail(format!("[model] char_convolutions = {}; give 1 or 2", m.char_convolutions)));
         }
         self.check_vectors()?;
+        settings::check(self)?;
         let t = &self.training;
         let rate = self.optimizer.learning_rate;
         let rates = [
@@ -458,5 +463,7 @@ mod tests {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("configs/{name}.toml"));
             assert_eq!(Config::read(&path, None).unwrap().name, name);
         }
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/objectives/learners.toml");
+        assert_eq!(Config::read(&path, None).unwrap().objectives.len(), 7);
     }
 }

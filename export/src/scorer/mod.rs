@@ -7,6 +7,7 @@ mod export;
 mod history;
 mod logistic;
 mod model;
+mod objectives;
 mod official;
 mod picture;
 mod protocol;
@@ -20,13 +21,14 @@ mod vectors;
 mod words;
 
 use crate::Result;
+use crate::ablate::Experiment;
 use crate::checkpoint;
-use crate::train::Set;
+use crate::train::{RunResult, Set};
 use clap::Subcommand;
 use config::Config;
 pub use report::{Options as ReportOptions, report};
 pub use simulate::Options;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use train::{Run, Scores};
 
@@ -50,6 +52,8 @@ pub enum Command {
         #[arg(long, default_value = "runs")]
         output: PathBuf,
     },
+    /// Train without auxiliary objectives, with each alone and with all: what they gain and cost
+    Ablate(crate::AblateArguments),
     /// Score a trained run; prints one JSON object
     Evaluate {
         #[command(flatten)]
@@ -98,6 +102,10 @@ pub fn run(command: Command) -> Result<()> {
             }
             crate::summary::write::<Scores>(&output.join(&config.name))
         }
+        Command::Ablate(a) => {
+            let config = Config::read(&a.config, a.data.as_deref())?;
+            crate::ablate::ablate(&config, &a.seed, &a.output, &|_| crate::INTERRUPTED.load(Ordering::Relaxed))
+        }
         Command::Split(options) => split::split(&options),
         Command::Baseline(options) => baseline::baseline(&options)?.iter().try_for_each(crate::print_json),
         Command::Protocol(options) => protocol::protocol(&options),
@@ -109,6 +117,27 @@ pub fn run(command: Command) -> Result<()> {
             let request = crate::export::Request { runs: &run.runs, output: &output, command, commit };
             crate::print_json(&export::export(&mut trained, run.seed, &request)?.metrics)
         }
+    }
+}
+
+impl Experiment for Config {
+    type Scores = Scores;
+
+    fn facts(&self) -> (&str, &[u64], u64) {
+        (&self.name, &self.seeds, self.training.steps)
+    }
+
+    fn objectives(&self) -> Vec<(String, serde_json::Value)> {
+        self.objectives.iter().map(|o| (o.name().to_string(), serde_json::to_value(o).unwrap_or_default())).collect()
+    }
+
+    fn with(&self, name: String, objectives: &[usize]) -> Self {
+        let objectives = objectives.iter().map(|&i| self.objectives[i].clone()).collect();
+        Self { name, objectives, ..self.clone() }
+    }
+
+    fn train(self, seed: u64, folder: &Path, stop: &dyn Fn(u64) -> bool) -> Result<RunResult<Scores>> {
+        Run::new(self, seed, folder)?.train(stop)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Parameters have the names of docs/bundle-format.md, but an LSTM layer's directions are apart and in libtorch's order.
 
 use super::data::Batch;
+use super::objectives::settings::Layer;
 use crate::checkpoint::Parameters;
 use crate::model::{flat, init};
 use libmtl::bundle::manifest::{Combine, Context, Encoder, HISTORY, Scorer as Settings, Summary};
@@ -36,6 +37,18 @@ impl Parameters for Model {
     fn tensor_mut(&mut self, name: &str) -> Option<&mut Tensor> {
         self.parameters.get_mut(name)
     }
+}
+
+/// What the network computes of a batch; words stand one exercise after the other.
+pub struct States {
+    /// `[words, 2 hidden]`.
+    pub context: Tensor,
+    /// `[exercises, 2 hidden]`, where there is a meta encoder.
+    pub meta: Option<Tensor>,
+    /// What the decoder reads, `[words, width]`.
+    pub joint: Tensor,
+    /// One a word.
+    pub logits: Tensor,
 }
 
 /// Names of an LSTM's directions.
@@ -87,19 +100,35 @@ impl Model {
         &self.parameters[name]
     }
 
+    /// Adds a linear layer of an objective.
+    pub fn add_linear(&mut self, name: &str, input: i64, output: i64) {
+        self.parameters.insert(format!("{name}.weight"), xavier(&[output, input]).set_requires_grad(true));
+        self.parameters.insert(format!("{name}.bias"), init(Init::Const(0.), &[output]).set_requires_grad(true));
+    }
+
+    /// The width of what an objective reads.
+    pub fn width(&self, layer: Layer) -> usize {
+        let a = &self.settings.architecture;
+        match (layer, a.combine) {
+            // The decoder's hidden layer.
+            (Layer::Joint, Combine::Concat) => self.get("decoder.weight").size()[1] as usize,
+            _ => 2 * a.hidden,
+        }
+    }
+
     /// The weighted cross-entropy of a batch, the mean over its words; from logits, so that none is infinite.
-    pub fn loss(&self, track: usize, batch: &Batch) -> Tensor {
-        let logits = self.logits(track, batch, true);
+    pub fn loss(&self, batch: &Batch, states: &States) -> Tensor {
+        let logits = &states.logits;
         let mistakes = Tensor::from_slice(&batch.mistakes);
         let alpha = f64::from(self.settings.alpha);
-        let wrong: Tensor = (-&logits).softplus() * &mistakes * alpha;
+        let wrong: Tensor = (-logits).softplus() * &mistakes * alpha;
         let right: Tensor = logits.softplus() * (1.0 - mistakes) * (1.0 - alpha);
         (wrong + right).mean(Kind::Float)
     }
 
     /// P(mistake) of each exercise's words, without dropout.
     pub fn predict(&self, track: usize, batch: &Batch) -> Vec<Vec<f32>> {
-        let values = tch::no_grad(|| flat(&self.logits(track, batch, false).sigmoid()));
+        let values = tch::no_grad(|| flat(&self.states(track, batch, false).logits.sigmoid()));
         let mut rest = &values[..];
         let take = |&length: &usize| {
             let (own, others) = rest.split_at(length);
@@ -109,24 +138,29 @@ impl Model {
         batch.lengths.iter().map(take).collect()
     }
 
-    /// One logit a word, one exercise after the other.
-    fn logits(&self, track: usize, batch: &Batch, train: bool) -> Tensor {
+    /// What the network computes of `batch` on its way to the logits.
+    pub fn states(&self, track: usize, batch: &Batch, train: bool) -> States {
         let context = self.context(track, batch, train);
-        let meta = || self.meta(batch, train).index_select(0, &Tensor::from_slice(&batch.owner));
-        let joined = match self.settings.architecture.combine {
-            Combine::Product => context * meta(),
-            Combine::Concat => self.linear("decoder.hidden", &Tensor::cat(&[context, meta()], 1)).tanh(),
-            Combine::None => context,
+        let combine = self.settings.architecture.combine;
+        let meta = (combine != Combine::None).then(|| self.meta(batch, train));
+        let of_words = |meta: &Tensor| meta.index_select(0, &Tensor::from_slice(&batch.owner));
+        let joint = match (combine, &meta) {
+            (Combine::Product, Some(meta)) => &context * of_words(meta),
+            (Combine::Concat, Some(meta)) => {
+                self.linear("decoder.hidden", &Tensor::cat(&[&context, &of_words(meta)], 1)).tanh()
+            }
+            _ => context.shallow_clone(),
         };
-        let logits = self.linear("decoder", &joined).squeeze_dim(1);
-        if !self.settings.architecture.user_bias {
-            return logits;
+        let mut logits = self.linear("decoder", &joint).squeeze_dim(1);
+        if self.settings.architecture.user_bias {
+            let bias = self.get("user.bias").index_select(0, &Tensor::from_slice(&batch.ids[0]));
+            logits = logits + bias.index_select(0, &Tensor::from_slice(&batch.owner));
         }
-        let bias = self.get("user.bias").index_select(0, &Tensor::from_slice(&batch.ids[0]));
-        logits + bias.index_select(0, &Tensor::from_slice(&batch.owner))
+        States { context, meta, joint, logits }
     }
 
-    fn linear(&self, name: &str, x: &Tensor) -> Tensor {
+    /// The linear layer `name` of `x`.
+    pub fn linear(&self, name: &str, x: &Tensor) -> Tensor {
         x.linear(self.get(&format!("{name}.weight")), Some(self.get(&format!("{name}.bias"))))
     }
 

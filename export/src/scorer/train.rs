@@ -4,16 +4,18 @@ use super::config::{Config, Sampling, Track};
 use super::data::{Batch, Encoded, Labelled, Lexicon, TrackData};
 use super::history;
 use super::model::Model;
+use super::objectives::Objectives;
 use super::picture::Picture;
 use super::vectors;
 use crate::Result;
 use crate::checkpoint;
+use crate::clock::{Clock, progress_bar};
 use crate::curves::{self, Point};
 use crate::optimizer::Optimizer;
 use crate::random;
 use crate::sampler::SentenceSampler;
 use crate::summary::Columns;
-use crate::train::{Clock, Progress, RunResult, Set, announce, check_loss, interrupted, progress_bar, seed_step};
+use crate::train::{Progress, RunResult, Set, announce, check_loss, interrupted, seed_step};
 use indicatif::ProgressBar;
 use libmtl::bundle::manifest::{Scorer as Settings, ScorerArchitecture, WordVectors};
 use libmtl::metrics::Predictions;
@@ -81,6 +83,8 @@ pub struct Run {
     pub settings: Settings,
     /// The network.
     pub model: Model,
+    /// The auxiliary objectives.
+    pub objectives: Objectives,
     /// Exercises by track.
     pub data: Vec<TrackData>,
     /// The seed.
@@ -98,7 +102,8 @@ impl Run {
         let data = config.tracks.iter().map(|t| TrackData::read(&config, t, seed)).collect::<Result<Vec<_>>>()?;
         let mut lexicon = Lexicon::build(&config, &data)?;
         let settings = settings(&config, &lexicon);
-        let model = Model::new(&settings, &settings.tensors(), config.model.dropout, seed);
+        let mut model = Model::new(&settings, &settings.tensors(), config.model.dropout, seed);
+        let objectives = Objectives::new(&config, &data, &mut model);
         let mut encode = |set: fn(&TrackData) -> &Vec<Labelled>| -> Result<Vec<Vec<Encoded>>> {
             let tracks = data.iter().zip(&config.tracks).enumerate();
             let track = |(t, (d, track)): (usize, (&TrackData, &Track))| {
@@ -115,7 +120,8 @@ impl Run {
         if config.training.with_dev {
             dev.iter_mut().for_each(Vec::clear);
         }
-        Ok(Self { config, lexicon, settings, model, data, seed, train, dev, test, folder: folder.to_path_buf() })
+        let folder = folder.to_path_buf();
+        Ok(Self { config, lexicon, settings, model, objectives, data, seed, train, dev, test, folder })
     }
 
     /// Trains to the end, or until `stop` says so of the steps done; goes on from the folder's checkpoint if any.
@@ -123,7 +129,8 @@ impl Run {
         std::fs::create_dir_all(&self.folder).map_err(|e| libmtl::Error::io(self.folder.display(), e))?;
         vectors::initialise(&mut self.model, &self.config, &self.lexicon)?;
         let mut optimizer = Optimizer::new(&self.config.optimizer);
-        let fresh = Progress::new(checkpoint::digest(&self.config), self.seed, self.data.len());
+        let fresh =
+            Progress::new(checkpoint::digest(&self.config), self.seed, self.data.len(), self.config.objectives.len());
         let saved = checkpoint::load_last(&self.folder, &mut self.model, &mut optimizer)?;
         let mut progress = fresh.or_saved(saved, &self.folder)?;
         self.steps(&mut progress, &mut optimizer, stop)?;
@@ -164,13 +171,18 @@ impl Run {
                 history::before(&self.data, &mut self.train, t.hidden_answers, &mut rng);
             }
             for (track, sampler) in samplers.iter_mut().enumerate() {
-                let picked: Vec<&Encoded> =
-                    sampler.batch(progress.drawn[track]).iter().map(|&i| &self.train[track][i]).collect();
+                let numbers = sampler.batch(progress.drawn[track]);
+                let picked: Vec<&Encoded> = numbers.iter().map(|&i| &self.train[track][i]).collect();
                 let unknown = Some((self.config.features.unknown_rate, &mut rng));
                 let batch = Batch::new(&picked, &self.lexicon.tracks[track], self.least(), unknown);
+                let states = self.model.states(track, &batch, true);
+                let loss = self.model.loss(&batch, &states);
+                let done = progress.step as f64 / t.steps as f64;
+                let losses = self.objectives.losses(&self.model, track, numbers, &batch, &states, done);
                 // The sum over tracks: each one's gradient is added to what is there.
-                let loss = self.model.loss(track, &batch);
-                (&loss * shares[track]).backward();
+                let sum = losses.total.map_or_else(|| loss.shallow_clone(), |total| &loss + total);
+                (sum * shares[track]).backward();
+                progress.smooth_objectives(&losses.parts);
                 let loss = loss.double_value(&[]);
                 check_loss(loss, progress.step)?;
                 progress.drawn[track] += 1;
@@ -191,6 +203,7 @@ impl Run {
                 self.evaluate(progress, optimizer, rate, &bar, &mut clock)?;
             }
             if stop(progress.step) {
+                progress.cpu_seconds += clock.cpu_seconds();
                 checkpoint::save_last(&self.folder, &self.model, optimizer, progress)?;
                 bar.abandon();
                 return Err(interrupted(&self.folder));
@@ -237,6 +250,8 @@ impl Run {
         bar: &ProgressBar,
         clock: &mut Clock,
     ) -> Result<()> {
+        progress.cpu_seconds += clock.cpu_seconds();
+        let tokens_per_second = clock.restart();
         optimizer.swap_average(&mut self.model.parameters);
         let dev: BTreeMap<String, f64> = self.scores(Set::Dev)?.into_iter().map(|(t, s)| (t, s.auc)).collect();
         let score = match self.config.training.target.as_ref().and_then(|target| dev.get(target)) {
@@ -245,8 +260,16 @@ impl Run {
         };
         let losses = self.config.tracks.iter().zip(&progress.loss);
         let loss = losses.filter_map(|(t, loss)| Some((t.name.clone(), (*loss)?))).collect();
-        let tokens_per_second = clock.restart();
-        progress.curve.push(Point { step: progress.step, learning_rate, loss, dev, score, tokens_per_second });
+        let objectives = progress.objectives(&self.objectives.names());
+        progress.curve.push(Point {
+            step: progress.step,
+            learning_rate,
+            loss,
+            objectives,
+            dev,
+            score,
+            tokens_per_second,
+        });
         let t = &self.config.training;
         if t.with_dev || progress.best.is_none_or(|(best, _)| score > best) {
             progress.best = Some((score, progress.step));
@@ -310,6 +333,13 @@ impl Run {
             }
         }
         out
+    }
+
+    /// The training exercises `picked` of a track, as they are.
+    #[cfg(test)]
+    pub fn batch(&self, track: usize, picked: &[usize]) -> Batch {
+        let picked: Vec<&Encoded> = picked.iter().map(|&i| &self.train[track][i]).collect();
+        Batch::new(&picked, &self.lexicon.tracks[track], self.least(), None)
     }
 
     /// Characters that a word is padded to.
