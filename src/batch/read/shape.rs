@@ -95,7 +95,7 @@ impl Shape {
     fn meet(&mut self, other: Self) {
         match (&*self, &other) {
             (Self::Null, _) => *self = other,
-            (Self::List(_) | Self::Object(_), _) => {}
+            (Self::List(_) | Self::Object(_), _) | (_, Self::Null) => {}
             (mine, theirs) if mine == theirs => {}
             (Self::Integer, Self::Float) | (Self::Float, Self::Integer) => *self = Self::Float,
             _ => *self = Self::Text,
