@@ -257,7 +257,7 @@ impl Model {
         };
         let losses = objectives(&states, &Rows { ids: &ids, values: &rows });
         if let Some(total) = losses.total {
-            surrogate = surrogate + total;
+            surrogate = &surrogate + total;
         }
         surrogate.backward();
         Step { loss, parts: losses.parts, rows, ids }

@@ -154,7 +154,7 @@ impl Model {
         let mut logits = self.linear("decoder", &joint).squeeze_dim(1);
         if self.settings.architecture.user_bias {
             let bias = self.get("user.bias").index_select(0, &Tensor::from_slice(&batch.ids[0]));
-            logits = logits + bias.index_select(0, &Tensor::from_slice(&batch.owner));
+            logits = &logits + bias.index_select(0, &Tensor::from_slice(&batch.owner));
         }
         States { context, meta, joint, logits }
     }
