@@ -36,7 +36,7 @@ END
   done
   for package in "$debian"/cache/archives/*.deb; do dpkg-deb -x "$package" "$root"; done
   ln -sfn dash "$root/usr/bin/sh"
-  mkdir -p "$root/proc" "$root/dev" "$root/tmp" "$root/work"
+  mkdir -p "$root/proc" "$root/dev" "$root/tmp" "$root/libmtl"
   rm "$debian"/cache/archives/*.deb
   touch "$root/.complete"
 fi
@@ -48,11 +48,11 @@ unshare --mount bash -euo pipefail -c '
   root=$1
   mount -t proc proc "$root/proc"
   mount --rbind /dev "$root/dev"
-  mount --bind . "$root/work"
+  mount --bind . "$root/libmtl"
   inside() { chroot "$root" env -i PATH=/usr/libexec/swift/bin:/usr/bin HOME=/tmp LANG=C.UTF-8 "$@"; }
   inside swift --version
-  inside swift test --package-path /work/bindings/swift --scratch-path /tmp/build
-  programs=/tmp/build/debug models=/work/models
+  inside swift test --package-path /libmtl/bindings/swift --scratch-path /tmp/build
+  programs=/tmp/build/debug models=/libmtl/models
   inside $programs/tag $models/mtl-mobile "Ada sails to Oslo." | grep -x "LOC.Oslo"
   inside $programs/score $models/sla-demo en_es ada "the boy" "the toy" | grep -x "boy.0[.][0-9]*.wrong"
   names=$(yes "Ada sails to Oslo." | head -700 | inside $programs/batch $models/mtl-mobile | grep -c "LOC.Oslo")
