@@ -1,7 +1,9 @@
 //! D2, Hinton 2013; Weng et al. 2017: the LSTM's first states are parameters, or computed from the sentence's words.
 //!
-//!     [h0; c0] = tanh(W q + b) of each direction, q the mean of the sentence's word vectors
-//!     L = - (1/T) sum_t ln softmax(V tanh(U [h0 forward; h0 backward]))[w_t], the mean over sentences
+//! ```text
+//! [h0; c0] = tanh(W q + b) of each direction, q the mean of the sentence's word vectors
+//! L = - (1/T) sum_t ln softmax(V tanh(U [h0 forward; h0 backward]))[w_t], the mean over sentences
+//! ```
 //!
 //! A learned state is the same for every sentence and predicts nothing. The deployed network would need either: a run
 //! with this objective cannot be exported.

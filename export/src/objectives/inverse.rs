@@ -1,6 +1,8 @@
 //! D5, after Xia et al. 2016 and 2017: the words of a sentence, from the labels that are predicted for it. Experimental.
 //!
-//!     L = - (1/T) sum_t ln softmax(V [g_t])[w_t], the mean over sentences;  g = BiLSTM(softmax(emissions))
+//! ```text
+//! L = - (1/T) sum_t ln softmax(V [g_t])[w_t], the mean over sentences;  g = BiLSTM(softmax(emissions))
+//! ```
 //!
 //! Label distributions are those of single words, before the CRF.
 

@@ -1,6 +1,8 @@
 //! D1, Rei 2017: the forward states predict the next word, the backward states the one before.
 //!
-//!     E_f = - sum_{t<T} ln softmax(V_f tanh(U_f f_t))[w_{t+1}]      E_b = - sum_{t>1} ln softmax(V_b tanh(U_b b_t))[w_{t-1}]
+//! ```text
+//! E_f = - sum_{t<T} ln softmax(V_f tanh(U_f f_t))[w_{t+1}]      E_b = - sum_{t>1} ln softmax(V_b tanh(U_b b_t))[w_{t-1}]
+//! ```
 //!
 //! A state predicts only what its direction has not read. The loss is E_f + E_b, the mean over sentences.
 

@@ -208,7 +208,7 @@ impl Classifier {
     }
 }
 
-/// The sum of -ln softmax(logits)[target] over the rows of `logits`, each times its weight if there are any.
+/// The sum of `-ln softmax(logits)[target]` over the rows of `logits`, each times its weight if there are any.
 pub fn cross_entropy(logits: &Tensor, targets: &[i64], weights: Option<&[f32]>) -> Tensor {
     let targets = Tensor::from_slice(targets).unsqueeze(1);
     let losses = -logits.log_softmax(1, Kind::Float).gather(1, &targets, false).squeeze_dim(1);

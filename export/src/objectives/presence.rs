@@ -1,6 +1,8 @@
 //! D6, Cheng et al. 2015; Yu and Jiang 2016: whether a sentence contains a span, a label, or a trigger word.
 //!
-//!     L = - mean over questions q of  y_q ln p_q + (1 - y_q) ln(1 - p_q),  p = sigmoid(W s + b);  the mean over sentences
+//! ```text
+//! L = - mean over questions q of  y_q ln p_q + (1 - y_q) ln(1 - p_q),  p = sigmoid(W s + b);  the mean over sentences
+//! ```
 //!
 //! s pools a sentence's states. Where words are asked for, s is of the same sentence with every trigger word read as the
 //! unknown word with an unknown character: otherwise the answer stands in the input.

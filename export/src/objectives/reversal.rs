@@ -1,6 +1,8 @@
 //! D3, Ganin 2015 and 2016: a discriminator tells domains apart; the encoder learns that it cannot.
 //!
-//!     L = - ln softmax(D(R(s)))[domain], the mean over sentences;  R(x) = x,  dR/dx = -l
+//! ```text
+//! L = - ln softmax(D(R(s)))[domain], the mean over sentences;  R(x) = x,  dR/dx = -l
+//! ```
 //!
 //! s is the mean of a sentence's states. Each step reads as many sentences of every domain, for where domains come
 //! unevenly their frequency alone would tell them. The gradient goes no further than the word table, whose rows belong

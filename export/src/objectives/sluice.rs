@@ -1,8 +1,10 @@
 //! D9, Ruder et al. 2017: a stack of LSTMs for each task, which learn what they share.
 //!
-//!     h'_i = sum_j alpha_ij h_j    after each layer, i and j going over all subspaces of all tasks, for each direction
-//!     y    = sum_l beta_l h'_l     is what a task's output layers read, l going over its layers
-//!     L    = sum over tasks, layers, directions, gates and both matrices of |W1 W2^T|^2
+//! ```text
+//! h'_i = sum_j alpha_ij h_j    after each layer, i and j going over all subspaces of all tasks, for each direction
+//! y    = sum_l beta_l h'_l     is what a task's output layers read, l going over its layers
+//! L    = sum over tasks, layers, directions, gates and both matrices of |W1 W2^T|^2
+//! ```
 //!
 //! A task's hidden vector is cut into one or two equal subspaces (one: cross-stitch, Misra et al. 2016); W1 and W2 are the rows of a
 //! gate's matrix that make the units of the first and of the second. Every task's stack is computed for every sentence, and
