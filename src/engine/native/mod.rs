@@ -18,9 +18,9 @@ use super::{Attempt, Batch, Engine, EngineKind, EngineOptions, Head, Pool, Provi
 use crate::bundle::graph::Form;
 use crate::bundle::manifest::Manifest;
 use crate::bundle::{Bundle, Weights};
-use crate::kernels::Kernel;
 use crate::kernels::lstm::{Direction, Place};
 use crate::kernels::output::Output;
+use crate::kernels::{Kernel, KernelName};
 use crate::{Cancel, Error, ErrorKind, Result};
 use cache::WordCache;
 pub(super) use encoder::Encoder;
@@ -102,6 +102,15 @@ pub(crate) fn kernel(options: &EngineOptions) -> Result<Kernel> {
     options.kernel.map_or(Ok(Kernel::best()), Kernel::named)
 }
 
+/// What a kernel computes an LSTM in.
+fn precision(kernel: KernelName) -> &'static str {
+    match kernel {
+        KernelName::Avx512Fp16 | KernelName::NeonFhm => "fp16 and fp32 arithmetic on fp16 weights",
+        KernelName::AmxBf16 => "bf16 and fp32 arithmetic on fp16 weights",
+        _ => "fp32 arithmetic on fp16 weights",
+    }
+}
+
 /// What runs where.
 pub(crate) fn report(options: &EngineOptions, pool: &Pool, kernel: Kernel) -> Report {
     let attempt = |provider: Provider, required| {
@@ -117,7 +126,7 @@ pub(crate) fn report(options: &EngineOptions, pool: &Pool, kernel: Kernel) -> Re
     Report {
         engine: "native".into(),
         version: env!("CARGO_PKG_VERSION").into(),
-        precision: "fp32 arithmetic on fp16 weights".into(),
+        precision: precision(kernel.name()).into(),
         kernel: Some(kernel.name().to_string()),
         threads: options.threads.max(1).min(pool.threads() + 1),
         providers,
