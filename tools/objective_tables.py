@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the tables of docs/objectives.md, between `<!-- ablation NAME -->` and `<!-- /ablation NAME -->`.
+"""Writes the tables of docs/objectives.md, between `<!-- NAME -->` and `<!-- /NAME -->`.
 
     objective_tables.py
 
@@ -7,14 +7,9 @@ Each is made of docs/results/objectives/NAME.json, the `ablation.json` of `mtl-e
 `--check` writes nothing and fails when a table is not what the results say.
 """
 
-import argparse
 import json
-import re
-import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-BLOCK = re.compile(r"<!-- ablation ([\w-]+) -->\n(.*?)<!-- /ablation \1 -->", re.DOTALL)
+import tables
 
 
 def main_metric(scores):
@@ -63,36 +58,10 @@ def label(name):
     return {"baseline": "no objective", "all": "all of them"}.get(name, f"`{name}`")
 
 
-def render(page, results):
-    """The page with its tables made anew; every result must have its place there."""
-    placed = {found[1] for found in BLOCK.finditer(page)}
-    if missing := sorted({path.stem for path in results.glob("*.json")} - placed):
-        raise SystemExit(f"objective_tables: the page has no <!-- ablation {missing[0]} --> block")
-
-    def block(found):
-        path = results / f"{found[1]}.json"
-        if not path.exists():
-            raise SystemExit(f"objective_tables: {path} is missing; run mtl-export ablate")
-        lines = table(json.loads(path.read_text(encoding="utf-8")))
-        return "\n".join([f"<!-- ablation {found[1]} -->", *lines, f"<!-- /ablation {found[1]} -->"])
-
-    return BLOCK.sub(block, page)
-
-
-def main():
-    parser = argparse.ArgumentParser(description="Write the tables of docs/objectives.md")
-    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "objectives.md")
-    parser.add_argument("--results", type=Path, default=ROOT / "docs" / "results" / "objectives")
-    parser.add_argument("--check", action="store_true", help="fail when the page is not up to date")
-    arguments = parser.parse_args()
-    page = arguments.page.read_text(encoding="utf-8")
-    fresh = render(page, arguments.results)
-    if arguments.check:
-        if fresh != page:
-            sys.exit(f"{arguments.page}: not what the results say; run tools/objective_tables.py")
-    elif fresh != page:
-        arguments.page.write_text(fresh, encoding="utf-8")
+def sections(results):
+    """A table a result."""
+    return {path.stem: table(json.loads(path.read_text(encoding="utf-8"))) for path in sorted(results.glob("*.json"))}
 
 
 if __name__ == "__main__":
-    main()
+    tables.run("objectives", "objectives", sections)

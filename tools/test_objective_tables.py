@@ -1,13 +1,9 @@
 """Tests of objective_tables.py."""
 
-import json
-import tempfile
 import unittest
-from pathlib import Path
 
 import objective_tables
-
-ROOT = Path(__file__).resolve().parent.parent
+import tables
 
 
 def spread(*values):
@@ -25,8 +21,6 @@ ABLATION = {"rows": [
      "cost": spread(1.5)},
 ]}
 
-PAGE = "before\n<!-- ablation x -->\nold\n<!-- /ablation x -->\nafter\n"
-
 
 class Tables(unittest.TestCase):
     def test_gains_have_signs_and_plain_labels_their_unseen_words(self):
@@ -38,25 +32,10 @@ class Tables(unittest.TestCase):
     def test_a_scorer_is_judged_by_auc(self):
         self.assertEqual(objective_tables.main_metric({"auc": spread(0.7), "f1": spread(0.2)}), "auc")
 
-    def test_a_page_is_made_anew_and_only_between_its_marks(self):
-        with tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / "x.json").write_text(json.dumps(ABLATION), encoding="utf-8")
-            page = objective_tables.render(PAGE, Path(folder))
-        self.assertTrue(page.startswith("before\n<!-- ablation x -->\n| trained with"))
-        self.assertTrue(page.endswith("<!-- /ablation x -->\nafter\n"))
-        self.assertNotIn("old", page)
-
-    def test_what_is_missing_is_said(self):
-        with tempfile.TemporaryDirectory() as folder:
-            with self.assertRaisesRegex(SystemExit, "x.json is missing"):
-                objective_tables.render(PAGE, Path(folder))
-            (Path(folder) / "y.json").write_text(json.dumps(ABLATION), encoding="utf-8")
-            with self.assertRaisesRegex(SystemExit, "no <!-- ablation y -->"):
-                objective_tables.render(PAGE, Path(folder))
-
     def test_the_page_of_the_tree_says_what_the_results_say(self):
-        page = (ROOT / "docs" / "objectives.md").read_text(encoding="utf-8")
-        self.assertEqual(objective_tables.render(page, ROOT / "docs" / "results" / "objectives"), page)
+        page = (tables.ROOT / "docs" / "objectives.md").read_text(encoding="utf-8")
+        results = tables.ROOT / "docs" / "results" / "objectives"
+        self.assertEqual(tables.render(page, objective_tables.sections(results)), page)
 
 
 if __name__ == "__main__":

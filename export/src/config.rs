@@ -5,6 +5,7 @@ mod check;
 use crate::Result;
 use crate::error::fail;
 use crate::objectives::settings::Settings as Objective;
+use crate::transfer::Settings as Transfer;
 use libmtl::bundle::manifest::Activation;
 use libmtl::text::scheme::Scheme;
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,9 @@ pub struct Config {
     /// Auxiliary objectives.
     #[serde(default, rename = "objective", skip_serializing_if = "Vec::is_empty")]
     pub objectives: Vec<Objective>,
+    /// For `mtl-export transfer`: on how much of the target's data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<Transfer>,
     /// What the exported bundle says of itself.
     #[serde(default)]
     pub export: Export,

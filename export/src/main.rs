@@ -11,6 +11,7 @@ mod error;
 mod export;
 #[cfg(test)]
 mod fixture;
+mod jobs;
 mod losses;
 mod model;
 mod objectives;
@@ -24,6 +25,7 @@ mod softmax;
 mod summary;
 mod sweep;
 mod train;
+mod transfer;
 mod vectors;
 mod vocabulary;
 
@@ -90,7 +92,9 @@ enum Command {
         commit: Option<String>,
     },
     /// Train every task alone and every two together, and tell their gains
-    Sweep(sweep::Options),
+    Sweep(jobs::Options),
+    /// Train a task on few of its sentences, alone and with tasks that transfer to it, and tell the gains
+    Transfer(jobs::Options),
     /// Predict gains from features of the tasks, beside controls
     Relate(relate::Options),
     /// Find auxiliary tasks that help, by short runs
@@ -205,6 +209,7 @@ fn run(command: Command) -> Result<()> {
             print_json(&manifest.metrics)
         }
         Command::Sweep(options) => sweep::sweep(&options),
+        Command::Transfer(options) => transfer::transfer(&options),
         Command::Probe(options) => probe::probe(&options),
         Command::Relate(options) => relate::relate(&options),
         Command::Scorer(command) => scorer::run(command),

@@ -252,7 +252,7 @@ impl Model {
         let rows = self.words.index_select(0, &Tensor::from_slice(&ids)).set_requires_grad(true);
         let states = self.states(task, batch, &batch.rows_within(&ids, &rows), true);
         let (loss, mut surrogate) = match self.settings.head {
-            Head::Crf => self.crf_loss(task, batch, &states.emissions),
+            Head::Crf => self.crf_loss(task, &batch.labels, &states.emissions),
             Head::Softmax => softmax::loss(&states.emissions, &batch.labels),
         };
         let losses = objectives(&states, &Rows { ids: &ids, values: &rows });
@@ -263,20 +263,21 @@ impl Model {
         Step { loss, parts: losses.parts, rows, ids }
     }
 
-    /// The CRF's loss, and a tensor whose gradient is the loss's gradient: forward-backward gives it in closed form.
-    pub fn crf_loss(&self, task: usize, batch: &Batch, emissions: &Tensor) -> (f64, Tensor) {
-        let k = self.tasks[task].labels;
+    /// The CRF's loss of sentences with these labels, and a tensor whose gradient is the loss's gradient: forward-backward
+    /// gives it in closed form.
+    pub fn crf_loss(&self, task: usize, labels: &[Vec<u16>], emissions: &Tensor) -> (f64, Tensor) {
+        let (k, time) = (self.tasks[task].labels, emissions.size()[1] as usize);
         let transitions = self.transitions(task, self.settings.constraints == Constraints::Train);
         let prepared = crf::Prepared::new(&transitions);
         let values = flat(emissions);
         let mut gradient = vec![0f32; values.len()];
         let mut toward = Transitions::zeros(k);
         let mut loss = 0.0;
-        for (b, (&length, gold)) in batch.lengths.iter().zip(&batch.labels).enumerate() {
-            let at = b * batch.time * k..(b * batch.time + length) * k;
+        for (b, gold) in labels.iter().enumerate() {
+            let at = b * time * k..(b * time + gold.len()) * k;
             loss += prepared.negative_log_likelihood(&values[at.clone()], gold, &mut gradient[at], &mut toward);
         }
-        let scale = 1.0 / batch.size() as f64;
+        let scale = 1.0 / labels.len() as f64;
         let parts = [
             (emissions, gradient),
             (self.get(&format!("task.{}.crf.transitions", self.tasks[task].name)), toward.pairs),
@@ -287,6 +288,22 @@ impl Model {
             (tensor * Tensor::from_slice(&gradient).view(&tensor.size()[..])).sum(Kind::Float)
         });
         (loss * scale, surrogate.reduce(|a, b| a + b).expect("four parts") * scale)
+    }
+
+    /// -ln p(labels | words) of each sentence, with its gradient.
+    pub fn sentence_losses(&self, task: usize, labels: &[Vec<u16>], emissions: &Tensor) -> Tensor {
+        let one = |(b, gold): (usize, &Vec<u16>)| {
+            let (own, gold) = (emissions.narrow(0, b as i64, 1), std::slice::from_ref(gold));
+            match self.settings.head {
+                Head::Crf => {
+                    let (loss, surrogate) = self.crf_loss(task, gold, &own);
+                    // It has the gradient, not the value.
+                    &surrogate - surrogate.detach() + loss
+                }
+                Head::Softmax => softmax::loss(&own, gold).1 * gold[0].len() as f64,
+            }
+        };
+        Tensor::stack(&labels.iter().enumerate().map(one).collect::<Vec<_>>(), 0)
     }
 
     /// Emissions of each sentence without dropout, `[length, labels]` row-major.

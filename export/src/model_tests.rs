@@ -31,7 +31,7 @@ fn loss(run: &Run, task: usize, batch: &Batch) -> f64 {
     tch::no_grad(|| {
         let rows = run.model.words.index_select(0, &Tensor::from_slice(&batch.rows));
         let emissions = run.model.states(task, batch, &rows, false).emissions;
-        run.model.crf_loss(task, batch, &emissions).0
+        run.model.crf_loss(task, &batch.labels, &emissions).0
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Model, Task, layer_name};
 use crate::batch::Batch;
+use crate::objectives::initial_state::domain_vector;
 use crate::objectives::settings::{Context, Pool};
 use crate::objectives::{pooled, sluice};
 use libmtl::bundle::manifest::Activation;
@@ -59,9 +60,7 @@ impl Model {
         let (own, stacks) = if self.sluice.is_some() { (task, &self.tasks[..]) } else { (0, &self.tasks[task..=task]) };
         let mut xs: Vec<Tensor> = stacks.iter().map(|_| features.shallow_clone()).collect();
         for layer in 1..=if train { spec.depth } else { spec.layer } {
-            let run = |(stack, x): (&Task, &Tensor)| {
-                self.bilstm(&layer_name(&stack.lstm_scope, layer), layer, x, batch, &words)
-            };
+            let run = |(stack, x): (&Task, &Tensor)| self.bilstm(stack, layer, x, batch, &words);
             let (mut forward, mut backward) = (Vec::new(), Vec::new());
             for Directions { states, first } in stacks.iter().zip(&xs).map(run) {
                 let [fw, bw] = states;
@@ -85,12 +84,13 @@ impl Model {
         States { layers, initial, emissions: emissions.transpose(0, 1).contiguous() }
     }
 
-    /// A BiLSTM layer over `x`, `[cells, inputs]`.
-    fn bilstm(&self, name: &str, layer: usize, x: &Tensor, batch: &Batch, words: &Tensor) -> Directions {
+    /// A BiLSTM layer of a task over `x`, `[cells, inputs]`.
+    fn bilstm(&self, task: &Task, layer: usize, x: &Tensor, batch: &Batch, words: &Tensor) -> Directions {
+        let name = layer_name(&task.lstm_scope, layer);
         let (time, size) = (batch.time as i64, batch.size() as i64);
         let reverse = Tensor::from_slice(&batch.reverse_index);
         let [fw, bw] = ["fw", "bw"].map(|direction| format!("{name}.{direction}"));
-        let first = [&fw, &bw].map(|name| self.first_states(layer, name, batch, words));
+        let first = [&fw, &bw].map(|name| self.first_states(task, layer, name, batch, words));
         let cells = |x: &Tensor| x.view([time, size, -1]);
         let forward = self.lstm(&fw, &cells(x), &first[0]).reshape([time * size, -1]);
         let backward = self.lstm(&bw, &cells(&x.index_select(0, &reverse)), &first[1]).reshape([time * size, -1]);
@@ -102,20 +102,23 @@ impl Model {
     }
 
     /// Hidden and cell states before the first step of the LSTM `name`, `[1, sentences, hidden]` each.
-    fn first_states(&self, layer: usize, name: &str, batch: &Batch, words: &Tensor) -> [Tensor; 2] {
+    fn first_states(&self, task: &Task, layer: usize, name: &str, batch: &Batch, words: &Tensor) -> [Tensor; 2] {
         let (size, hidden) = (batch.size() as i64, self.settings.hidden as i64);
-        match self.initial {
-            Some((own, Context::Learned)) if own == layer => ["h", "c"].map(|part| {
+        let Some((_, state)) = self.initial.filter(|(own, _)| *own == layer) else {
+            return [(); 2].map(|()| Tensor::zeros([1, size, hidden], (Kind::Float, Device::Cpu)));
+        };
+        if state == Context::Learned {
+            return ["h", "c"].map(|part| {
                 let state = self.get(&format!("{name}.initial.{part}"));
                 state.expand([1, size, hidden], false).contiguous()
-            }),
-            Some((own, Context::Words)) if own == layer => {
-                let mean = pooled(words, batch, Pool::Mean);
-                let both = self.linear(&format!("{name}.initial"), &mean).tanh().unsqueeze(0);
-                [0, hidden].map(|from| both.narrow(2, from, hidden).contiguous())
-            }
-            _ => [(); 2].map(|()| Tensor::zeros([1, size, hidden], (Kind::Float, Device::Cpu))),
+            });
         }
+        let q = match domain_vector(state, task) {
+            Some(vector) => self.get(&vector).expand([size, -1], false),
+            None => pooled(words, batch, Pool::Mean),
+        };
+        let both = self.linear(&format!("{name}.initial"), &q).tanh().unsqueeze(0);
+        [0, hidden].map(|from| both.narrow(2, from, hidden).contiguous())
     }
 
     /// One direction over `x`, `[time, sentences, inputs]`, from the states `first`.

@@ -10,14 +10,15 @@ const UNKNOWN: u32 = 0;
 /// By entry of the lexicon, the class of the word in its language.
 pub struct Classes {
     of_entry: Vec<u32>,
-    sizes: BTreeMap<String, usize>,
+    /// By language, how often each class stands in the training data.
+    counts: BTreeMap<String, Vec<usize>>,
 }
 
 impl Classes {
     /// At most `most` classes a language: 0 for what is read as unknown, then the most frequent words, and one for all
     /// rarer ones. Words are told apart lower-cased, with 0 for every digit.
     pub fn new(setup: &Setup, most: usize) -> Self {
-        let mut classes = Self { of_entry: Vec::new(), sizes: BTreeMap::new() };
+        let mut classes = Self { of_entry: Vec::new(), counts: BTreeMap::new() };
         let mut tables = BTreeMap::new();
         for (language, tasks) in setup.languages() {
             let mut counts: BTreeMap<String, usize> = BTreeMap::new();
@@ -26,8 +27,9 @@ impl Classes {
             }
             let mut words: Vec<(String, usize)> = counts.into_iter().collect();
             words.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
-            words.truncate(most - 2);
-            classes.sizes.insert(language.clone(), words.len() + 2);
+            let rarer = words.split_off(words.len().min(most - 2)).into_iter().map(|(_, count)| count).sum();
+            let counts = [0].into_iter().chain(words.iter().map(|(_, count)| *count)).chain([rarer]);
+            classes.counts.insert(language.clone(), counts.collect());
             let table: BTreeMap<String, u32> = words.into_iter().map(|(word, _)| word).zip(1..).collect();
             tables.insert(language, table);
         }
@@ -45,7 +47,12 @@ impl Classes {
 
     /// Classes of a language's words.
     pub fn size(&self, language: &str) -> usize {
-        self.sizes.get(language).copied().unwrap_or(2)
+        self.counts.get(language).map_or(2, Vec::len)
+    }
+
+    /// How often each class of a language stands in the training data; the unknown word never does.
+    pub fn counts(&self, language: &str) -> &[usize] {
+        &self.counts[language]
     }
 
     /// The class of token `t` of sentence `b`.

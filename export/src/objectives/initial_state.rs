@@ -1,17 +1,17 @@
-//! D2, Hinton 2013; Weng et al. 2017: the LSTM's first states are parameters, or computed from the sentence's words.
+//! D2, Hinton 2013; Weng et al. 2017: the LSTM's first states are parameters, or computed from what the sentence is.
 //!
 //! ```text
-//! [h0; c0] = tanh(W q + b) of each direction, q the mean of the sentence's word vectors
-//! L = - (1/T) sum_t ln softmax(V tanh(U [h0 forward; h0 backward]))[w_t], the mean over sentences
+//! [h0; c0] = tanh(W q + b) of each direction, q the mean of the sentence's word vectors, or a vector of its language or task
+//! L = - (1/T) sum_t ln softmax(V tanh(U [h0 forward; h0 backward]))[w_t], the mean over sentences; of words only
 //! ```
 //!
-//! A learned state is the same for every sentence and predicts nothing. The deployed network would need either: a run
+//! A learned state is the same for every sentence and, like that of a language or task, predicts nothing. The deployed network would need either: a run
 //! with this objective cannot be exported.
 
 use super::classes::Classes;
 use super::settings::{self, Context};
 use super::{Classifier, Objective, Seen, Setup, cross_entropy};
-use crate::model::init;
+use crate::model::{Task, init};
 use std::collections::{BTreeMap, BTreeSet};
 use tch::Tensor;
 use tch::nn::Init;
@@ -31,16 +31,37 @@ impl InitialState {
             for direction in ["fw", "bw"] {
                 let name = format!("{}.{direction}.initial", crate::model::layer_name(&scope, setup.layer));
                 match settings.state {
-                    Context::Words => setup.model.add_auxiliary_linear(&name, word_dim, 2 * hidden, &own),
+                    Context::Words | Context::Language | Context::Task => {
+                        setup.model.add_auxiliary_linear(&name, word_dim, 2 * hidden, &own);
+                    }
                     Context::Learned => ["h", "c"].into_iter().for_each(|part| {
                         setup.model.add_auxiliary(format!("{name}.{part}"), init(Init::Const(0.), &[hidden]), &own)
                     }),
                 }
             }
         }
+        let mut vectors: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (index, task) in setup.model.tasks.iter().enumerate() {
+            if let Some(name) = domain_vector(settings.state, task) {
+                vectors.entry(name).or_default().push(index);
+            }
+        }
+        for (name, tasks) in vectors {
+            setup.model.add_auxiliary(name, init(Init::Randn { mean: 0., stdev: 1. }, &[1, word_dim]), &tasks);
+        }
         setup.model.initial = Some((setup.layer, settings.state));
         Self { words: (settings.state == Context::Words).then(|| predictors(settings, setup)) }
     }
+}
+
+/// The parameter that is the vector of a task's domain, where first states depend on one.
+pub fn domain_vector(state: Context, task: &Task) -> Option<String> {
+    let domain = match state {
+        Context::Language => &task.language,
+        Context::Task => &task.key,
+        Context::Learned | Context::Words => return None,
+    };
+    Some(format!("objective.initial-state.{domain}"))
 }
 
 fn predictors(settings: &settings::InitialState, setup: &mut Setup) -> (Classes, BTreeMap<String, Classifier>) {

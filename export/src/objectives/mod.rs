@@ -3,7 +3,7 @@
 //! One file an objective. Their parameters are called `objective.NAME.…`, and no bundle has them.
 
 mod classes;
-mod initial_state;
+pub mod initial_state;
 mod inverse;
 mod language_model;
 mod presence;

@@ -93,6 +93,10 @@ pub enum Context {
     Learned,
     /// The mean of the sentence's word vectors.
     Words,
+    /// A vector of the language.
+    Language,
+    /// A vector of the task, a type and a language.
+    Task,
 }
 
 /// Hinton 2013; Weng et al. 2017.
@@ -192,7 +196,17 @@ impl Default for DataStatistics {
     }
 }
 
-/// Xia et al. 2016, for tagging: experimental.
+/// What an inverse learns from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// The words, from the labels that are predicted (Xia et al. 2016).
+    Words,
+    /// The difference of the two ways to factor p(words, labels), squared (Xia et al. 2017).
+    Dual,
+}
+
+/// Xia et al. 2016, 2017, for tagging: experimental.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Inverse {
@@ -200,15 +214,25 @@ pub struct Inverse {
     pub weight: f64,
     /// How the weight changes.
     pub schedule: Schedule,
+    /// What it learns from.
+    #[serde(skip_serializing_if = "Form::is_words")]
+    pub form: Form,
     /// Units of the BiLSTM over label distributions, per direction.
     pub hidden: usize,
     /// Classes, as of a language model.
     pub vocabulary: usize,
 }
 
+impl Form {
+    /// The default, which stored settings leave out.
+    fn is_words(&self) -> bool {
+        *self == Self::Words
+    }
+}
+
 impl Default for Inverse {
     fn default() -> Self {
-        Self { weight: 0.01, schedule: Schedule::Constant, hidden: 50, vocabulary: 7_500 }
+        Self { weight: 0.01, schedule: Schedule::Constant, form: Form::Words, hidden: 50, vocabulary: 7_500 }
     }
 }
 
@@ -286,6 +310,7 @@ impl Settings {
             Self::GradientReversal(s) if s.domain == Domain::Task => "gradient-reversal-task",
             Self::GradientReversal(_) => "gradient-reversal-language",
             Self::DataStatistics(_) => "data-statistics",
+            Self::Inverse(s) if s.form == Form::Dual => "inverse-dual",
             Self::Inverse(_) => "inverse",
             Self::Presence(s) if s.words.is_some() => "presence-of-words",
             Self::Presence(s) if !s.labels.is_empty() => "presence-of-labels",
@@ -337,11 +362,15 @@ impl Settings {
             Self::LanguageModel(s) => check_language_model(s, config),
             Self::InitialState(s) => {
                 check_sizes(s.hidden, s.vocabulary)?;
-                match (s.state, s.weight) {
-                    (Context::Learned, Some(_)) => {
-                        Err(fail("weight: a learned state predicts no words; leave it out, or set state = \"words\""))
-                    }
-                    _ => Ok(()),
+                if s.state != Context::Words && s.weight.is_some() {
+                    return Err(fail(
+                        "weight: only states of words predict any; leave it out, or set state = \"words\"",
+                    ));
+                }
+                match s.state {
+                    Context::Learned | Context::Words => Ok(()),
+                    Context::Language => check_domains(Domain::Language, config),
+                    Context::Task => check_domains(Domain::Task, config),
                 }
             }
             Self::GradientReversal(s) => check_reversal(s, config),
@@ -388,7 +417,11 @@ fn check_reversal(settings: &GradientReversal, config: &Config) -> Result<()> {
     if !(config.sharing.characters && config.sharing.lstm) {
         return Err(fail("it works on what all tasks share; set characters and lstm in [sharing]"));
     }
-    let domains: BTreeSet<String> = config.tasks.iter().map(|task| settings.domain.of(task)).collect();
+    check_domains(settings.domain, config)
+}
+
+fn check_domains(domain: Domain, config: &Config) -> Result<()> {
+    let domains: BTreeSet<String> = config.tasks.iter().map(|task| domain.of(task)).collect();
     if domains.len() < 2 {
         let only: Vec<_> = domains.into_iter().collect();
         return Err(fail(format!("there is nothing to tell apart but {}; it needs two domains", only.join(", "))));

@@ -8,7 +8,8 @@ use crate::Result;
 use crate::checkpoint;
 use crate::config::{Config, Mixing};
 use crate::error::fail;
-use crate::sweep::{self, Finished, Results};
+use crate::jobs::{self, Job, Results, tenths};
+use crate::sweep::{self, Finished};
 use halving::Arm;
 use libmtl::Error;
 use serde::{Deserialize, Serialize};
@@ -118,7 +119,7 @@ pub fn probe(options: &Options) -> Result<()> {
     let folder = options.output.join(format!("{}.probe", config.name));
     std::fs::create_dir_all(&folder).map_err(|e| Error::io(folder.display(), e))?;
     shorten(&mut config, options.fraction);
-    let truth = options.truth.as_deref().map(sweep::read).transpose()?;
+    let truth = options.truth.as_deref().map(jobs::read::<Finished>).transpose()?;
     let mains = if options.main.is_empty() {
         (0..config.tasks.len()).collect()
     } else {
@@ -185,7 +186,7 @@ struct Probe<'a> {
     config: &'a Config,
     main: usize,
     folder: &'a Path,
-    results: Results,
+    results: Results<Finished>,
     finished: Vec<Finished>,
     counted: BTreeSet<String>,
     budget: Budget,
@@ -228,7 +229,7 @@ impl<'a> Probe<'a> {
             |((candidate, Arm { differences, rounds }), helps)| Finding { candidate, differences, rounds, helps };
         let mut findings: Vec<Finding> = candidates.into_iter().zip(arms).zip(helps).map(finding).collect();
         findings.sort_by(|a, b| b.helps.total_cmp(&a.helps));
-        let seconds = (10.0 * self.budget.seconds).round() / 10.0;
+        let seconds = tenths(self.budget.seconds);
         let main = self.config.tasks[self.main].name.clone();
         Ok(Advice { main, steps: self.budget.steps, seconds, cut_short, findings })
     }
@@ -242,16 +243,17 @@ impl<'a> Probe<'a> {
     /// Dev score of the main task with `auxiliary`; none where the budget does not allow it. A run that an earlier probe
     /// finished is not trained again, but costs what it cost then, so that the same command comes to the same end.
     fn score(&mut self, auxiliary: &[usize], weight: f64, seed: u64) -> Result<Option<f64>> {
-        let own = experiment(self.config, self.main, auxiliary, weight, seed);
-        let digest = sweep::digest(own.clone());
+        let config = experiment(self.config, self.main, auxiliary, weight, seed);
+        let job = Job { name: config.name.clone(), config };
+        let digest = job.digest();
         let known = self.finished.iter().find(|run| run.digest == digest).cloned();
         let first = !self.counted.contains(&digest);
-        if first && !self.budget.allows(own.training.steps) {
+        if first && !self.budget.allows(job.config.training.steps) {
             return Ok(None);
         }
         let run = match known {
             Some(run) => run,
-            None => sweep::run(&self.config.name, own, digest.clone(), self.folder, &self.results)?,
+            None => job.train(self.folder, &self.results, |job, own| sweep::run(&self.config.name, job, own))?,
         };
         let score = run.main.get(&self.config.tasks[self.main].name).map(|main| main.dev);
         if first {

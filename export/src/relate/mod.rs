@@ -13,6 +13,7 @@ mod validation;
 use crate::Result;
 use crate::checkpoint;
 use crate::error::fail;
+use crate::jobs;
 use crate::sweep;
 use clap::ValueEnum;
 use libmtl::Error;
@@ -68,7 +69,7 @@ pub fn relate(options: &Options) -> Result<()> {
     }
     let study = match (&options.published, &options.sweep) {
         (Some(folder), _) => published::read(folder)?,
-        (None, Some(path)) => swept::study(&sweep::read(path)?).map_err(|e| e.at(path.display()))?,
+        (None, Some(path)) => swept::study(&jobs::read(path)?).map_err(|e| e.at(path.display()))?,
         (None, None) => return Err(fail("give --published or --sweep")),
     };
     let scaling = if options.protocol == Protocol::Paper { Scaling::All } else { Scaling::Train };

@@ -19,9 +19,9 @@ const FITTED_ROWS: usize = 5_000;
 /// in Table 1.
 pub fn read(folder: &Path) -> Result<Study> {
     let known = table(TABLE)?;
-    let names: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).collect();
+    let names: Vec<&str> = known.iter().map(|(name, ..)| name.as_str()).collect();
     let (mut tasks, mut alone) = (Vec::new(), Vec::new());
-    for (name, data) in &known {
+    for (name, data, _) in &known {
         let curve: Curve = rows(&folder.join(name).join("loss_tr.log"))?.iter().map(|r| (r.step, r.loss)).collect();
         tasks.push(Task::new(name, data, &curve, 1, FITTED_ROWS));
         alone.push(Scores::read(folder, name)?);
@@ -48,20 +48,20 @@ pub fn read(folder: &Path) -> Result<Study> {
         gains("at the steps that the paper names", last / 2.0, &|_| last / 4.0)?,
         gains("against the last step of single runs", last, &Scores::last_step)?,
     ];
-    Ok(Study { tasks, pairs, gains })
+    Ok(Study { tasks, pairs, gains, paper_c: known.iter().map(|(.., c)| *c).collect() })
 }
 
-/// Tasks by name, tab-separated; lines that begin with `#` are comments.
-fn table(text: &str) -> Result<Vec<(String, DataQuantities)>> {
+/// Tasks by name, tab-separated, and the c of their learning curves; lines that begin with `#` are comments.
+fn table(text: &str) -> Result<Vec<(String, DataQuantities, f64)>> {
     let line = |line: &str| {
         let mut fields = line.split('\t');
         let name = fields.next().unwrap_or_default().to_string();
         let numbers: Vec<f64> = fields.filter_map(|f| f.parse().ok()).collect();
-        let [size, labels, tokens_per_type, oov_percent, label_entropy, frobenius, divergence] = numbers[..] else {
-            return Err(fail(format!("table 1: not a name and seven numbers: {line}")));
+        let [size, labels, tokens_per_type, oov_percent, label_entropy, frobenius, divergence, c] = numbers[..] else {
+            return Err(fail(format!("table 1: not a name and eight numbers: {line}")));
         };
         let data = DataQuantities { size, labels, tokens_per_type, oov_percent, label_entropy, frobenius, divergence };
-        Ok((name, data))
+        Ok((name, data, c))
     };
     text.lines().filter(|l| !l.starts_with('#')).map(line).collect()
 }
@@ -133,7 +133,7 @@ pub mod tests {
     /// Made-up logs of all ten tasks: a task's F1 is 0.5 alone (0.25 at half the steps, 0.6 at twice), and with another
     /// it is 0.55 where the main task's name is the longer one, else 0.4.
     pub fn logs(folder: &Path) {
-        let names: Vec<String> = table(TABLE).unwrap().into_iter().map(|(name, _)| name).collect();
+        let names: Vec<String> = table(TABLE).unwrap().into_iter().map(|(name, ..)| name).collect();
         let write = |run: &str, of: &[(&String, [f64; 3])], steps: [u32; 3]| {
             let path = folder.join(run);
             std::fs::create_dir_all(&path).unwrap();
@@ -196,6 +196,6 @@ pub mod tests {
         std::fs::write(&path, "Iter 400, task com, loss 1.0, acc 0.5, f1 0.5\n").unwrap();
         let error = read(folder.path()).unwrap_err().to_string();
         assert!(error.contains("com_mwe has no score of mwe"), "{error}");
-        assert!(table("ccg\t1\t2\n").unwrap_err().to_string().contains("seven numbers"));
+        assert!(table("ccg\t1\t2\n").unwrap_err().to_string().contains("eight numbers"));
     }
 }

@@ -139,10 +139,20 @@ impl Table<'_> {
         for how in [Validation::MainOut, Validation::BothOut, Validation::FiveFold] {
             rows.push(self.row(&without_offset, how, 0)?);
         }
+        let with_c = study.inputs_with_c().map(|inputs| Predictor { name: "features with the paper's c", inputs });
+        if let Some(predictor) = &with_c {
+            use Validation::{AuxOut, BothOut, FiveFold, MainOut, PairOut};
+            for how in [MainOut, BothOut, AuxOut, PairOut, FiveFold] {
+                rows.push(self.row(predictor, how, 0)?);
+            }
+        }
         rows.push(self.row(&of_data, Validation::FiveFold, 0)?);
         if best {
             rows.push(self.best(&of_data, "best features of the data, chosen on the same pairs")?);
             rows.push(self.best(&features, "best features, chosen on the same pairs")?);
+            if let Some(predictor) = &with_c {
+                rows.push(self.best(predictor, "best features with the paper's c, chosen on the same pairs")?);
+            }
         }
         rows.push(self.row(&main, Validation::FiveFold, 0)?);
         rows.push(self.row(&both, Validation::FiveFold, 0)?);
@@ -308,6 +318,7 @@ mod tests {
         }
         assert_eq!(find("features without the curve's offset", folds).width, 39);
         assert_eq!(find("features of the data", folds).width, 21);
+        assert_eq!(find("features with the paper's c", main_out).width, 42);
         assert_eq!(find("identities of both tasks", folds).width, 8);
         let (never, always) = (find("never a gain", None), find("always a gain", None));
         assert_eq!((never.accuracy.mean, never.f1.mean), (0.5, 0.0));

@@ -76,6 +76,9 @@ pub struct Study {
     pub pairs: Vec<(usize, usize)>,
     /// Readings; the first is the study's own.
     pub gains: Vec<Gains>,
+    /// By task, the c of the paper's fit b + a ln(c i + d) as somebody's optimiser found it, which no fit determines; empty where
+    /// nobody's is known.
+    pub paper_c: Vec<f64>,
 }
 
 /// The inputs of each pair from numbers of each task: for the first number that of the main task, that of the auxiliary
@@ -97,6 +100,13 @@ impl Study {
     pub fn inputs(&self) -> Vec<Vec<f64>> {
         let of_task: Vec<Vec<f64>> = self.tasks.iter().map(|t| t.quantities.to_vec()).collect();
         expand(&of_task, &self.pairs)
+    }
+
+    /// The same with the paper's c in place of the curve's offset; none where it is not known.
+    pub fn inputs_with_c(&self) -> Option<Vec<Vec<f64>>> {
+        let of_task = |(task, c): (&Task, &f64)| [&task.quantities[..QUANTITIES.len() - 1], &[*c]].concat();
+        let of_task: Vec<Vec<f64>> = self.tasks.iter().zip(&self.paper_c).map(of_task).collect();
+        (!of_task.is_empty()).then(|| expand(&of_task, &self.pairs))
     }
 
     /// A 1 for the main task among zeros, and with `aux` another for the auxiliary task.
@@ -131,7 +141,7 @@ pub mod tests {
             (0..4).flat_map(|m| (0..4).filter(move |&a| a != m).map(move |a| (m, a))).collect();
         let percent = pairs.iter().map(|&(main, _)| if main < 2 { 1.5 } else { -0.5 }).collect();
         let gains = vec![Gains { name: "last step".into(), percent }];
-        Study { tasks: (0..4).map(task).collect(), pairs, gains }
+        Study { tasks: (0..4).map(task).collect(), pairs, gains, paper_c: vec![1.0, 20.0, 0.1, 3.0] }
     }
 
     #[test]

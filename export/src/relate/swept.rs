@@ -12,7 +12,7 @@ const WINDOW: f64 = 0.05;
 /// Gains of mean test scores over seeds; curves are means over seeds too.
 pub fn study(finished: &[Finished]) -> Result<Study> {
     let names = tasks(finished);
-    let mut study = Study { tasks: Vec::new(), pairs: Vec::new(), gains: Vec::new() };
+    let mut study = Study { tasks: Vec::new(), pairs: Vec::new(), gains: Vec::new(), paper_c: Vec::new() };
     for name in &names {
         study.tasks.push(task(finished, name)?);
     }

@@ -4,6 +4,7 @@ use super::data::Labelled;
 use super::model::{Model, directions};
 use super::train::{Run, Scores};
 use crate::Result;
+use crate::error::fail;
 use crate::export::{Request, mean_and_deviation, onnx_gates, results, round};
 use crate::model::flat;
 use crate::summary::Columns;
@@ -20,6 +21,10 @@ const CASES: usize = 12;
 
 /// Writes the bundle of `run`, whose selected parameters are loaded.
 pub fn export(run: &mut Run, seed: u64, request: &Request) -> Result<Manifest> {
+    if run.model.initial.is_some() {
+        let error = fail("[[objective]] initial-state: a bundle's LSTMs begin at zero");
+        return Err(error.remedy("it is for research; train without it to export"));
+    }
     round_to_half(&mut run.model);
     let config = &run.config;
     let data = DataLicence { name: config.corpus.name.clone(), licence: config.corpus.licence.clone() };

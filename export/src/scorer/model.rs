@@ -3,7 +3,7 @@
 //! Parameters have the names of docs/bundle-format.md, but an LSTM layer's directions are apart and in libtorch's order.
 
 use super::data::Batch;
-use super::objectives::settings::Layer;
+use super::objectives::settings::{Layer, State};
 use crate::checkpoint::Parameters;
 use crate::model::{flat, init};
 use libmtl::bundle::manifest::{Combine, Context, Encoder, HISTORY, Scorer as Settings, Summary};
@@ -27,6 +27,8 @@ pub struct Model {
     pub parameters: BTreeMap<String, Tensor>,
     settings: Settings,
     dropout: f64,
+    /// Where the LSTMs over words do not begin at zero: what their first states depend on.
+    pub initial: Option<State>,
 }
 
 impl Parameters for Model {
@@ -49,6 +51,11 @@ pub struct States {
     pub joint: Tensor,
     /// One a word.
     pub logits: Tensor,
+}
+
+/// The parameter that says where the LSTM `name` begins.
+fn initial(name: &str) -> String {
+    format!("objective.initial-state.{name}")
 }
 
 /// Names of an LSTM's directions.
@@ -93,7 +100,7 @@ impl Model {
                 }
             }
         }
-        Self { parameters, settings: settings.clone(), dropout }
+        Self { parameters, settings: settings.clone(), dropout, initial: None }
     }
 
     fn get(&self, name: &str) -> &Tensor {
@@ -104,6 +111,38 @@ impl Model {
     pub fn add_linear(&mut self, name: &str, input: i64, output: i64) {
         self.parameters.insert(format!("{name}.weight"), xavier(&[output, input]).set_requires_grad(true));
         self.parameters.insert(format!("{name}.bias"), init(Init::Const(0.), &[output]).set_requires_grad(true));
+    }
+
+    /// Has the LSTMs over words begin elsewhere than at zero: one parameter more of each layer and direction.
+    pub fn begin_at(&mut self, state: State) {
+        self.initial = Some(state);
+        let a = self.settings.architecture.clone();
+        let hidden = a.hidden as i64;
+        for track in self.settings.tracks.clone() {
+            for &encoder in &a.encoders {
+                for (layer, direction) in (0..a.layers(encoder)).flat_map(|layer| [(layer, "fw"), (layer, "bw")]) {
+                    let name = initial(&format!("track.{track}.{}.{layer}.{direction}", encoder.name()));
+                    match state {
+                        State::Meta => self.add_linear(&name, 2 * hidden, 2 * hidden),
+                        State::Learned => {
+                            let zero = init(Init::Const(0.), &[2 * hidden]);
+                            self.parameters.insert(name, zero.set_requires_grad(true));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// `[h0; c0]` of the LSTM `name`, `[1, sequences, hidden]` each: zero, parameters, or tanh(W r_meta + b).
+    pub fn first_states(&self, name: &str, sequences: i64, meta: Option<&Tensor>) -> [Tensor; 2] {
+        let hidden = self.settings.architecture.hidden as i64;
+        let both = match (self.initial, meta) {
+            (Some(State::Learned), _) => self.get(&initial(name)).expand([1, sequences, 2 * hidden], false),
+            (Some(State::Meta), Some(meta)) => self.linear(&initial(name), meta).tanh().unsqueeze(0),
+            _ => return [(); 2].map(|()| Tensor::zeros([1, sequences, hidden], (Kind::Float, Device::Cpu))),
+        };
+        [0, hidden].map(|from| both.narrow(2, from, hidden).contiguous())
     }
 
     /// The width of what an objective reads.
@@ -140,9 +179,15 @@ impl Model {
 
     /// What the network computes of `batch` on its way to the logits.
     pub fn states(&self, track: usize, batch: &Batch, train: bool) -> States {
-        let context = self.context(track, batch, train);
         let combine = self.settings.architecture.combine;
-        let meta = (combine != Combine::None).then(|| self.meta(batch, train));
+        let meta = || (combine != Combine::None).then(|| self.meta(batch, train));
+        // Dropout draws in this order, which runs repeat.
+        let (context, meta) = if self.initial == Some(State::Meta) {
+            let meta = meta();
+            (self.context(track, batch, meta.as_ref(), train), meta)
+        } else {
+            (self.context(track, batch, None, train), meta())
+        };
         let of_words = |meta: &Tensor| meta.index_select(0, &Tensor::from_slice(&batch.owner));
         let joint = match (combine, &meta) {
             (Combine::Product, Some(meta)) => &context * of_words(meta),
@@ -179,8 +224,8 @@ impl Model {
         self.linear("meta.joint", &Tensor::cat(&[user, exercise], 1)).sigmoid()
     }
 
-    /// `[words, 2 hidden]`.
-    fn context(&self, track: usize, batch: &Batch, train: bool) -> Tensor {
+    /// `[words, 2 hidden]`; `meta` is what first states depend on, if they do.
+    fn context(&self, track: usize, batch: &Batch, meta: Option<&Tensor>, train: bool) -> Tensor {
         let a = &self.settings.architecture;
         let name = format!("track.{}", self.settings.tracks[track]);
         let types = Tensor::from_slice(&batch.types);
@@ -199,7 +244,8 @@ impl Model {
                     Encoder::CharLstm => self.char_lstm(&name, batch, train).index_select(0, &types),
                     Encoder::CharCnn => self.char_cnn(&name, batch).index_select(0, &types),
                 };
-                self.bilstm(&format!("{name}.{}", encoder.name()), a.layers(encoder), &features, batch, train)
+                let layers = a.layers(encoder);
+                self.bilstm(&format!("{name}.{}", encoder.name()), layers, &features, batch, meta, train)
             })
             .collect();
         let mut encoded = Tensor::cat(&encoded, 1).index_select(0, &Tensor::from_slice(&batch.cells));
@@ -215,13 +261,22 @@ impl Model {
     }
 
     /// Layers stacked within each direction, then both side by side: `[cells, 2 hidden]`.
-    fn bilstm(&self, name: &str, layers: usize, features: &Tensor, batch: &Batch, train: bool) -> Tensor {
+    fn bilstm(
+        &self,
+        name: &str,
+        layers: usize,
+        features: &Tensor,
+        batch: &Batch,
+        meta: Option<&Tensor>,
+        train: bool,
+    ) -> Tensor {
         let reverse = Tensor::from_slice(&batch.reverse);
         let (time, size) = (batch.time as i64, batch.size as i64);
         let run = |direction: &str, x: Tensor| {
             (0..layers).fold(x, |x, layer| {
                 let x = x.dropout(self.dropout, train).view([time, size, -1]);
-                self.lstm(&format!("{name}.{layer}.{direction}"), &x).reshape([time * size, -1])
+                let name = format!("{name}.{layer}.{direction}");
+                self.lstm(&name, &x, &self.first_states(&name, size, meta)).reshape([time * size, -1])
             })
         };
         let forward = run("fw", features.shallow_clone());
@@ -229,12 +284,10 @@ impl Model {
         Tensor::cat(&[forward, backward], 1)
     }
 
-    /// One direction over `[time, sequences, inputs]`.
-    fn lstm(&self, name: &str, x: &Tensor) -> Tensor {
+    /// One direction over `[time, sequences, inputs]`, from the states `first`.
+    fn lstm(&self, name: &str, x: &Tensor, first: &[Tensor; 2]) -> Tensor {
         let parts = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"].map(|part| self.get(&format!("{name}.{part}")));
-        let hidden = self.settings.architecture.hidden as i64;
-        let zero = Tensor::zeros([1, x.size()[1], hidden], (Kind::Float, Device::Cpu));
-        x.lstm(&[&zero, &zero], &parts, true, 1, 0., false, false, false).0
+        x.lstm(&[&first[0], &first[1]], &parts, true, 1, 0., false, false, false).0
     }
 
     /// The embedded characters of the distinct words, `[distinct, width, embedding]`.
@@ -246,7 +299,10 @@ impl Model {
     /// Of an LSTM over each distinct word's own characters the mean output, or the last, `[distinct, hidden]`.
     fn char_lstm(&self, name: &str, batch: &Batch, train: bool) -> Tensor {
         let x = self.characters(name, batch).dropout(self.dropout, train).transpose(0, 1);
-        let outputs = self.lstm(&format!("{name}.char.lstm.fw"), &x);
+        let zero = [(); 2].map(|()| {
+            Tensor::zeros([1, x.size()[1], self.settings.architecture.hidden as i64], (Kind::Float, Device::Cpu))
+        });
+        let outputs = self.lstm(&format!("{name}.char.lstm.fw"), &x, &zero);
         let lengths = Tensor::from_slice(&batch.char_lengths);
         let steps = Tensor::arange(batch.width as i64, (Kind::Int64, Device::Cpu)).unsqueeze(1);
         let sum =

@@ -1,9 +1,9 @@
 //! Which runs a sweep has: every task alone, every two tasks together, each with every seed.
 
 use crate::Result;
-use crate::checkpoint;
-use crate::config::{Config, Export, TaskSettings};
+use crate::config::{Config, TaskSettings};
 use crate::error::fail;
+use crate::jobs::Job;
 use std::collections::BTreeSet;
 
 /// One run: tasks that are trained together, by their place in the experiment file, and a seed.
@@ -34,17 +34,10 @@ impl Item {
         own
     }
 
-    /// Digest of its experiment.
-    pub fn digest(&self, config: &Config) -> String {
-        digest(self.config(config))
+    /// To be trained.
+    pub fn job(&self, config: &Config) -> Job {
+        Job { name: self.name(config), config: self.config(config) }
     }
-}
-
-/// What makes the result of a run what it is: its name and what a bundle would say are left out.
-pub fn digest(mut config: Config) -> String {
-    config.name.clear();
-    config.export = Export::default();
-    checkpoint::digest(&config)
 }
 
 /// All runs, seed by seed, so that whole sets of one seed are finished first. `sets` are names as in `chunk+ner`; all
@@ -142,7 +135,7 @@ pub mod tests {
         let config = config(folder.path());
         let own = Item { tasks: vec![0, 2], seed: 3 }.config(&config);
         assert_eq!((own.training.steps, own.training.evaluate_every, own.tasks.len()), (60, 20, 2));
-        let digest = |tasks: Vec<usize>, seed, config: &Config| Item { tasks, seed }.digest(config);
+        let digest = |tasks: Vec<usize>, seed, config: &Config| Item { tasks, seed }.job(config).digest();
         let mut other = config.clone();
         other.tasks.pop();
         other.name = "renamed".into();

@@ -1,16 +1,10 @@
 //! `results.jsonl`: a line for each run that is finished.
 
 use super::corpus::DataQuantities;
-use super::plan::Item;
-use crate::Result;
-use crate::config::Config;
-use crate::error::fail;
+use crate::jobs::Line;
 use crate::train::Scores;
-use libmtl::Error;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::{Path, PathBuf};
 
 /// A finished run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,62 +46,18 @@ pub struct Main {
     pub test: f64,
 }
 
-/// The file of a sweep's results.
-pub struct Results {
-    path: PathBuf,
-}
-
-impl Results {
-    /// In the sweep's folder.
-    pub fn new(folder: &Path) -> Self {
-        Self { path: folder.join("results.jsonl") }
+impl Line for Finished {
+    fn name(&self) -> String {
+        self.tasks.join("+")
     }
 
-    /// All lines; none where there is no file yet.
-    pub fn read(&self) -> Result<Vec<Finished>> {
-        read(&self.path).or_else(|e| if self.path.exists() { Err(e) } else { Ok(Vec::new()) })
+    fn seed(&self) -> u64 {
+        self.seed
     }
 
-    /// The line of `item` if it is there; one of other settings is an error.
-    pub fn find<'a>(&self, all: &'a [Finished], item: &Item, config: &Config) -> Result<Option<&'a Finished>> {
-        let name = item.name(config);
-        let Some(found) = all.iter().find(|f| f.seed == item.seed && f.tasks.join("+") == name) else {
-            return Ok(None);
-        };
-        if found.digest != item.digest(config) {
-            return Err(fail(format!("{name}, seed {}, was trained with other settings", item.seed))
-                .at(self.path.display())
-                .remedy("choose another --output, or delete its line"));
-        }
-        Ok(Some(found))
+    fn digest(&self) -> &str {
+        &self.digest
     }
-
-    /// Adds a line by one write, so that processes may share the file. A line that an end of the machine cut short becomes a
-    /// line of its own, which `read` then names.
-    pub fn add(&self, finished: &Finished) -> Result<()> {
-        let mut line = serde_json::to_string(finished).map_err(|e| fail(e.to_string()))?;
-        line.push('\n');
-        if std::fs::read(&self.path).is_ok_and(|bytes| !bytes.is_empty() && !bytes.ends_with(b"\n")) {
-            line.insert(0, '\n');
-        }
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(&self.path);
-        file.and_then(|mut file| file.write_all(line.as_bytes())).map_err(|e| Error::io(self.path.display(), e))
-    }
-}
-
-/// The lines of a results file. What follows the last line's end is not one yet: another process may be writing it.
-pub fn read(path: &Path) -> Result<Vec<Finished>> {
-    let text = std::fs::read_to_string(path).map_err(|e| Error::io(path.display(), e))?;
-    let line = |(number, line): (usize, &str)| {
-        serde_json::from_str(line).map_err(|e| {
-            let remedy = "delete the line; the sweep trains its run again";
-            fail(format!("not the line of a run: {e}"))
-                .at(format!("{}: line {}", path.display(), number + 1))
-                .remedy(remedy)
-        })
-    };
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    whole.lines().enumerate().filter(|(_, text)| !text.is_empty()).map(line).collect()
 }
 
 #[cfg(test)]
@@ -140,36 +90,5 @@ pub mod tests {
             data: alone.then_some(data),
             losses: if alone { (1..=40).map(|s| (10 * s, 3.0 / (s + seed) as f64)).collect() } else { Vec::new() },
         }
-    }
-
-    #[test]
-    fn lines_are_added_and_read_and_a_cut_one_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let results = Results::new(folder.path());
-        assert!(results.read().unwrap().is_empty());
-        let lines = [finished(&[("a", 0.5)], 1), finished(&[("a", 0.6), ("b", 0.7)], 2)];
-        lines.iter().for_each(|line| results.add(line).unwrap());
-        assert_eq!(results.read().unwrap(), lines);
-        let path = folder.path().join("results.jsonl");
-        let text = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(&path, &text[..text.len() - 9]).unwrap();
-        assert_eq!(results.read().unwrap(), lines[..1], "it may still be written");
-        results.add(&lines[0]).unwrap();
-        let error = results.read().unwrap_err().to_string();
-        assert!(error.contains("line 2") && error.contains("delete the line"), "{error}");
-    }
-
-    #[test]
-    fn a_run_of_other_settings_is_not_taken_for_this_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let config = super::super::plan::tests::config(folder.path());
-        let item = Item { tasks: vec![0], seed: 1 };
-        let results = Results::new(folder.path());
-        let mut line = finished(&[("names", 0.5)], 1);
-        assert!(results.find(&[line.clone()], &Item { tasks: vec![1], seed: 1 }, &config).unwrap().is_none());
-        let error = results.find(&[line.clone()], &item, &config).unwrap_err().to_string();
-        assert!(error.contains("other settings") && error.contains("--output"), "{error}");
-        line.digest = item.digest(&config);
-        assert_eq!(results.find(&[line.clone()], &item, &config).unwrap(), Some(&line));
     }
 }

@@ -1,42 +1,36 @@
 //! One run of a sweep, in this process.
 
 use super::corpus::{self, DataQuantities};
-use super::results::{Finished, Main, Results};
+use super::results::{Finished, Main};
 use crate::Result;
-use crate::config::Config;
+use crate::jobs::{Job, tenths};
 use crate::train::{Run, RunResult};
-use libmtl::Error;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-/// Trains `config`, the experiment of one run, with its one seed, or goes on from its checkpoint below `folder`; adds its line
-/// to `results` and deletes its parameters.
-pub fn run(sweep: &str, config: Config, digest: String, folder: &Path, results: &Results) -> Result<Finished> {
-    let seed = config.seeds[0];
-    let own = folder.join(format!("{}.seed-{seed}", config.name));
+/// Trains a job, or goes on from its checkpoint in `folder`.
+pub fn run(sweep: &str, job: &Job, folder: &Path) -> Result<Finished> {
+    let seed = job.seed();
     let clock = Instant::now();
-    let mut run = Run::new(config, seed, &own)?;
+    let mut run = Run::new(job.config.clone(), seed, folder)?;
     let result = run.train(|_| crate::INTERRUPTED.load(Ordering::Relaxed))?;
     let alone = run.config.tasks.len() == 1;
     let losses = run.losses.rows.iter().filter_map(|(step, losses)| Some((*step, round(losses[0]?))));
-    let finished = Finished {
+    Ok(Finished {
         sweep: sweep.to_string(),
-        digest,
+        digest: job.digest(),
         tasks: run.config.tasks.iter().map(|t| t.name.clone()).collect(),
         seed,
         steps: result.steps,
         selected_step: result.selected_step,
-        seconds: (10.0 * clock.elapsed().as_secs_f64()).round() / 10.0,
+        seconds: tenths(clock.elapsed().as_secs_f64()),
         main: main_scores(&run, &result),
         test: by_name(&run, result.test.clone()),
         data: alone.then(|| describe(&run)),
         losses: if alone { losses.collect() } else { Vec::new() },
-    };
-    results.add(&finished)?;
-    std::fs::remove_dir_all(&own).map_err(|e| Error::io(own.display(), e))?;
-    Ok(finished)
+    })
 }
 
 fn by_name<T>(run: &Run, mut scores: BTreeMap<String, T>) -> BTreeMap<String, T> {
@@ -73,18 +67,14 @@ mod tests {
     use crate::sweep::plan::{Item, tests::config};
 
     #[test]
-    fn a_run_leaves_a_line_with_all_that_relate_needs_and_no_folder() {
+    fn a_run_has_all_that_relate_needs() {
         let _turn = fixture::turn();
         let folder = tempfile::tempdir().unwrap();
         let config = config(folder.path());
-        let results = Results::new(folder.path());
-        for tasks in [vec![0], vec![0, 2]] {
-            let item = Item { tasks, seed: 7 };
-            let (own, digest) = (item.config(&config), item.digest(&config));
-            run("a sweep", own, digest, folder.path(), &results).unwrap();
-        }
-        let lines = results.read().unwrap();
-        let (alone, pair) = (&lines[0], &lines[1]);
+        let lines = [vec![0], vec![0, 2]]
+            .map(|tasks| Item { tasks, seed: 7 }.job(&config))
+            .map(|job| run("a sweep", &job, &job.folder(folder.path())).unwrap());
+        let [alone, pair] = &lines;
         assert_eq!((alone.steps, pair.steps, pair.tasks.len()), (30, 60, 2));
         assert_eq!(alone.losses.iter().map(|l| l.0).collect::<Vec<_>>(), [5, 10, 15, 20, 25, 30]);
         assert!(alone.losses[5].1 < alone.losses[0].1, "{:?}", alone.losses);
@@ -93,6 +83,5 @@ mod tests {
         assert!(pair.data.is_none() && pair.losses.is_empty());
         assert_eq!(pair.main["parts"].test, pair.test["parts"].accuracy);
         assert_eq!(pair.main["names"].test, pair.test["names"].f1);
-        assert!(!folder.path().join("tiny.names.seed-7").exists());
     }
 }

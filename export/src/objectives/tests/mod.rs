@@ -1,8 +1,8 @@
 //! The objectives' definitions: losses by hand, gradients by differences, and what must not be known.
 
 mod runs;
+mod states;
 
-use super::initial_state::InitialState;
 use super::inverse::Inverse;
 use super::language_model::{Direction, LanguageModel};
 use super::presence::Presence;
@@ -368,46 +368,45 @@ fn the_inverses_loss_is_a_mean_over_words() {
     close(loss(&objective, &run, 0), expected.iter().sum::<f64>() / 3.0);
 }
 
-/// Learned first states are the LSTM's; those from words are tanh(W q + b) of the mean of the word vectors, and predict
-/// the words of the sentence, each as often as any other.
+/// With an encoder that says nothing, against the formula: the CRF's own likelihood, and counts of the training data.
 #[test]
-fn first_states_are_learned_or_come_from_words() {
+fn the_dual_inverses_loss_is_the_squared_difference() {
     let _turn = fixture::turn();
     let folder = tempfile::tempdir().unwrap();
     let mut run = run(folder.path(), "");
-    let batch = batch(&run, 0);
-    let before = flat(states(&run, 0, &batch).layer(1));
-    let learned = settings::InitialState::default();
-    let objective = InitialState::new(&learned, &mut setup(&mut run, "initial-state"));
-    assert_eq!(flat(states(&run, 0, &batch).layer(1)), before, "it begins at zero, as without it");
-    let _ = tch::no_grad(|| run.model.parameters.get_mut("lstm.fw.initial.c").unwrap().fill_(0.5));
-    let after = states(&run, 0, &batch);
-    assert_ne!(flat(&after.forward(1)), flat(&states_before(&before, 5)), "the cell state is not read");
-    assert_eq!(flat(&after.backward(1)), flat(&Tensor::from_slice(&before).view([-1, 10]).narrow(1, 5, 5)));
-    assert!(objective.loss(&seen(&run, 0, &batch, &after)).is_none(), "a learned state predicts nothing");
-    assert!(run.model.names_of(0).contains(&"lstm.fw.initial.h".to_string()));
-
-    let settings = settings::InitialState { state: settings::Context::Words, vocabulary: 4, hidden: 2, ..learned };
-    let objective = InitialState::new(&settings, &mut setup(&mut run, "initial-state"));
-    let states = states(&run, 0, &batch);
-    let words = run.model.words.index_select(0, &Tensor::from_slice(&batch.rows));
-    let words = rows(&words.index_select(0, &Tensor::from_slice(&batch.row_index)));
-    let mut expected = 0.0;
-    for (b, targets) in [&[1usize, 3, 2][..], &[1, 0], &[3]].into_iter().enumerate() {
-        let own: Vec<&Vec<f64>> = (0..targets.len()).map(|t| &words[batch.cell(b, t)]).collect();
-        let mean: Vec<f64> = (0..4).map(|i| own.iter().map(|w| w[i]).sum::<f64>() / own.len() as f64).collect();
-        let first = |direction: &str| affine(&run, &format!("lstm.{direction}.initial"), &mean)[..5].to_vec();
-        let both: Vec<f64> = [first("fw"), first("bw")].concat().iter().map(|x| x.tanh()).collect();
-        let hidden: Vec<f64> =
-            affine(&run, "objective.initial-state.en.hidden", &both).iter().map(|x| x.tanh()).collect();
-        let logits = affine(&run, "objective.initial-state.en.output", &hidden);
-        expected += targets.iter().map(|&t| surprise(&logits, t)).sum::<f64>() / targets.len() as f64;
+    let settings = settings::Inverse { form: settings::Form::Dual, vocabulary: 4, hidden: 3, ..Default::default() };
+    let objective = Inverse::new(&settings, &mut setup(&mut run, "inverse-dual"));
+    let own = batch(&run, 0);
+    let evaluate = |run: &Run| objective.loss(&seen(run, 0, &own, &states(run, 0, &own))).unwrap();
+    evaluate(&run).backward();
+    for name in [
+        "lstm.fw.weight_ih",
+        "task.ner.crf.transitions",
+        "task.ner.universal.weight",
+        "objective.inverse-dual.en.output.bias",
+    ] {
+        differences(&mut run, name, 1.0, &|run| evaluate(run).double_value(&[]));
     }
-    let found = objective.loss(&seen(&run, 0, &batch, &states)).unwrap().double_value(&[]);
-    close(found, expected / 3.0);
-}
-
-/// The forward half of what a layer gave.
-fn states_before(both: &[f32], hidden: i64) -> Tensor {
-    Tensor::from_slice(both).view([-1, 2 * hidden]).narrow(1, 0, hidden)
+    for (name, tensor) in run.model.parameters.iter_mut() {
+        if name.starts_with("objective.inverse-dual.labels") {
+            let _ = tch::no_grad(|| tensor.fill_(0.0));
+        }
+    }
+    let bias: Vec<f64> = affine(&run, "objective.inverse-dual.en.output", &[0.0; 6]);
+    let (emissions, transitions) = (states(&run, 0, &own).emissions, run.model.transitions(0, false));
+    // Of 8 words `the` is 3, digits are 2, all others 3; of 8 labels O is 6 and S-LOC 2. One more of each of 4 and of 5.
+    let word = |class: usize| [1.0f64 / 12.0, 4.0 / 12.0, 3.0 / 12.0, 4.0 / 12.0][class].ln();
+    let label = |outside: bool| if outside { 7.0f64 / 13.0 } else { 3.0 / 13.0 }.ln();
+    let mut expected = 0.0;
+    for (b, classes) in [&[1usize, 3, 2][..], &[1, 0], &[3]].into_iter().enumerate() {
+        let gold = &own.labels[b];
+        let values = flat(&emissions.get(b as i64).narrow(0, 0, gold.len() as i64));
+        let mut toward = (vec![0.0; values.len()], libmtl::kernels::crf::Transitions::zeros(transitions.labels));
+        let nll =
+            libmtl::kernels::crf::negative_log_likelihood(&values, &transitions, gold, &mut toward.0, &mut toward.1);
+        let of_words: f64 = classes.iter().map(|&class| word(class) + surprise(&bias, class)).sum();
+        let of_labels: f64 = gold.iter().map(|&g| label(g == 0)).sum();
+        expected += ((of_words - nll - of_labels) / gold.len() as f64).powi(2);
+    }
+    close(evaluate(&run).double_value(&[]), expected / 3.0);
 }

@@ -6,6 +6,7 @@ use super::*;
 const ALL: &str = "[[objective]]\nkind = \"language-model\"\n[[objective]]\nkind = \"data-statistics\"\noffset = 1\n\
     [[objective]]\nkind = \"gradient-reversal\"\ndomain = \"language\"\n[[objective]]\nkind = \"presence\"\n\
     [[objective]]\nkind = \"presence\"\nlabels = [\"PROPN\"]\nschedule = \"falling\"\n[[objective]]\nkind = \"inverse\"\n\
+    [[objective]]\nkind = \"inverse\"\nform = \"dual\"\n\
     [[objective]]\nkind = \"gradient-reversal\"\ndomain = \"task\"\nbatch = 2\n\
     [[objective]]\nkind = \"initial-state\"\n";
 
@@ -43,7 +44,7 @@ fn objectives_compose_resume_and_repeat() {
     assert_eq!(resumed.train(|_| false).unwrap(), result);
     assert_eq!(tensors(&whole), tensors(&resumed));
     let names = whole.objectives.names();
-    assert_eq!(names.len(), 8);
+    assert_eq!(names.len(), 9);
     for name in names.iter().filter(|name| *name != "initial-state") {
         let own = |(parameter, _): &&(String, Vec<f32>)| parameter.starts_with(&format!("objective.{name}."));
         let (before, after) = (start.iter().filter(own), tensors(&whole));
@@ -168,7 +169,9 @@ fn what_makes_no_sense_is_refused() {
         ("kind = \"gradient-reversal\"\ndomain = \"task\"\nbatch = 0", &["batch"]),
         ("kind = \"presence\"\nper_type = true\nlabels = [\"NOUN\"]", &["give one"]),
         ("kind = \"inverse\"\nlayer = 1", &["layer"]),
-        ("kind = \"initial-state\"\nweight = 1.0", &["initial-state", "predicts no words"]),
+        ("kind = \"initial-state\"\nweight = 1.0", &["initial-state", "only states of words"]),
+        ("kind = \"initial-state\"\nstate = \"task\"\nweight = 1.0", &["initial-state", "only states of words"]),
+        ("kind = \"inverse\"\nform = \"both\"", &["form", "dual"]),
         ("kind = \"inverse\"\n[[objective]]\nkind = \"inverse\"", &["inverse", "stands twice"]),
         (
             "kind = \"language-model\"\n[[objective]]\nkind = \"initial-state\"\nstate = \"words\"",
@@ -210,6 +213,8 @@ fn what_a_task_cannot_have_is_refused() {
     assert!(refusal(&format!("{presence}labels = [\"NUON\"]"), &upos).contains("\"NUON\""));
     let domains = "[[objective]]\nkind = \"gradient-reversal\"\ndomain = \"language\"\n";
     assert!(refusal(domains, &one).contains("nothing to tell apart but xx"));
+    let states = "[[objective]]\nkind = \"initial-state\"\nstate = \"language\"\n";
+    assert!(refusal(states, &one).contains("nothing to tell apart but xx"));
     assert_eq!(refusal(presence, &one), "");
 }
 

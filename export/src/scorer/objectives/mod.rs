@@ -41,6 +41,10 @@ impl Objectives {
     pub fn new(config: &Config, data: &[TrackData], model: &mut Model) -> Self {
         let mut items = Vec::new();
         for settings in &config.objectives {
+            if let Settings::InitialState(s) = settings {
+                model.begin_at(s.state);
+                continue;
+            }
             let targets = Targets::new(settings, data);
             let outputs = if settings.is_binary() { 1 } else { targets.classes };
             let labels = matches!(settings, Settings::Inverse(_)) as usize;

@@ -20,6 +20,8 @@ pub enum Settings {
     Inverse(Inverse),
     /// Predicts whether the exercise contains any mistake.
     Presence(Presence),
+    /// The LSTMs over words do not begin at zero.
+    InitialState(InitialState),
 }
 
 /// A state of the network.
@@ -156,6 +158,25 @@ impl Default for Presence {
     }
 }
 
+/// What the first states of the LSTMs over words depend on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Nothing: they are parameters.
+    #[default]
+    Learned,
+    /// Learner and exercise, r_meta.
+    Meta,
+}
+
+/// Hinton 2013; Weng et al. 2017.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InitialState {
+    /// What they depend on.
+    pub state: State,
+}
+
 impl Settings {
     /// Its name: in the learning curve, in messages, and in the names of its parameters.
     pub fn name(&self) -> &'static str {
@@ -176,6 +197,7 @@ impl Settings {
                 Setting::Time => "inverse-time",
             },
             Self::Presence(_) => "presence",
+            Self::InitialState(_) => "initial-state",
         }
     }
 
@@ -186,6 +208,8 @@ impl Settings {
             Self::DataStatistics(s) => (s.weight, s.schedule),
             Self::Inverse(s) => (s.weight, s.schedule),
             Self::Presence(s) => (s.weight, s.schedule),
+            // It has no loss.
+            Self::InitialState(_) => (0.0, Schedule::Constant),
         }
     }
 
@@ -197,6 +221,10 @@ impl Settings {
             // The decoder's input has read the setting.
             Self::Inverse(_) => Layer::Context,
             Self::Presence(s) => s.layer,
+            Self::InitialState(s) => match s.state {
+                State::Learned => Layer::Context,
+                State::Meta => Layer::Meta,
+            },
         }
     }
 
@@ -223,8 +251,12 @@ pub fn check(config: &Config) -> Result<()> {
         let place = format!("[[objective]] {}", objective.name());
         check_weight(objective.weight().0).map_err(|e| e.at(&place))?;
         if objective.layer() == Layer::Meta && config.model.combine == Combine::None {
-            let error = fail("layer = \"meta\": [model] combine = \"none\" has no such layer");
-            return Err(error.remedy("give context or joint").at(place));
+            let (key, remedy) = match objective {
+                Settings::InitialState(_) => ("state", "give learned"),
+                _ => ("layer", "give context or joint"),
+            };
+            let error = fail(format!("{key} = \"meta\": [model] combine = \"none\" has no such layer"));
+            return Err(error.remedy(remedy).at(place));
         }
         if !seen.insert(objective.name()) {
             return Err(fail("it stands twice; leave one of them out").at(place));

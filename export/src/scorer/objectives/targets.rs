@@ -20,6 +20,7 @@ impl Targets {
     pub fn new(settings: &Settings, data: &[TrackData]) -> Self {
         let of = match settings {
             Settings::GradientReversal(s) => by_value(data, |l| s.attribute.of(&l.exercise)),
+            Settings::InitialState(_) => Vec::new(),
             Settings::Presence(_) => by_exercise(data, |l| Some(u32::from(l.mistakes.contains(&true)))),
             Settings::DataStatistics(s) => match s.statistic {
                 Statistic::TimesSeen => times_seen(data),

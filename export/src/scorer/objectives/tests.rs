@@ -154,6 +154,43 @@ fn losses_are_the_formulas() {
     }
 }
 
+/// Learned ones begin at zero, where they change nothing; those of learner and exercise are tanh(W r_meta + b).
+#[test]
+fn first_states_are_learned_or_come_from_learner_and_exercise() {
+    let _turn = fixture::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let run =
+        |objectives: &str| Run::new(config(folder.path(), objectives).unwrap(), 3, &folder.path().join("run")).unwrap();
+    let logits_of = |run: &Run| flat(&run.model.states(0, &run.batch(0, &[0, 1, 2]), false).logits);
+    let plain = run("");
+    let mut learned = run("[[objective]]\nkind = \"initial-state\"\n");
+    assert_eq!(logits_of(&learned), logits_of(&plain));
+    let name = "track.en_es.word.0.bw";
+    let parameter = format!("objective.initial-state.{name}");
+    let _ = tch::no_grad(|| learned.model.parameters.get_mut(&parameter).unwrap().narrow(0, 0, 6).fill_(0.5));
+    assert_ne!(logits_of(&learned), logits_of(&plain), "it is not read");
+    assert!(learned.objectives.names().is_empty(), "it has no loss");
+
+    let run = run("[[objective]]\nkind = \"initial-state\"\nstate = \"meta\"\n");
+    let meta = run.model.states(0, &run.batch(0, &[0, 1, 2]), false).meta.unwrap();
+    let [h, c] = run.model.first_states(name, 3, Some(&meta)).map(|part| rows(&part.squeeze_dim(0)));
+    for ((meta, h), c) in rows(&meta).iter().zip(h).zip(c) {
+        let both = logits(&run, &format!("initial-state.{name}"), meta);
+        for (expected, found) in both.iter().zip([h, c].concat()) {
+            assert!((expected.tanh() - found).abs() < 1e-6, "{found}, by hand {}", expected.tanh());
+        }
+    }
+    let mut run = run;
+    let request = crate::export::Request {
+        runs: folder.path(),
+        output: &folder.path().join("bundle"),
+        command: String::new(),
+        commit: String::new(),
+    };
+    let error = crate::scorer::export::export(&mut run, 3, &request).unwrap_err().to_string();
+    assert!(error.contains("initial-state") && error.contains("research"), "{error}");
+}
+
 /// What teaches the discriminator unteaches the learner's encoder.
 #[test]
 fn an_attributes_gradient_is_reversed_below_the_discriminator() {
@@ -197,7 +234,8 @@ fn an_attributes_gradient_is_reversed_below_the_discriminator() {
 const EVERY: &str = "[[objective]]\nkind = \"data-statistics\"\nstatistic = \"times-seen\"\n\
     [[objective]]\nkind = \"data-statistics\"\nstatistic = \"days\"\n[[objective]]\nkind = \"presence\"\n\
     [[objective]]\nkind = \"gradient-reversal\"\nattribute = \"country\"\n\
-    [[objective]]\nkind = \"inverse\"\nsetting = \"format\"\n";
+    [[objective]]\nkind = \"inverse\"\nsetting = \"format\"\n\
+    [[objective]]\nkind = \"initial-state\"\nstate = \"meta\"\n";
 
 #[test]
 fn a_run_with_objectives_resumes_to_the_same_result() {
@@ -223,6 +261,7 @@ fn what_makes_no_sense_is_refused() {
         ("kind = \"presence\"\nstatistic = \"days\"", &["statistic"]),
         ("kind = \"data-statistics\"\nstatistic = \"weather\"", &["weather", "times-seen"]),
         ("kind = \"gradient-reversal\"\nattribute = \"user\"", &["user", "country"]),
+        ("kind = \"initial-state\"\nstate = \"words\"", &["words", "meta"]),
         ("kind = \"presence\"\n[[objective]]\nkind = \"presence\"", &["stands twice"]),
     ];
     for (text, words) in cases {
