@@ -12,6 +12,8 @@ use std::path::Path;
 
 /// The row without objectives.
 const BASELINE: &str = "baseline";
+/// The row of tasks that read the layers that the experiment gives them.
+const LOWER_LAYERS: &str = "lower-layers";
 /// The row with all of them.
 const ALL: &str = "all";
 
@@ -37,12 +39,21 @@ impl Experiment for Config {
     }
 
     fn objectives(&self) -> Vec<(String, serde_json::Value)> {
-        self.objectives.iter().map(|o| (o.name().to_string(), serde_json::to_value(o).unwrap_or_default())).collect()
+        let named = self.objectives.iter().map(|o| (o.name().to_string(), serde_json::to_value(o).unwrap_or_default()));
+        // Where a task reads a lower layer, the other way is that all read the highest.
+        let layers = self.tasks.iter().filter_map(|task| Some((task.key(), serde_json::json!(task.layer?))));
+        let layers: serde_json::Map<_, _> = layers.collect();
+        let lower = (!layers.is_empty()).then(|| (LOWER_LAYERS.to_string(), serde_json::json!({ "layer": layers })));
+        named.chain(lower).collect()
     }
 
     fn with(&self, name: String, objectives: &[usize]) -> Self {
-        let objectives = objectives.iter().map(|&i| self.objectives[i].clone()).collect();
-        Self { name, objectives, ..self.clone() }
+        let mut own = Self { name, ..self.clone() };
+        own.objectives = objectives.iter().filter_map(|&i| self.objectives.get(i).cloned()).collect();
+        if !objectives.contains(&self.objectives.len()) {
+            own.tasks.iter_mut().for_each(|task| task.layer = None);
+        }
+        own
     }
 
     fn train(self, seed: u64, folder: &Path, stop: &dyn Fn(u64) -> bool) -> Result<RunResult<Scores>> {
@@ -96,7 +107,7 @@ pub fn ablate<E: Experiment>(config: &E, seeds: &[u64], output: &Path, stop: &dy
     let seeds = if seeds.is_empty() { own } else { seeds };
     let objectives = config.objectives();
     if objectives.is_empty() {
-        return Err(fail("there is nothing to compare").remedy("give the experiment an [[objective]]"));
+        return Err(fail("there is nothing to compare").remedy("give the experiment an [[objective]], or a task a lower layer"));
     }
     let mut selections = vec![(BASELINE.to_string(), Vec::new())];
     selections.extend(objectives.iter().enumerate().map(|(i, (name, _))| (name.clone(), vec![i])));
@@ -214,6 +225,13 @@ mod tests {
         let before = read();
         ablate(&config, &[1, 2], folder.path(), &|_| panic!("trained again")).unwrap();
         assert_eq!(read(), before);
+        let mut layered = Config { objectives: Vec::new(), ..config.clone() };
+        layered.model.lstm_layers = 2;
+        layered.tasks[1].layer = Some(1);
+        let (name, value) = layered.objectives().remove(0);
+        assert_eq!((name.as_str(), value), ("lower-layers", serde_json::json!({"layer": {"ner/yy": 1}})));
+        assert_eq!(layered.with("x".into(), &[]).tasks[1].layer, None);
+        assert_eq!(layered.with("x".into(), &[0]).tasks[1].layer, Some(1));
         let plain = Config { objectives: Vec::new(), ..config };
         let error = ablate(&plain, &[1], folder.path(), &|_| false).unwrap_err().to_string();
         assert!(error.contains("[[objective]]"), "{error}");
