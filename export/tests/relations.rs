@@ -1,4 +1,4 @@
-//! `sweep`, `relate` and `probe` as a user runs them: in processes, stopped and gone on with, and their refusals.
+//! `sweep`, `transfer`, `relate` and `probe` as a user runs them: in processes, stopped and gone on with, and their refusals.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -99,6 +99,30 @@ fn processes_sweep_what_one_process_sweeps_and_nothing_twice() {
         line["seconds"] = parallel.iter().find(same).unwrap()["seconds"].clone();
         assert!(parallel.contains(&line), "{line}");
     }
+}
+
+#[test]
+fn processes_transfer_and_what_is_missing_is_said() {
+    let project = project();
+    let folder = project.path();
+    refused(folder, &["transfer", "tiny.toml", "--data", "."], &["[transfer]", "sizes"]);
+    let path = folder.join("tiny.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let text = text.replace("mixing = \"uniform\"", "target = \"names/en\"");
+    std::fs::write(&path, text + "[transfer]\nsizes = [2, \"all\"]\n").unwrap();
+    refused(folder, &["transfer", "tiny.toml", "--data", ".", "--set", "full@3"], &["full@3", "full@2", "baseline@all"]);
+    passes(folder, &["transfer", "tiny.toml", "--data", ".", "--jobs", "2"]);
+    let found = lines(folder);
+    // Two systems, two sizes, two seeds: nothing is across languages here.
+    assert_eq!(found.len(), 8);
+    let sentences = |line: &serde_json::Value| line["sentences"].as_u64().unwrap();
+    assert!(found.iter().all(|line| sentences(line) == if line["size"] == 2 { 2 } else { 16 }));
+    let folders = std::fs::read_dir(folder.join("runs/tiny")).unwrap().filter(|e| e.as_ref().unwrap().path().is_dir());
+    assert_eq!(folders.count(), 0, "parameters are left behind");
+    let summary = std::fs::read_to_string(folder.join("runs/tiny/transfer.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
+    assert_eq!(summary["rows"].as_array().unwrap().len(), 4);
+    assert_eq!(summary["rows"][1]["gain"]["values"].as_array().unwrap().len(), 2);
 }
 
 #[test]
