@@ -2,7 +2,6 @@
 
 mod corpus;
 mod gains;
-mod heatmap;
 mod plan;
 mod results;
 mod run;
@@ -10,9 +9,9 @@ mod run;
 use crate::Result;
 use crate::config::Config;
 use crate::error::fail;
+use crate::report::heat;
 pub use corpus::DataQuantities;
-pub use gains::{paired, tasks};
-pub use heatmap::{Map, svg};
+pub use gains::{map, paired, tasks};
 use indicatif::{ProgressBar, ProgressStyle};
 use libmtl::Error;
 pub use plan::{Item, digest, parse, plan};
@@ -152,10 +151,10 @@ fn child(options: &Options, item: &Item, name: &str) -> Result<()> {
 
 /// `heatmap.svg` of the pairs that are there with both their tasks, if any.
 fn draw(folder: &Path, finished: &[Finished]) -> Result<()> {
-    let map = gains::map(finished);
+    let map = map(finished);
     if map.cells.is_empty() {
         return Ok(());
     }
     let path = folder.join("heatmap.svg");
-    std::fs::write(&path, svg(&map)?).map_err(|e| Error::io(path.display(), e))
+    std::fs::write(&path, heat::svg(&map)).map_err(|e| Error::io(path.display(), e))
 }
