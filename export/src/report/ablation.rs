@@ -1,6 +1,7 @@
 //! An ablation: what each auxiliary objective gains, with what spread, at what cost. And what a probe found.
 
 use super::charts::{self, Point, Series};
+use super::experiment::titled;
 use super::page::{Cell, Section, Table, list, percent, spread};
 use super::svg::colour;
 use crate::ablate::{ALL, Ablation, BASELINE, Row};
@@ -21,7 +22,7 @@ pub fn section(ablation: &Ablation) -> Section {
     let columns: Vec<(&str, &str)> =
         baseline.test.iter().map(|(task, scores)| (task.as_str(), main_score(scores))).collect();
     let mut head: Vec<String> = vec!["trained with".into()];
-    head.extend(columns.iter().map(|(task, score)| format!("{task} {}", score.replace('_', " "))));
+    head.extend(columns.iter().map(|(task, score)| format!("{task} {}", titled(score))));
     head.extend(["time".into(), "selected steps".into()]);
     let mut table = Table { caption: "Scores of the baseline, and gains on it".into(), head, ..Table::default() };
     table.rows.extend(ablation.rows.iter().map(|row| cells(row, &columns)));
@@ -34,7 +35,7 @@ pub fn section(ablation: &Ablation) -> Section {
     let gain = |row: &Row, (task, score): (&str, &str)| row.gain.as_ref()?.test.get(task)?.get(score).cloned();
     let series = columns.iter().enumerate().map(|(place, &column)| {
         let points = rows.iter().enumerate().filter_map(|(i, row)| Some(point(i, &gain(row, column)?, 100.0)));
-        Series { name: format!("{} {}", column.0, column.1), colour: colour(place), points: points.collect() }
+        Series { name: format!("{} {}", column.0, titled(column.1)), colour: colour(place), points: points.collect() }
     });
     section.figure("Gains", &charts::bars(&names, &series.collect::<Vec<_>>(), "gain on test, points", true));
     let costs = rows.iter().enumerate().filter_map(|(i, row)| Some(point(i, row.cost.as_ref()?, 1.0)));

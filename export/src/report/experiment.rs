@@ -19,6 +19,9 @@ type Outcome = RunResult<BTreeMap<String, f64>>;
 /// Scores of spans, which plain labels do not have.
 const OF_SPANS: [&str; 4] = ["precision", "recall", "f1", "strict_f1"];
 
+/// Which numbers of a curve's point.
+type Pick = fn(&Point) -> &BTreeMap<String, f64>;
+
 /// Runs that differ in their seeds.
 pub struct Experiment {
     /// Its name.
@@ -120,7 +123,6 @@ impl Experiment {
         section.text(
             "A line for each seed, by task or objective. Losses are smoothed; those of objectives have no weight.",
         );
-        type Pick = fn(&Point) -> &BTreeMap<String, f64>;
         let charts: [(&str, &str, Pick, f64); 3] = [
             ("Score on dev", "dev score, %", |point| &point.dev, 100.0),
             ("Training loss of the tasks", "loss", |point| &point.loss, 1.0),
@@ -129,25 +131,32 @@ impl Experiment {
         for (caption, y, pick, times) in charts {
             let points = || self.runs.iter().flat_map(|run| &run.curve);
             let names: BTreeSet<&String> = points().flat_map(|point| pick(point).keys()).collect();
-            let mut series = Vec::new();
-            for (place, name) in names.iter().enumerate() {
-                let line = |run: &Run| Series {
-                    name: name.to_string(),
-                    colour: colour(place),
-                    points: run
-                        .curve
-                        .iter()
-                        .filter_map(|point| drawn(point.step, pick(point).get(*name)?, times))
-                        .collect(),
-                };
-                series.extend(self.runs.iter().map(line));
+            if names.is_empty() {
+                continue;
             }
-            if !names.is_empty() {
-                section.figure(caption, &charts::lines(Axes { x: "steps", y, ..Axes::default() }, &series));
-                section.folded(&numbers(caption, &names, points().map(|point| (point.step, pick(point))), times));
+            let lines: Vec<Vec<Series>> =
+                names.iter().enumerate().map(|(place, name)| self.lines(name, colour(place), pick, times)).collect();
+            // The losses of objectives are of all sizes: each has axes of its own.
+            let apart = caption == "Loss of the objectives";
+            let drawn = if apart { lines } else { vec![lines.into_iter().flatten().collect()] };
+            section.heading(caption);
+            for series in &drawn {
+                section.figure("", &charts::lines(Axes { x: "steps", y, ..Axes::default() }, series));
             }
+            section.folded(&numbers(caption, &names, points().map(|point| (point.step, pick(point))), times));
         }
         Some(section)
+    }
+
+    /// A line for each seed.
+    fn lines(&self, name: &str, colour: &'static str, pick: Pick, times: f64) -> Vec<Series> {
+        let point = |point: &Point| {
+            let value = times * pick(point).get(name)?;
+            Some(charts::Point { at: point.step as f64, mean: value, sd: 0.0 })
+        };
+        let line =
+            |run: &Run| Series { name: name.to_string(), colour, points: run.curve.iter().filter_map(point).collect() };
+        self.runs.iter().map(line).collect()
     }
 
     fn data(&self) -> Option<Section> {
@@ -163,10 +172,6 @@ impl Experiment {
         section.verbatim("The experiment file, as it was read", &picture.settings);
         Some(section)
     }
-}
-
-fn drawn(step: u64, value: &f64, times: f64) -> Option<charts::Point> {
-    value.is_finite().then(|| charts::Point { at: step as f64, mean: times * value, sd: 0.0 })
 }
 
 /// What a chart of curves draws: means over the seeds, by step.
@@ -196,7 +201,7 @@ fn scores(set: &str, found: &Spreads) -> Table {
     let known = ["f1", "precision", "recall", "strict_f1", "accuracy", "unseen_accuracy", "auc", "log_loss"];
     let counts = ["sentences", "exercises", "tokens", "words", "mistakes", "unseen"];
     let names: Vec<&str> = known.into_iter().chain(counts).filter(|name| all.contains(name)).collect();
-    let head: Vec<String> = names.iter().map(|name| name.replace('_', " ")).collect();
+    let head: Vec<String> = names.iter().map(|name| titled(name)).collect();
     let caption = format!("Scores on {set}; rates in percent");
     let mut table = Table { caption, head: [vec!["task".to_string()], head].concat(), ..Table::default() };
     for (task, columns) in found {
@@ -212,4 +217,9 @@ fn scores(set: &str, found: &Spreads) -> Table {
         table.rows.push(std::iter::once(task.into()).chain(names.iter().map(cell)).collect());
     }
     table
+}
+
+/// The name of a score as people write it.
+pub fn titled(score: &str) -> String {
+    score.replace('_', " ").replace("f1", "F1").replace("auc", "AUC")
 }

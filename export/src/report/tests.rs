@@ -54,7 +54,7 @@ fn tables(html: &str) -> Vec<(String, Vec<Vec<String>>)> {
     let plain = |html: &str| {
         let mut text = String::new();
         html.split('<').for_each(|part| text.push_str(part.split_once('>').map_or("", |(_, text)| text)));
-        text
+        text.trim().to_string()
     };
     let between =
         |text: &str, from: &str, to: &str| text.split_once(from).unwrap().1.split_once(to).unwrap().0.to_string();
@@ -97,7 +97,7 @@ fn a_page_holds_what_a_tagger_scored_and_answered() {
     let html = made(&[&runs]).unwrap();
     assert!(html.contains("<title>tiny</title>"));
     let scores = table(&html, "Scores on test");
-    assert_eq!(scores[0][..3], ["task", "f1", "precision"]);
+    assert_eq!(scores[0][..3], ["task", "F1", "precision"]);
     let f1 = Spread::of(results.iter().map(|result| result.test["ner/xx"].f1).collect());
     assert_eq!(scores[1][..2], ["ner/xx".to_string(), page::percent(&f1)]);
     assert_eq!(scores[2][..3], ["upos/xx", "–", "–"], "plain labels have no spans");
@@ -191,7 +191,7 @@ fn an_ablation_and_a_probe_are_tables_and_bars() {
     .unwrap();
     let html = made(&[folder.path()]).unwrap();
     let rows = table(&html, "gains on it");
-    assert_eq!(rows[0], ["trained with", "ner/da f1", "time", "selected steps"]);
+    assert_eq!(rows[0], ["trained with", "ner/da F1", "time", "selected steps"]);
     assert_eq!(rows[1], ["no objective", "55.00 ± 7.07", "5.0 ± 1.4 s", "10, 20"]);
     assert_eq!(rows[2], ["&lt;presence&gt;", "+3.00 ± 1.41", "× 1.505.0 ± 1.4 s", "10, 20"]);
     assert_eq!(html.matches("<svg").count(), 2);
