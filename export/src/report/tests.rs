@@ -59,7 +59,7 @@ fn tables(html: &str) -> Vec<(String, Vec<Vec<String>>)> {
     let between =
         |text: &str, from: &str, to: &str| text.split_once(from).unwrap().1.split_once(to).unwrap().0.to_string();
     let cells = |row: &str| row.replace("<td", "\u{0}<td").replace("<th", "\u{0}<th");
-    let row = |row: &str| cells(row).split('\u{0}').skip(1).map(|cell| plain(cell)).collect();
+    let row = |row: &str| cells(row).split('\u{0}').skip(1).map(&plain).collect();
     let table = |table: &str| {
         let rows = table.split("<tr>").skip(1).map(row).collect();
         (plain(&format!("<x>{}", between(table, "<caption>", "</caption>"))), rows)
