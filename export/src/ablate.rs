@@ -7,15 +7,15 @@ use crate::config::Config;
 use crate::error::fail;
 use crate::summary::{Columns, Spread, Spreads as Table};
 use crate::train::{Run, RunResult, Scores};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::path::Path;
 
 /// The row without objectives.
-const BASELINE: &str = "baseline";
+pub const BASELINE: &str = "baseline";
 /// The row of tasks that read the layers that the experiment gives them.
 const LOWER_LAYERS: &str = "lower-layers";
 /// The row with all of them.
-const ALL: &str = "all";
+pub const ALL: &str = "all";
 
 /// An experiment whose objectives can be told apart.
 pub trait Experiment: Sized + Clone + Serialize {
@@ -62,36 +62,51 @@ impl Experiment for Config {
 }
 
 /// One selection of objectives.
-#[derive(Debug, Serialize)]
-struct Row {
-    name: String,
-    objectives: Vec<serde_json::Value>,
-    selected_steps: Vec<u64>,
-    dev: Table,
-    test: Table,
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// What it is called.
+    pub name: String,
+    /// Its objectives with their settings.
+    pub objectives: Vec<serde_json::Value>,
+    /// The step that dev selected, one a seed.
+    pub selected_steps: Vec<u64>,
+    /// Scores on dev.
+    pub dev: Table,
+    /// Scores on test.
+    pub test: Table,
     /// Differences to the baseline of the same seed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    gain: Option<Gain>,
+    pub gain: Option<Gain>,
     /// CPU time of the training steps, in seconds.
-    cpu_seconds: Spread,
+    pub cpu_seconds: Spread,
     /// The same over the baseline's of the same seed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    cost: Option<Spread>,
+    pub cost: Option<Spread>,
 }
 
-#[derive(Debug, Serialize)]
-struct Gain {
-    dev: Table,
-    test: Table,
+/// Differences to the baseline.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gain {
+    /// On dev.
+    pub dev: Table,
+    /// On test.
+    pub test: Table,
 }
 
 /// `ablation.json`.
-#[derive(Debug, Serialize)]
-struct Ablation {
-    experiment: String,
-    seeds: Vec<u64>,
-    steps: u64,
-    rows: Vec<Row>,
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ablation {
+    /// Name of the experiment.
+    pub experiment: String,
+    /// The seeds.
+    pub seeds: Vec<u64>,
+    /// Steps of each run.
+    pub steps: u64,
+    /// The baseline, each objective alone, all of them.
+    pub rows: Vec<Row>,
 }
 
 /// What a row's runs gave, one a seed.
@@ -107,7 +122,9 @@ pub fn ablate<E: Experiment>(config: &E, seeds: &[u64], output: &Path, stop: &dy
     let seeds = if seeds.is_empty() { own } else { seeds };
     let objectives = config.objectives();
     if objectives.is_empty() {
-        return Err(fail("there is nothing to compare").remedy("give the experiment an [[objective]], or a task a lower layer"));
+        return Err(
+            fail("there is nothing to compare").remedy("give the experiment an [[objective]], or a task a lower layer")
+        );
     }
     let mut selections = vec![(BASELINE.to_string(), Vec::new())];
     selections.extend(objectives.iter().enumerate().map(|(i, (name, _))| (name.clone(), vec![i])));
@@ -180,9 +197,9 @@ impl Row {
 
 /// What `of` makes of each value and the baseline's of the same seed.
 fn paired(own: &Table, baseline: &Table, of: fn(&f64, &f64) -> f64) -> Table {
-    let score = |task: &String, (name, spread): (&&'static str, &Spread)| {
+    let score = |task: &String, (name, spread): (&String, &Spread)| {
         let base = &baseline[task][name];
-        (*name, Spread::of(spread.values.iter().zip(&base.values).map(|(a, b)| of(a, b)).collect()))
+        (name.clone(), Spread::of(spread.values.iter().zip(&base.values).map(|(a, b)| of(a, b)).collect()))
     };
     own.iter().map(|(task, scores)| (task.clone(), scores.iter().map(|s| score(task, s)).collect())).collect()
 }

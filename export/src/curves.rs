@@ -2,8 +2,9 @@
 
 use crate::Result;
 use crate::checkpoint::write_json;
-use crate::error::fail;
-use plotters::prelude::*;
+use crate::report::charts::{self, Axes, Series};
+use crate::report::svg::colour;
+use libmtl::Error;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -50,36 +51,17 @@ pub fn line(name: &str, seed: u64, curve: &[Point], best: Option<(f64, u64)>) ->
 pub fn write(folder: &Path, title: &str, curve: &[Point]) -> Result<()> {
     write_json(&folder.join("curve.json"), &curve)?;
     let path = folder.join("curve.svg");
-    draw(&path, title, curve).map_err(|e| fail(format!("cannot draw: {e}")).at(path.display()))
+    let tasks = curve.last().into_iter().flat_map(|last| last.dev.keys());
+    let series: Vec<Series> = tasks.enumerate().map(|(place, task)| percents(curve, task, colour(place))).collect();
+    let axes = Axes { title, x: "steps", y: "dev score, %", ..Axes::default() };
+    std::fs::write(&path, charts::lines(axes, &series)).map_err(|e| Error::io(path.display(), e))
 }
 
-fn draw(path: &Path, title: &str, curve: &[Point]) -> std::result::Result<(), Box<dyn std::error::Error>> {
-    let steps = curve.last().map_or(1, |p| p.step) as f64;
-    let lowest = curve.iter().flat_map(|p| p.dev.values()).copied().fold(1.0, f64::min);
-    let root = SVGBackend::new(path, (860, 480)).into_drawing_area();
-    root.fill(&WHITE)?;
-    let mut chart = ChartBuilder::on(&root)
-        .caption(title, ("sans-serif", 20))
-        .margin(12)
-        .x_label_area_size(36)
-        .y_label_area_size(52)
-        .build_cartesian_2d(0.0..steps, 100.0 * lowest..100.0)?;
-    chart.configure_mesh().x_desc("steps").y_desc("dev score, %").light_line_style(WHITE).draw()?;
-    let tasks: Vec<&String> = curve.last().map(|p| p.dev.keys().collect()).unwrap_or_default();
-    for (index, task) in tasks.iter().enumerate() {
-        let colour = Palette99::pick(index).mix(1.0);
-        let points = curve.iter().filter_map(|p| p.dev.get(*task).map(|s| (p.step as f64, 100.0 * s)));
-        chart
-            .draw_series(LineSeries::new(points, colour.stroke_width(2)))?
-            .label(task.as_str())
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
-    }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
-        .background_style(WHITE.mix(0.8))
-        .border_style(BLACK)
-        .draw()?;
-    root.present()?;
-    Ok(())
+/// A task's scores on dev, in percent.
+fn percents(curve: &[Point], task: &str, colour: &'static str) -> Series {
+    let point = |point: &Point| {
+        let score = point.dev.get(task)?;
+        Some(charts::Point { at: point.step as f64, mean: 100.0 * score, sd: 0.0 })
+    };
+    Series { name: task.to_string(), colour, points: curve.iter().filter_map(point).collect() }
 }

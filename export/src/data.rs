@@ -4,6 +4,7 @@ use crate::Result;
 use crate::config::{Config, Format, Source, TaskSettings};
 use crate::error::fail;
 use crate::random;
+use crate::train::Set;
 use libmtl::text::readers::{self, ConllOptions, Separator};
 use libmtl::text::scheme::{self, Scheme};
 use rand::seq::SliceRandom;
@@ -51,6 +52,14 @@ impl TaskData {
             return Err(fail(format!("task {}: no dev sentences; selection needs some", task.key())));
         }
         Ok(Self { train, dev, test: all(&task.test)? })
+    }
+
+    /// One of the sets that are held out of training.
+    pub fn set(&self, set: Set) -> &[Gold] {
+        match set {
+            Set::Dev => &self.dev,
+            Set::Test => &self.test,
+        }
     }
 }
 

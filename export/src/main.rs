@@ -16,9 +16,11 @@ mod losses;
 mod model;
 mod objectives;
 mod optimizer;
+mod picture;
 mod probe;
 mod random;
 mod relate;
+mod report;
 mod sampler;
 mod scorer;
 mod softmax;
@@ -102,8 +104,8 @@ enum Command {
     /// Train, evaluate and export a word-error scorer
     #[command(subcommand)]
     Scorer(scorer::Command),
-    /// Draw protocols and runs of scorers as one page of HTML
-    Report(scorer::ReportOptions),
+    /// Draw experiments, sweeps, ablations, probes and protocols as one page of HTML
+    Report(report::Options),
     /// Simulate learners: SYNTHETIC .slam files for the scorer
     Simulate {
         /// The folder that the files go into
@@ -213,7 +215,7 @@ fn run(command: Command) -> Result<()> {
         Command::Probe(options) => probe::probe(&options),
         Command::Relate(options) => relate::relate(&options),
         Command::Scorer(command) => scorer::run(command),
-        Command::Report(options) => scorer::report(&options),
+        Command::Report(options) => report::report(&options),
         Command::Simulate { output, options } => scorer::simulate(&output, &options),
     }
 }

@@ -35,18 +35,25 @@ struct Summary {
     seeds: Vec<u64>,
     threads: i32,
     selected_steps: Vec<u64>,
-    dev: BTreeMap<String, BTreeMap<&'static str, Spread>>,
-    test: BTreeMap<String, BTreeMap<&'static str, Spread>>,
+    dev: Spreads,
+    test: Spreads,
 }
 
 /// Scores of a set, by name.
 pub trait Columns {
     /// Each score's name and value.
-    fn columns(&self) -> Vec<(&'static str, f64)>;
+    fn columns(&self) -> Vec<(&str, f64)>;
+}
+
+/// As a run's file has them.
+impl Columns for BTreeMap<String, f64> {
+    fn columns(&self) -> Vec<(&str, f64)> {
+        self.iter().map(|(name, value)| (name.as_str(), *value)).collect()
+    }
 }
 
 /// The scores of one set of all seeds, by task.
-pub type Spreads = BTreeMap<String, BTreeMap<&'static str, Spread>>;
+pub type Spreads = BTreeMap<String, BTreeMap<String, Spread>>;
 
 /// Writes `summary.json` beside the seeds' folders, whose scores are of the type `S`.
 pub fn write<S: Columns + DeserializeOwned>(folder: &Path) -> Result<()> {
@@ -65,10 +72,10 @@ pub fn write<S: Columns + DeserializeOwned>(folder: &Path) -> Result<()> {
 
 /// By task and score, over the seeds.
 pub fn spreads<S: Columns>(results: &[RunResult<S>], set: fn(&RunResult<S>) -> &BTreeMap<String, S>) -> Spreads {
-    let mut values: BTreeMap<String, BTreeMap<&'static str, Vec<f64>>> = BTreeMap::new();
+    let mut values: BTreeMap<String, BTreeMap<String, Vec<f64>>> = BTreeMap::new();
     for (task, scores) in results.iter().flat_map(set) {
         for (name, value) in scores.columns() {
-            values.entry(task.clone()).or_default().entry(name).or_default().push(value);
+            values.entry(task.clone()).or_default().entry(name.into()).or_default().push(value);
         }
     }
     let of_task = |columns: BTreeMap<_, _>| columns.into_iter().map(|(name, all)| (name, Spread::of(all))).collect();

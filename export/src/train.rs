@@ -12,6 +12,7 @@ use crate::losses::LossLog;
 use crate::model::Model;
 use crate::objectives::{Draw, Objectives, Seen};
 use crate::optimizer::Optimizer;
+use crate::picture::Picture;
 use crate::random;
 use crate::sampler::{self, SentenceSampler, TaskSampler};
 use crate::softmax;
@@ -63,7 +64,7 @@ impl Scores {
 }
 
 impl Columns for Scores {
-    fn columns(&self) -> Vec<(&'static str, f64)> {
+    fn columns(&self) -> Vec<(&str, f64)> {
         let spans = [("f1", self.f1), ("strict_f1", self.strict_f1)];
         let tokens = [("accuracy", self.accuracy), ("unseen_accuracy", self.unseen_accuracy)];
         [spans, tokens].concat()
@@ -197,6 +198,9 @@ pub struct RunResult<S = Scores> {
     pub test: BTreeMap<String, S>,
 }
 
+/// Tags of sentences, by the place of their task.
+pub type Predicted<'a> = BTreeMap<usize, Vec<Vec<&'a str>>>;
+
 /// A run with its data and network.
 pub struct Run {
     /// The experiment.
@@ -250,15 +254,17 @@ impl Run {
         self.steps(&mut progress, &mut optimizer, stop)?;
         self.losses = progress.log;
         checkpoint::load_best(&self.folder, &mut self.model)?;
+        let (dev, test) = (self.predicted(Set::Dev), self.predicted(Set::Test));
         let result = RunResult {
             experiment: self.config.name.clone(),
             seed: self.seed,
             threads: self.config.threads,
             steps: progress.step,
             selected_step: progress.best.map_or(0, |(_, step)| step),
-            dev: self.scores(Set::Dev),
-            test: self.scores(Set::Test),
+            dev: self.scored(Set::Dev, &dev),
+            test: self.scored(Set::Test, &test),
         };
+        checkpoint::write_json(&self.folder.join("picture.json"), &Picture::of(self, self.seed, &dev, &test)?)?;
         checkpoint::write_json(&self.folder.join("result.json"), &result)?;
         Ok(result)
     }
@@ -364,22 +370,37 @@ impl Run {
 
     /// Scores of every task that has sentences in `set`.
     pub fn scores(&self, set: Set) -> BTreeMap<String, Scores> {
-        let mut out = BTreeMap::new();
-        for (index, task) in self.config.tasks.iter().enumerate() {
-            let (encoded, gold) = match set {
-                Set::Dev => (&self.dev[index], &self.data[index].dev),
-                Set::Test => (&self.test[index], &self.data[index].test),
-            };
-            if encoded.is_empty() {
-                continue;
-            }
+        self.scored(set, &self.predicted(set))
+    }
+
+    /// Tags of every task that has sentences in `set`.
+    fn predicted(&self, set: Set) -> Predicted<'_> {
+        let tags = |index: usize| {
             let labels = &self.lexicon.types[self.model.tasks[index].kind].labels;
+            let tags = |path: Vec<u16>| path.iter().map(|&l| labels[usize::from(l)].as_str()).collect();
+            self.predict(index, self.encoded(set, index)).into_iter().map(tags).collect()
+        };
+        let some = |&index: &usize| !self.encoded(set, index).is_empty();
+        (0..self.data.len()).filter(some).map(|index| (index, tags(index))).collect()
+    }
+
+    fn encoded(&self, set: Set, task: usize) -> &[Encoded] {
+        match set {
+            Set::Dev => &self.dev[task],
+            Set::Test => &self.test[task],
+        }
+    }
+
+    fn scored(&self, set: Set, predicted: &Predicted) -> BTreeMap<String, Scores> {
+        let mut out = BTreeMap::new();
+        for (&index, predicted) in predicted {
+            let task = &self.config.tasks[index];
             let mut counts = Counts::new(task.scheme);
             let (mut unseen, mut right) = (0u64, 0u64);
-            for ((gold, sentence), path) in gold.iter().zip(encoded).zip(self.predict(index, encoded)) {
-                let tags: Vec<&str> = path.iter().map(|&l| labels[usize::from(l)].as_str()).collect();
-                counts.add(&gold.tags, &tags);
-                let tokens = sentence.words.iter().zip(gold.tags.iter().zip(&tags));
+            let gold = self.data[index].set(set);
+            for ((gold, sentence), tags) in gold.iter().zip(self.encoded(set, index)).zip(predicted) {
+                counts.add(&gold.tags, tags);
+                let tokens = sentence.words.iter().zip(gold.tags.iter().zip(tags));
                 for (_, (gold, tag)) in tokens.filter(|(word, _)| !self.lexicon.entries[**word as usize].seen) {
                     unseen += 1;
                     right += u64::from(gold == tag);

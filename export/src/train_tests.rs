@@ -52,7 +52,7 @@ fn training_learns_the_made_up_names() {
     .unwrap();
     assert!(result.test["upos/xx"].accuracy > 0.9, "{:?}", result.test);
     assert!(result.test["ner/xx"].f1 > 0.8, "{:?}", result.test);
-    for file in ["result.json", "curve.json", "curve.svg", "best.safetensors"] {
+    for file in ["result.json", "picture.json", "curve.json", "curve.svg", "best.safetensors"] {
         assert!(folder.path().join("run").join(file).exists(), "{file}");
     }
 }

@@ -83,6 +83,11 @@ fn train_evaluate_export_and_open() {
     let output = mtl_export(folder, &["evaluate", "tiny.toml", "--data", ".", "--seed", "1"]);
     assert!(String::from_utf8_lossy(&output.stdout).starts_with("{\"ner/en\":{\"sentences\":12,"), "{output:?}");
 
+    let output = mtl_export(folder, &["report", "runs/tiny", "--output", "page.html"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let page = std::fs::read_to_string(folder.join("page.html")).unwrap();
+    assert!(page.contains("<h2>Answers: ner/en</h2>") && page.ends_with("</html>\n"));
+
     let arguments = ["export", "tiny.toml", "--data", ".", "--seed", "1", "--output", "bundle", "--commit", "abc"];
     let output = mtl_export(folder, &arguments);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -188,6 +193,7 @@ fn refusals_name_the_fault_and_the_remedy() {
     }
     refused(folder, &["train", "tiny.toml", "--data", ".", "--only", "ner/nl"], &["ner/nl", "ner/en, upos/da"]);
     refused(folder, &["evaluate", "tiny.toml", "--data", ".", "--seed", "9"], &["seed-9", "train first"]);
+    refused(folder, &["report", ".", "--output", "page.html"], &["nothing to show", "mtl-export train"]);
 }
 
 /// A labelled `.slam` file of two learners with ten exercises each; "hard" is a mistake whoever reads it.

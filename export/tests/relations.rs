@@ -110,7 +110,11 @@ fn processes_transfer_and_what_is_missing_is_said() {
     let text = std::fs::read_to_string(&path).unwrap();
     let text = text.replace("mixing = \"uniform\"", "target = \"names/en\"");
     std::fs::write(&path, text + "[transfer]\nsizes = [2, \"all\"]\n").unwrap();
-    refused(folder, &["transfer", "tiny.toml", "--data", ".", "--set", "full@3"], &["full@3", "full@2", "baseline@all"]);
+    refused(
+        folder,
+        &["transfer", "tiny.toml", "--data", ".", "--set", "full@3"],
+        &["full@3", "full@2", "baseline@all"],
+    );
     passes(folder, &["transfer", "tiny.toml", "--data", ".", "--jobs", "2"]);
     let found = lines(folder);
     // Two systems, two sizes, two seeds: nothing is across languages here.

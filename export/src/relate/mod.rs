@@ -14,10 +14,11 @@ use crate::Result;
 use crate::checkpoint;
 use crate::error::fail;
 use crate::jobs;
-use crate::sweep;
+use crate::report::heat;
 use clap::ValueEnum;
 use libmtl::Error;
-use report::{Report, Settings};
+pub use report::Report;
+use report::Settings;
 use std::path::PathBuf;
 use study::Study;
 use validation::{Scaling, Validation};
@@ -78,16 +79,15 @@ pub fn relate(options: &Options) -> Result<()> {
     let report = Report::of(&study, settings, options.best, command(options))?;
     print(&report);
     if let Some(path) = &options.heatmap {
-        let text = sweep::svg(&map(&study))?;
-        std::fs::write(path, text).map_err(|e| Error::io(path.display(), e))?;
+        std::fs::write(path, heat::svg(&map(&study))).map_err(|e| Error::io(path.display(), e))?;
     }
     options.output.as_ref().map_or(Ok(()), |path| checkpoint::write_json(path, &report))
 }
 
-fn map(study: &Study) -> sweep::Map {
+fn map(study: &Study) -> heat::Map {
     let cells = study.pairs.iter().zip(&study.gains[0].percent);
     let tasks = study.tasks.iter().map(|t| t.name.clone()).collect();
-    sweep::Map { tasks, cells: cells.map(|(&(main, aux), &gain)| (main, aux, gain, None)).collect() }
+    heat::Map { tasks, cells: cells.map(|(&(main, aux), &gain)| (main, aux, gain, None)).collect() }
 }
 
 /// The command without the places of one machine.
@@ -102,18 +102,11 @@ fn command(options: &Options) -> String {
 fn print(report: &Report) {
     let gains: Vec<String> = report.positive.iter().map(|(name, count)| format!("{count} {name}")).collect();
     println!("{} tasks, {} pairs; gains: {}\n", report.tasks.len(), report.pairs.len(), gains.join(", "));
-    println!("{:<60} {:<19} {:>13} {:>13}", "inputs", "left out", "accuracy", "F1 of gains");
+    println!("{:<60} {:<19} {:<13} {:<13}", "inputs", "left out", "accuracy", "F1 of gains");
     for row in &report.rows {
-        let inputs = match (row.width, row.gains == report.positive[0].0) {
-            (0, _) => row.inputs.clone(),
-            (width, true) => format!("{} ({width})", row.inputs),
-            (width, false) => format!("{} ({width}), gains {}", row.inputs, row.gains),
-        };
-        let spread = |s: report::Spread| {
-            if s.sd > 0.0 { format!("{:.3} ± {:.3}", s.mean, s.sd) } else { format!("{:.3}        ", s.mean) }
-        };
-        let (accuracy, f1) = (spread(row.accuracy), spread(row.f1));
-        println!("{inputs:<60} {:<19} {accuracy:>13} {f1:>13}", row.validation.map_or("", left_out));
+        let inputs = row.label(report);
+        let (accuracy, f1) = (row.accuracy.to_string(), row.f1.to_string());
+        println!("{inputs:<60} {:<19} {accuracy:<13} {f1:<13}", row.validation.map_or("", left_out));
     }
     println!("\nlargest weights: {}", weights(report));
     println!(
@@ -122,7 +115,8 @@ fn print(report: &Report) {
     println!("features do in the same rows, and than a constant answer does for main tasks that it has not seen.");
 }
 
-fn left_out(validation: Validation) -> &'static str {
+/// What a protocol leaves out, in words.
+pub fn left_out(validation: Validation) -> &'static str {
     match validation {
         Validation::MainOut => "a main task",
         Validation::AuxOut => "an auxiliary task",

@@ -8,6 +8,7 @@ use crate::random;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// How the table is made.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -42,6 +43,18 @@ pub struct Row {
     pub f1: Spread,
 }
 
+impl Row {
+    /// What predicts in this row of `report`, how many numbers that is and, where it is not the first, which reading of the gains.
+    pub fn label(&self, report: &Report) -> String {
+        let first = report.positive.first().is_some_and(|(name, _)| *name == self.gains);
+        match (self.width, first) {
+            (0, _) => self.inputs.clone(),
+            (width, true) => format!("{} ({width})", self.inputs),
+            (width, false) => format!("{} ({width}), gains {}", self.inputs, self.gains),
+        }
+    }
+}
+
 /// Mean and standard deviation; 0 of one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,6 +71,16 @@ impl Spread {
         let mean = values.clone().sum::<f64>() / count;
         let square: f64 = values.map(|v| (v - mean) * (v - mean)).sum();
         Self { mean, sd: (square / (count - 1.0).max(1.0)).sqrt() }
+    }
+}
+
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.sd > 0.0 {
+            f.pad(&format!("{:.3} ± {:.3}", self.mean, self.sd))
+        } else {
+            f.pad(&format!("{:.3}", self.mean))
+        }
     }
 }
 

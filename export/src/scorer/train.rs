@@ -65,7 +65,7 @@ impl Scores {
 }
 
 impl Columns for Scores {
-    fn columns(&self) -> Vec<(&'static str, f64)> {
+    fn columns(&self) -> Vec<(&str, f64)> {
         vec![("auc", self.auc), ("f1", self.f1), ("accuracy", self.accuracy), ("log_loss", self.log_loss)]
     }
 }

@@ -1,7 +1,7 @@
 //! How much a task gains from another: its score in their joint run against its score alone, seed by seed.
 
-use super::heatmap::Map;
 use super::results::{Finished, Main};
+use crate::report::heat::Map;
 use std::collections::BTreeMap;
 
 /// A main task with an auxiliary task against the main task alone.

@@ -2,16 +2,15 @@
 
 mod corpus;
 mod gains;
-mod heatmap;
 mod plan;
 mod results;
 mod run;
 
 use crate::Result;
 use crate::jobs::{self, Job, Options};
+use crate::report::heat;
 pub use corpus::DataQuantities;
-pub use gains::{paired, tasks};
-pub use heatmap::{Map, svg};
+pub use gains::{map, paired, tasks};
 use libmtl::Error;
 pub use plan::{parse, plan};
 pub use results::Finished;
@@ -35,10 +34,10 @@ pub fn sweep(options: &Options) -> Result<()> {
 
 /// `heatmap.svg` of the pairs that are there with both their tasks, if any.
 fn draw(folder: &Path, finished: &[Finished]) -> Result<()> {
-    let map = gains::map(finished);
+    let map = map(finished);
     if map.cells.is_empty() {
         return Ok(());
     }
     let path = folder.join("heatmap.svg");
-    std::fs::write(&path, svg(&map)?).map_err(|e| Error::io(path.display(), e))
+    std::fs::write(&path, heat::svg(&map)).map_err(|e| Error::io(path.display(), e))
 }

@@ -1,6 +1,6 @@
 //! `mtl-export transfer`: what a task with few sentences gains from other tasks and other languages (Lin 2018, sec. 3).
 
-mod figure;
+pub mod figure;
 mod plan;
 mod summary;
 
@@ -10,17 +10,18 @@ use crate::config::Config;
 use crate::jobs::{self, Job, Line, Options, tenths};
 use crate::train::{Run, Scores};
 use libmtl::Error;
-pub use plan::Settings;
-use plan::{All, Size, System};
+use plan::{All, Size};
+pub use plan::{Settings, System};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
+pub use summary::{Row, Summary};
 
 /// A finished run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Finished {
+pub struct Finished {
     /// Name of the experiment.
     transfer: String,
     /// Digest of the run's settings.
@@ -63,10 +64,10 @@ pub fn transfer(options: &Options) -> Result<()> {
     let jobs = plan::plan(&config, &options.set, &seeds)?;
     let folder = options.output.join(&config.name);
     let finished = jobs::finish("transfer", options, &jobs, &folder, |job, own| run(&config, job, own))?;
-    let summary = summary::Summary::of(&config, &target.key(), &finished);
+    let summary = Summary::of(&config, &target.key(), &finished);
     write_json(&folder.join("transfer.json"), &summary)?;
     let path = folder.join("transfer.svg");
-    std::fs::write(&path, figure::svg(&summary)?).map_err(|e| Error::io(path.display(), e))
+    std::fs::write(&path, figure::svg(&summary, true)).map_err(|e| Error::io(path.display(), e))
 }
 
 fn run(config: &Config, job: &Job, folder: &Path) -> Result<Finished> {

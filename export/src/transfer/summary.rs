@@ -4,10 +4,11 @@ use super::Finished;
 use super::plan::{Size, System};
 use crate::config::Config;
 use crate::summary::Spread;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a transfer experiment gave.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Summary {
     /// Its name.
     pub experiment: String,
@@ -24,7 +25,8 @@ pub struct Summary {
 }
 
 /// One system at one size.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Row {
     /// The system.
     pub system: System,
@@ -40,7 +42,7 @@ pub struct Row {
     pub test: Spread,
     /// Test score minus that of the reference (`baseline`; of steps of the ablation `basic`) with the same size and
     /// seed, over the seeds that have both.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gain: Option<Spread>,
     /// How long its runs took, together.
     pub seconds: f64,

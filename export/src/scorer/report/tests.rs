@@ -1,7 +1,9 @@
-//! The page holds what it was given, and groups are those that are there.
+//! Sections hold what they were given, and groups are those that are there.
 
 use super::clusters::{clusters, plane};
 use super::*;
+use crate::report::page::page;
+use crate::report::tests::{balanced, loads_nothing};
 use crate::scorer::official::DataFile;
 use crate::scorer::picture::Learner;
 use crate::scorer::protocol::System;
@@ -78,7 +80,8 @@ fn the_page_is_whole_and_well_formed() {
         summary("ablations", &["all", "without meta"], false),
         summary("removal", &["all", "without user", "without time"], false),
     ];
-    let html = page::page("A & B", &Contents { protocols, pictures: vec![picture] }).unwrap();
+    let parts = protocols.into_iter().map(Part::Protocol).chain([Part::Picture(picture)]);
+    let html = page("A & B", &[], &parts.flat_map(|part| sections(&part)).collect::<Vec<_>>());
     for part in [
         "<title>A &amp; B</title>",
         "AUC against training size",
@@ -89,46 +92,17 @@ fn the_page_is_whole_and_well_formed() {
         "Reliability",
         "<td>293</td>",
         "<strong>0.832 ± 0.001</strong>",
-        "<td>1</td><td>10</td><td>0.6000 ± 0.0000</td>",
+        "<th scope=\"row\">1</th><td>10</td><td>0.6000 ± 0.0000</td>",
         "alpha 0.7 undone: calibration error",
         "loss of test AUC, multi-task",
         "by their digests",
-        "<strong>not</strong> the published files",
+        "NOT the published files",
         "en_es.slam.&lt;train&gt;",
         "Seeds: 1, 2",
     ] {
         assert!(html.contains(part), "{part:?} is missing");
     }
     assert_eq!(html.matches("<svg").count(), 5 + 1 + 1, "a chart a protocol, the learners, one track's reliability");
-    assert!(
-        !html.contains("http://www.w3.org/1999") && !html.contains("src=") && !html.contains("href="),
-        "nothing is loaded"
-    );
+    loads_nothing(&html);
     balanced(&html);
-}
-
-/// Every tag that opens is closed, in order.
-fn balanced(html: &str) {
-    let body = html.split_once("</style>").unwrap().1;
-    let mut open = vec!["html", "head"];
-    for tag in body.split('<').skip(1).map(|tag| tag.split_once('>').unwrap().0) {
-        let name = tag.trim_start_matches('/').split([' ', '\n']).next().unwrap();
-        if let Some(closed) = tag.strip_prefix('/') {
-            assert_eq!(open.pop(), Some(closed), "{tag}");
-        } else if !tag.ends_with('/') {
-            open.push(name);
-        }
-    }
-    assert!(open.is_empty(), "{open:?}");
-}
-
-#[test]
-fn folders_without_results_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let options = Options { runs: vec![folder.path().into()], output: folder.path().join("x.html"), title: "x".into() };
-    let error = report(&options).unwrap_err().to_string();
-    assert!(error.contains("summary.json") && error.contains("scorer protocol"), "{error}");
-    crate::checkpoint::write_json(&folder.path().join("summary.json"), &summary("full", &["all"], false)).unwrap();
-    report(&options).unwrap();
-    assert!(std::fs::read_to_string(&options.output).unwrap().contains("All training data"));
 }
