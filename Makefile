@@ -125,6 +125,14 @@ bench-peers: deps ## Measure spaCy, UDPipe, CRFsuite and libmtl side by side: DA
 	DATA=$(abspath $(DATA)) $(PEERS_PYTHON) benches/peers/speed.py --library target/release/libmtl.so \
 		--onnxruntime $(ORT_DYLIB_PATH) --models target/peers --write
 
+.PHONY: bench-batch
+bench-batch: ## Measure mtl batch beside spaCy and a script on ONNX Runtime: DATA=the folder of the corpora
+	@test -n "$(DATA)" || { echo "bench-batch: set DATA to the folder of the corpora: benches/batch/README.md" >&2; exit 2; }
+	$(CARGO) build --release --features cli --bin mtl
+	@test -x $(PEERS_PYTHON) || $(PYTHON) -m venv $(DEPS)/peers
+	$(PEERS_PYTHON) -m pip install --quiet --disable-pip-version-check -r benches/batch/requirements.txt
+	$(PEERS_PYTHON) benches/batch/run.py --data $(abspath $(DATA)) --mtl target/release/mtl --models target/peers --folder target/batch-bench --write
+
 .PHONY: bench-tagger
 bench-tagger: deps ## Measure the whole tagger, both engines, on the sentences of CONLLU=file, into docs/results/tagger-speed.json
 	@test -n "$(CONLLU)" || { echo "name a file: make bench-tagger CONLLU=file" >&2; exit 1; }
@@ -188,11 +196,12 @@ miri: ## Run the generic kernel and the thread pool under Miri (a nightly Rust)
 
 .PHONY: size-check
 size-check: capi ## Check the release build of the C library against its size budget, abi/sizes.txt
-	$(PYTHON) tools/check_size.py $(CAPI) libmtl.so
+	$(PYTHON) tools/check_size.py $(CAPI) libmtl.so libmtl.a
 
-# Before a release: minutes of builds of their own.
+# Before a release: minutes of builds of their own, for a JDK, Maven and a compiler for 64-bit ARM as well.
 .PHONY: size-check-all
-size-check-all: capi ## Check the Python wheel against its size budget, too
+size-check-all: java capi-aarch64 ## Check all that is shipped against its size budget: the command, ARM, Java and Python, too
+	$(CARGO) build --release --features cli --bin mtl
 	$(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir target/wheels ./bindings/python
 	$(PYTHON) tools/check_size.py $(CAPI)
 

@@ -104,6 +104,7 @@ SUITES = [
     ("Python", [sys.executable, "tools/test_python.py"], PytestReader),
     ("Python: tools", [sys.executable, "-m", "unittest", "discover", "-s", "tools"], UnittestReader),
     ("Python: peers", [sys.executable, "-m", "unittest", "discover", "-s", "benches/peers"], UnittestReader),
+    ("Python: batch", [sys.executable, "-m", "unittest", "discover", "-s", "benches/batch"], UnittestReader),
 ]
 
 

@@ -21,7 +21,7 @@ class TestPythonTest(unittest.TestCase):
         self.assertIn("--- SKIP: bindings/python: NOTHING OF IT WAS TESTED", printed)
 
     def test_every_step_counts(self):
-        for failing in ("--force-reinstall", "pytest", "mypy", "mypy.stubtest"):
+        for failing in ("--force-reinstall", "cargo", "pytest", "mypy", "mypy.stubtest"):
             status, _ = self.drive(lambda command, failing=failing, **_: failing not in command)
             self.assertEqual(status, 1, failing)
         self.assertEqual(self.drive(lambda *_, **__: True)[0], 0)

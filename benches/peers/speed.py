@@ -130,12 +130,12 @@ def plot(record):
     return "\n".join([*out, "</svg>", ""])
 
 
-def insert(document, text):
+def insert(document, text, markers=MARKERS):
     """The document with `text` between the markers, in place of what stood there."""
-    head, opening, rest = document.partition(MARKERS[0])
-    _, closing, tail = rest.partition(MARKERS[1])
+    head, opening, rest = document.partition(markers[0])
+    _, closing, tail = rest.partition(markers[1])
     if not opening or not closing:
-        raise SystemExit(f"the markers {' and '.join(MARKERS)} are missing")
+        raise SystemExit(f"the markers {' and '.join(markers)} are missing")
     return f"{head}{opening}\n{text}\n{closing}{tail}"
 
 

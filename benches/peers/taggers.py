@@ -115,13 +115,18 @@ class CrfSuite:
 PEERS = (SpaCy, UdPipe, CrfSuite)
 
 
+def trained(folder, peer):
+    """The place below `folder` of a peer, which is trained where it is not there yet, by version and settings."""
+    digest = hashlib.sha256(f"{peer.name} {peer.version} {peer.settings}".encode()).hexdigest()
+    own = pathlib.Path(folder) / digest[:16]
+    own.mkdir(parents=True, exist_ok=True)
+    if not (own / peer.file).exists():
+        print(f"training {peer.name}", flush=True)
+        peer.train(own)
+    return own / peer.file
+
+
 def prepare(folder):
-    """Trains the peers that are not in `folder` yet, by version and settings, and yields them opened."""
+    """Yields the peers, opened."""
     for peer in PEERS:
-        digest = hashlib.sha256(f"{peer.name} {peer.version} {peer.settings}".encode()).hexdigest()
-        own = pathlib.Path(folder) / digest[:16]
-        own.mkdir(parents=True, exist_ok=True)
-        if not (own / peer.file).exists():
-            print(f"training {peer.name}", flush=True)
-            peer.train(own)
-        yield peer(own)
+        yield peer(trained(folder, peer).parent)

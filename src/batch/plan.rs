@@ -50,6 +50,7 @@ impl<'a> Plan<'a> {
             kept = extended(&kept, fields, "leave it out with --keep, or do without --source")?;
         }
         let schema = Arc::new(worker.schema(&kept)?);
+        job.to.check_columns(&schema)?;
         let identity = json!({
             "libmtl": env!("CARGO_PKG_VERSION"),
             "command": worker.name(),

@@ -42,7 +42,8 @@ fn word_fields() -> Fields {
 
 fn result_fields() -> Fields {
     let word = Arc::new(Field::new("item", DataType::Struct(word_fields()), true));
-    Fields::from(vec![Field::new("track", DataType::Utf8, true), Field::new("words", DataType::List(word), true)])
+    let text = |name: &str| Field::new(name, DataType::Utf8, true);
+    Fields::from(vec![text("track"), text("error"), Field::new("words", DataType::List(word), true)])
 }
 
 impl Worker for Score<'_> {
@@ -141,7 +142,8 @@ fn nested(scored: &[(&Record, Vec<f32>)]) -> ArrayRef {
     let offsets = OffsetBuffer::from_lengths(scored.iter().map(|(_, probabilities)| probabilities.len()));
     let item = Arc::new(Field::new("item", DataType::Struct(word_fields()), true));
     let lists = ListArray::new(item, offsets, structure(word_fields(), words(scored), None), None);
-    structure(result_fields(), vec![Arc::new(tracks), Arc::new(lists)], None)
+    let errors = StringArray::new_null(scored.len());
+    structure(result_fields(), vec![Arc::new(tracks), Arc::new(errors), Arc::new(lists)], None)
 }
 
 fn flat(kept: &RecordBatch, schema: Schema, scored: &[(&Record, Vec<f32>)]) -> Result<RecordBatch> {

@@ -3,13 +3,13 @@
 use super::foreign;
 use super::source::hex;
 use crate::{Error, ErrorKind, Result};
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, RecordBatch, new_empty_array};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
 use arrow_json::LineDelimitedWriter;
 use arrow_json::writer::{EncoderOptions, NullableEncoder, make_encoder};
-use arrow_schema::SchemaRef;
+use arrow_schema::{FieldRef, Schema, SchemaRef};
 use flate2::write::GzEncoder;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{GzipLevel, ZstdLevel};
@@ -79,6 +79,42 @@ impl OutputFormat {
             return Err(Error::new(ErrorKind::Argument, "Arrow's format has no gzip").remedy("use zstd, or none"));
         }
         Ok(())
+    }
+
+    /// That it has a place for columns like these.
+    pub(super) fn check_columns(self, schema: &SchemaRef) -> Result<()> {
+        for field in schema.fields() {
+            self.check_column(field).map_err(|e| {
+                let message = format!("the column {} cannot be written as {}: {e}", field.name(), self.name());
+                Error::new(ErrorKind::Argument, message)
+                    .remedy("leave it out, by naming the others with --keep, or write another format with --to")
+            })?;
+        }
+        Ok(())
+    }
+
+    fn check_column(self, field: &FieldRef) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let alone = Arc::new(Schema::new(vec![Arc::clone(field)]));
+        match self {
+            Self::Parquet => ArrowWriter::try_new(io::sink(), alone, None).map(drop)?,
+            Self::Arrow => FileWriter::try_new(io::sink(), &alone).map(drop)?,
+            Self::Csv if !field.data_type().is_nested() => {
+                ArrayFormatter::try_new(&new_empty_array(field.data_type()), &FormatOptions::default()).map(drop)?;
+            }
+            Self::Jsonl | Self::Csv => {
+                make_encoder(field, &new_empty_array(field.data_type()), &EncoderOptions::default()).map(drop)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Parquet => "parquet",
+            Self::Arrow => "arrow",
+            Self::Jsonl => "jsonl",
+            Self::Csv => "csv",
+        }
     }
 }
 

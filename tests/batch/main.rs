@@ -5,6 +5,7 @@
 mod common;
 mod eval;
 mod formats;
+mod huge;
 mod quarantine;
 mod refusals;
 mod same;

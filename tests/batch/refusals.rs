@@ -16,6 +16,7 @@ fn what_cannot_be_done_is_said_before_anything_is_written() {
     let broken = file("broken.parquet", "PAR1 nonsense");
     let arrow = file("broken.arrow", "ARROW1 nonsense");
     let twice = file("twice.csv", "text,text\na,b\n");
+    let hollow = file("hollow.jsonl", "{\"text\":\"Anna\",\"o\":[{}]}\n");
     let path = |path: &Path| path.to_str().unwrap().to_string();
     let (missing, glob, empty) = (path(&room.path("missing.csv")), path(&room.path("*.xyz")), path(&empty));
     let cases: Vec<(Vec<&str>, Vec<&str>)> = vec![
@@ -40,6 +41,10 @@ fn what_cannot_be_done_is_said_before_anything_is_written() {
         (vec!["--input", &csv, "--task", "chunk"], vec!["no task \"chunk\""]),
         (vec!["--input", &csv, "--task", "ner", "--lang", "ru"], vec!["was not trained on \"ru\""]),
         (vec!["--input", &csv, "--to", "arrow", "--compress", "gzip"], vec!["Arrow's format has no gzip"]),
+        (
+            vec!["--input", &hollow],
+            vec!["the column o cannot be written as parquet", "empty structs", "--keep", "--to"],
+        ),
         (vec!["--input", &csv, "--text", "a", "--tokens", "b"], vec!["cannot be used with"]),
         (vec!["--input", &csv, "--rows-per-batch", "513"], vec!["--rows-per-batch"]),
         (vec!["--input", "/dev/null", "--format", "text"], vec!["no regular file"]),
@@ -55,6 +60,19 @@ fn what_cannot_be_done_is_said_before_anything_is_written() {
     let args = ["--input", &csv, "--task", "ner", "--lang", "da", "--gold", "b"];
     room.run("eval", "out", &args).refused(&["cut already", "--tokens"]);
     assert!(!room.path("out").exists());
+}
+
+#[test]
+fn a_column_that_one_format_has_no_place_for_goes_into_another() {
+    let room = Room::new();
+    let input = room.file("in.jsonl", "{\"text\":\"Anna\",\"o\":{}}\n{\"text\":\"Bo\"}\n");
+    for to in ["jsonl", "csv", "arrow"] {
+        let rows = room.tag(to, &["--input", &input, "--to", to]);
+        assert_eq!((&rows[0]["text"], &rows[0]["o"]), (&"Anna".into(), &serde_json::json!({})), "{to}");
+        assert!(rows[1].get("o").is_none(), "{to}: {}", rows[1]);
+    }
+    let rows = room.tag("kept", &["--input", &input, "--keep", "text"]);
+    assert_eq!(rows.len(), 2);
 }
 
 #[test]

@@ -202,9 +202,45 @@ def test_exercises(spark, scorer):
     rows = libmtl.spark.score(frame, ZOO / "sla-demo", learners=[learner], calibrated=True, metrics=metrics).collect()
     exercises = [libmtl.Exercise(words, user=user, track="en_es", days=3) for words, user in zip(words[:2], users)]
     for row, found in zip(rows, scorer.score(exercises, calibrated=True, learners=[learner])):
-        assert row["mtl_status"] == "ok" and row["mtl"]["error"] is None and row["mtl"]["mistakes"] == found.mistakes
-    assert rows[2]["mtl_status"] == "input" and rows[2]["mtl"]["mistakes"] is None and "null" in rows[2]["mtl"]["error"]
+        made = row["mtl"]
+        assert row["mtl_status"] == "ok" and made["track"] == "en_es" and made["error"] is None
+        assert [(one["instance"], one["word"], one["mistake"]) for one in made["words"]] == [(None, *pair) for pair in zip(row["words"], found.mistakes)]
+    assert rows[2]["mtl_status"] == "input" and rows[2]["mtl"]["words"] is None and "null" in rows[2]["mtl"]["error"]
     assert (metrics.total.rows, metrics.total.errors, metrics.total.tokens) == (3, 1, 6)
+
+
+def batch(mtl, folder, what, *options):
+    """The rows that `mtl batch` writes."""
+    subprocess.run([mtl, "batch", what, "--quiet", "--output", folder, *options], check=True)
+    return pa.concat_tables(map(pq.read_table, sorted(folder.glob("part-*.parquet"))))
+
+
+def compared(frame, table):
+    """That Spark's rows have the types and the values of a table, once both are sorted by a column that no two rows share."""
+    made = pa.Table.from_batches(frame.coalesce(1).toArrow().to_batches())
+    assert made.schema.field("mtl").type == table.schema.field("mtl").type
+    assert made.column_names == [*table.column_names, "mtl_status"]
+    for name in table.column_names:
+        assert made[name].to_pylist() == table[name].to_pylist(), name
+
+
+def test_tag_says_what_mtl_batch_says(spark, mtl, tmp_path):
+    frame, rows = documents(spark, 300, 1)
+    pq.write_table(pa.table({"id": [number for number, _ in rows], "text": [text for _, text in rows]}), tmp_path / "rows.parquet")
+    for name, options, more in (("plain", {}, []), ("spans", {"scores": True, "unit": "utf16", "tasks": ["ner"]}, ["--scores", "--offsets", "utf16", "--task", "ner"])):
+        table = batch(mtl, tmp_path / name, "tag", "--model", MODEL, "--input", tmp_path / "rows.parquet", *more)
+        assert table.num_rows == 300
+        compared(libmtl.spark.tag(frame.repartition(3), MODEL, **options).orderBy("id"), table)
+
+
+def test_score_says_what_mtl_batch_says(spark, mtl, tmp_path):
+    table = batch(mtl, tmp_path / "scored", "score", "--model", ZOO / "sla-demo", "--input", ZOO / "en_es.demo.slam", "--track", "en_es", "--calibrated")
+    given = spark.read.parquet(str(tmp_path / "scored")).drop("mtl").coalesce(1)
+    fields = ["instances", "words", "user", "countries", "days", "client", "session", "format", "time"]
+    frame = given.withColumn("exercise", F.struct(*fields, F.lit("en_es").alias("track")))
+    scored = libmtl.spark.score(frame, ZOO / "sla-demo", calibrated=True).drop("exercise")
+    assert table.num_rows > 10
+    compared(scored, table)
 
 
 def test_another_bundle_on_an_executor_is_refused(spark, tmp_path):

@@ -1,6 +1,6 @@
-//! Parquet and Arrow IPC: batches as they come, without dictionaries, cut at places that do not depend on where reading began.
+//! Parquet and Arrow IPC: pieces without dictionaries, cut at places that do not depend on the file's batches nor on where reading began.
 
-use super::{MAX_BATCH, Place, Position, Reader, Rows, Taken};
+use super::{Fault, MAX_BATCH, MAX_RECORD, PIECE_BYTES, Place, Position, Reader, Rows, Taken, overlong, sizes};
 use crate::batch::foreign;
 use crate::batch::source::{Format, Source};
 use crate::{Error, ErrorKind, Result};
@@ -8,7 +8,10 @@ use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_cast::cast;
 use arrow_ipc::reader::{FileReader, StreamReader};
 use arrow_schema::{ArrowError, DataType, Field, Fields, Schema, SchemaRef};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use arrow_select::concat::concat_batches;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::file::metadata::ParquetMetaData;
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::sync::Arc;
@@ -46,12 +49,41 @@ fn begin(source: &Source, row: u64) -> Result<Opened> {
 }
 
 fn parquet(file: File, row: u64) -> parquet::errors::Result<Opened> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
-    let (schema, total) = (Arc::clone(builder.schema()), builder.metadata().file_metadata().num_rows());
-    let before = row - row % MAX_BATCH as u64;
-    let skipped = usize::try_from(before).unwrap_or(usize::MAX);
-    let reader = builder.with_batch_size(MAX_BATCH).with_offset(skipped).build()?;
-    Ok(Opened { schema, before, total: u64::try_from(total).ok(), batches: Box::new(reader) })
+    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())?;
+    let (schema, total) = (Arc::clone(metadata.schema()), metadata.metadata().file_metadata().num_rows());
+    let step = step(metadata.metadata());
+    // Views leave strings in their pages: of a dictionary with a long one, each row would have a copy.
+    let views =
+        Schema::new_with_metadata(schema.fields().iter().map(viewed).collect::<Fields>(), schema.metadata().clone());
+    let options = ArrowReaderOptions::new().with_schema(Arc::new(views));
+    let metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options)?;
+    let skipped = usize::try_from(row).unwrap_or(usize::MAX);
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
+    let reader = builder.with_batch_size(step).with_offset(skipped).build()?;
+    Ok(Opened { schema, before: row, total: u64::try_from(total).ok(), batches: Box::new(reader) })
+}
+
+/// How many rows are fetched at a time: as many as make a piece, in the row group whose rows are longest.
+fn step(metadata: &ParquetMetaData) -> usize {
+    let number = |count: i64| u64::try_from(count).unwrap_or(0);
+    let groups = metadata.row_groups().iter().filter(|group| group.num_rows() > 0);
+    let rows =
+        groups.map(|group| PIECE_BYTES * number(group.num_rows()) / number(group.total_byte_size()).max(1)).min();
+    rows.and_then(|rows| usize::try_from(rows).ok()).unwrap_or(MAX_BATCH).clamp(1, MAX_BATCH)
+}
+
+/// The field with views in the place of strings, as Parquet is read.
+fn viewed(field: &Arc<Field>) -> Arc<Field> {
+    let of = match field.data_type() {
+        DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
+        DataType::Binary | DataType::LargeBinary => DataType::BinaryView,
+        DataType::List(item) => DataType::List(viewed(item)),
+        DataType::LargeList(item) => DataType::LargeList(viewed(item)),
+        DataType::FixedSizeList(item, length) => DataType::FixedSizeList(viewed(item), *length),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(viewed).collect()),
+        _ => return Arc::clone(field),
+    };
+    Arc::new(Field::clone(field).with_data_type(of))
 }
 
 fn arrow_file(file: File) -> std::result::Result<Opened, ArrowError> {
@@ -91,22 +123,20 @@ pub(super) fn open(source: &Source, schema: SchemaRef, at: Position) -> Result<B
     let opened = begin(source, at.row)?;
     let (path, length) = (source.known.path.clone(), source.known.bytes);
     let mut reader = Columns {
+        left: RecordBatch::new_empty(Arc::clone(&schema)),
         schema,
         batches: opened.batches,
         total: opened.total,
-        current: None,
-        used: 0,
+        sizes: VecDeque::new(),
         row: opened.before,
         path,
         length,
         ended: false,
     };
     // Over what was read before, batch by batch.
-    while reader.row < at.row && reader.fill()? {
-        let left = reader.current.as_ref().map_or(0, |batch| batch.num_rows() - reader.used);
-        let passed = left.min(usize::try_from(at.row - reader.row).unwrap_or(usize::MAX));
-        reader.used += passed;
-        reader.row += passed as u64;
+    while reader.row < at.row && reader.fetch()? {
+        let passed = usize::try_from(at.row - reader.row).unwrap_or(usize::MAX);
+        reader.pass(passed.min(reader.left.num_rows()));
     }
     Ok(Box::new(reader))
 }
@@ -115,9 +145,10 @@ struct Columns {
     schema: SchemaRef,
     batches: Batches,
     total: Option<u64>,
-    current: Option<RecordBatch>,
-    /// Rows of the current batch that were given out.
-    used: usize,
+    /// Rows that were fetched and not given out.
+    left: RecordBatch,
+    /// The bytes of the first of them.
+    sizes: VecDeque<u64>,
     row: u64,
     path: String,
     length: u64,
@@ -130,25 +161,45 @@ impl Columns {
         foreign(ErrorKind::Input, error).at(place).at(&self.path).remedy("is the file whole?")
     }
 
-    /// Sees to a current batch with rows left; false at the end.
-    fn fill(&mut self) -> Result<bool> {
-        while self.current.as_ref().is_none_or(|batch| self.used == batch.num_rows()) {
-            match self.batches.next() {
-                None => {
-                    self.ended = true;
-                    return Ok(false);
-                }
-                Some(batch) => {
-                    let batch = batch.and_then(|batch| values(&batch, &self.schema));
-                    (self.current, self.used) = (Some(batch.map_err(|e| self.failed(e))?), 0);
-                }
-            }
+    /// Sees to rows that are left; false at the end.
+    fn fetch(&mut self) -> Result<bool> {
+        while self.left.num_rows() == 0 {
+            let Some(batch) = self.batches.next() else {
+                self.ended = true;
+                return Ok(false);
+            };
+            self.left = batch.map_err(|e| self.failed(e))?;
         }
         Ok(true)
     }
+
+    /// The next `count` rows of those that are left, as they were fetched.
+    fn pass(&mut self, count: usize) -> RecordBatch {
+        let passed = self.left.slice(0, count);
+        self.left = self.left.slice(count, self.left.num_rows() - count);
+        self.sizes.drain(..count.min(self.sizes.len()));
+        self.row += count as u64;
+        passed
+    }
+
+    /// How many of the rows that are left, `most` at most, go into a piece that has `bytes` already; adds theirs.
+    fn fitting(&mut self, most: usize, bytes: &mut u64) -> usize {
+        if self.sizes.is_empty() {
+            self.sizes = sizes::of(&self.left.slice(0, MAX_BATCH.min(self.left.num_rows()))).into();
+        }
+        let mut count = 0;
+        for size in self.sizes.iter().take(most).take_while(|size| **size <= MAX_RECORD as u64) {
+            if *bytes >= PIECE_BYTES {
+                break;
+            }
+            *bytes += size;
+            count += 1;
+        }
+        count
+    }
 }
 
-/// The batch with values in the place of dictionaries.
+/// The batch with values in the place of dictionaries and views.
 fn values(batch: &RecordBatch, schema: &SchemaRef) -> std::result::Result<RecordBatch, ArrowError> {
     let pairs = batch.columns().iter().zip(schema.fields());
     let columns = pairs.map(|(column, field)| match column.data_type() == field.data_type() {
@@ -161,24 +212,29 @@ fn values(batch: &RecordBatch, schema: &SchemaRef) -> std::result::Result<Record
 
 impl Reader for Columns {
     fn read(&mut self, most: usize) -> Result<Taken> {
-        let columns = match self.fill()? {
-            false => RecordBatch::new_empty(Arc::clone(&self.schema)),
-            true => {
-                let batch = self
-                    .current
-                    .as_ref()
-                    .map_or_else(|| RecordBatch::new_empty(Arc::clone(&self.schema)), Clone::clone);
-                // Pieces end at multiples of their size within a batch, wherever reading began.
-                let border = MAX_BATCH - self.used % MAX_BATCH;
-                let length = most.min(border).min(batch.num_rows() - self.used);
-                batch.slice(self.used, length)
+        let (mut parts, mut places, mut faults, mut bytes) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        // Where a piece ends depends on rows and their bytes alone, not on how they were fetched.
+        while places.len() + faults.len() < most && bytes < PIECE_BYTES && self.fetch()? {
+            let place = |row: u64| Place { row, offset: None, line: None };
+            let count = self.fitting(most - places.len() - faults.len(), &mut bytes);
+            if count == 0 {
+                self.pass(1);
+                faults.push(Fault {
+                    place: place(self.row),
+                    stage: "read",
+                    error: overlong().remedy("cut it into several"),
+                });
+                continue;
             }
+            places.extend((self.row + 1..).take(count).map(place));
+            let part = self.pass(count);
+            parts.push(values(&part, &self.schema).map_err(|e| self.failed(e))?);
+        }
+        let columns = match parts.len() {
+            1 => parts.remove(0),
+            _ => concat_batches(&self.schema, &parts).map_err(|e| self.failed(e))?,
         };
-        let count = columns.num_rows();
-        let places = (1..=count as u64).map(|n| Place { row: self.row + n, offset: None, line: None }).collect();
-        self.used += count;
-        self.row += count as u64;
-        Ok(Taken { rows: Rows { columns, places, records: Vec::new() }, faults: Vec::new() })
+        Ok(Taken { rows: Rows { columns, places, records: Vec::new() }, faults })
     }
 
     fn position(&self) -> Position {

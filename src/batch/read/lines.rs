@@ -1,7 +1,7 @@
 //! Records that are lines, or blocks of lines with an empty line behind them.
 
 use super::stream::{self, Meter};
-use super::{Fault, MAX_RECORD, PIECE_BYTES, Place, Position, Reader, Taken};
+use super::{Fault, MAX_RECORD, PIECE_BYTES, Place, Position, Reader, Taken, overlong};
 use crate::batch::source::Source;
 use crate::{Error, ErrorKind, Result};
 use std::io::BufRead;
@@ -168,9 +168,7 @@ impl<P: Parse> Records<P> {
 /// The text of a record.
 fn text<'a>(bytes: &'a [u8], raw: &Raw) -> std::result::Result<&'a str, Bad> {
     if raw.overlong {
-        return Err(Error::new(ErrorKind::Limit, format!("a record of more than {} MiB", MAX_RECORD >> 20))
-            .remedy("is it of this format?")
-            .into());
+        return Err(overlong().remedy("is it of this format?").into());
     }
     std::str::from_utf8(bytes).map_err(|e| {
         let before = &bytes[..e.valid_up_to()];

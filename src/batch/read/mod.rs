@@ -9,6 +9,7 @@ mod csv;
 mod json;
 mod lines;
 mod shape;
+mod sizes;
 mod slam;
 mod stream;
 mod text;
@@ -22,11 +23,16 @@ use arrow_schema::{Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Bytes of text after which a piece of the input ends, unless a single record is longer.
+/// Bytes of text, or of columns, after which a piece of the input ends, unless a single record is longer.
 const PIECE_BYTES: u64 = 4 << 20;
 
 /// The longest record that is read, in bytes.
 pub(super) const MAX_RECORD: usize = 16 << 20;
+
+/// The error for a record that is longer.
+fn overlong() -> Error {
+    Error::new(ErrorKind::Limit, format!("a record of more than {} MiB", MAX_RECORD >> 20))
+}
 
 /// Where a record stands in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

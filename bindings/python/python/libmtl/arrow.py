@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy
@@ -13,9 +14,11 @@ from ._model import Model
 from ._types import Exercise, Scored
 
 _WORDS = pa.list_(pa.string())
-#: The fields of `Exercise`, as columns.
+#: The words of a scored exercise.
+_SCORED = pa.list_(pa.struct([("instance", pa.string()), ("word", pa.string()), ("mistake", pa.float32())]))
+#: The fields of `Exercise`, as columns; and the names of the words.
 _EXERCISE = {
-    "words": _WORDS, "user": pa.string(), "track": pa.string(), "countries": _WORDS, "days": pa.float64(), "client": pa.string(),
+    "instances": _WORDS, "words": _WORDS, "user": pa.string(), "track": pa.string(), "countries": _WORDS, "days": pa.float64(), "client": pa.string(),
     "session": pa.string(), "format": pa.string(), "time": pa.float64(), "vectors": pa.list_(pa.float32()),
 }
 
@@ -68,7 +71,10 @@ def score(model: Model, exercises: pa.Array | pa.ChunkedArray, **options: Any) -
     """Scores a column of exercises: structs with fields of `Exercise`, of which `words` must be there and what is null or
     missing is not known. `options` are those of `Model.score`.
 
-    A row of the result has `mistakes`, P(mistake) of each word, and `error` (null where all is well). Null stays null.
+    Beside these a struct may have `instances`, a name for each word, as `.slam` files have.
+
+    A row of the result is what `mtl batch score` makes: `track`, `error` (null where all is well), and `words`, null where it is not:
+    a list of `{instance, word, mistake}`, the last P(mistake). Null stays null.
     """
     return score_with_errors(model, exercises, **options)[0]
 
@@ -76,20 +82,34 @@ def score(model: Model, exercises: pa.Array | pa.ChunkedArray, **options: Any) -
 def score_with_errors(model: Model, exercises: pa.Array | pa.ChunkedArray, **options: Any) -> tuple[pa.StructArray, list[Error | None]]:
     """`score`, and the errors of the rows that are not null, in their order."""
     column = exercises.combine_chunks() if isinstance(exercises, pa.ChunkedArray) else exercises
-    given = _exercises(column.filter(pc.is_valid(column)))
-    broken = [number for number, one in enumerate(given) if any(None in part for part in (one.words, one.countries, one.vectors))]
+    given, instances = _exercises(column.filter(pc.is_valid(column)))
+    broken = {number: error for number, one in enumerate(given) if (error := _broken(one, instances[number]))}
     for number in broken:
-        given[number] = Exercise([])
+        given[number] = dataclasses.replace(given[number], words=[], countries=[], vectors=[])
     found = model.score(given, **options)
-    for number in broken:
-        found[number] = Scored([], _null())
-    mistakes = [None if one.error is not None else one.mistakes for one in found]
+    for number, error in broken.items():
+        found[number] = Scored([], error)
+    tracks = model.manifest["scorer"]["tracks"]
+    only = tracks[0] if len(tracks) == 1 else None
+    words = [None if one.error is not None else
+             [{"instance": name, "word": word, "mistake": mistake} for name, word, mistake in zip(names or [None] * len(exercise.words), exercise.words, one.mistakes)]
+             for exercise, names, one in zip(given, instances, found, strict=True)]
     errors = [one.error for one in found]
-    return _rows(column, {"mistakes": pa.array(mistakes, pa.list_(pa.float32())), "error": _messages(errors)}), errors
+    fields = {"track": pa.array([one.track or only for one in given], pa.string()), "error": _messages(errors), "words": pa.array(words, _SCORED)}
+    return _rows(column, fields), errors
 
 
-def _exercises(column: pa.StructArray) -> list[Exercise]:
-    """The exercises of a column without nulls."""
+def _broken(exercise: Exercise, instances: list[str | None] | None) -> Error | None:
+    """What is wrong with an exercise, that the model cannot say."""
+    if any(None in part for part in (exercise.words, exercise.countries, exercise.vectors)):
+        return _null()
+    if instances is not None and len(instances) != len(exercise.words):
+        return InputError(f"{len(instances)} instances of {len(exercise.words)} words", remedy="give each word one, or leave the field out")
+    return None
+
+
+def _exercises(column: pa.StructArray) -> tuple[list[Exercise], list[list[str | None] | None]]:
+    """The exercises of a column without nulls, and the names of their words."""
     if not pa.types.is_struct(column.type):
         raise ArgumentError(f"the column of exercises is {column.type}", remedy="pass structs with the field words")
     fields = {column.type.field(number).name: column.type.field(number).type for number in range(column.type.num_fields)}
@@ -103,8 +123,9 @@ def _exercises(column: pa.StructArray) -> list[Exercise]:
         if not _fits(kind, wanted):
             raise ArgumentError(f"field {name} of the exercises is {kind}", remedy=f"make it {wanted}")
         values[name] = pc.struct_field(column, [name]).cast(wanted).to_pylist()
+    instances = values.pop("instances", [None] * len(column))
     rows = (dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True))
-    return [Exercise(**{"words": [], **{name: value for name, value in row.items() if value is not None}}) for row in rows]
+    return [Exercise(**{"words": [], **{name: value for name, value in row.items() if value is not None}}) for row in rows], instances
 
 
 def _fits(kind: pa.DataType, wanted: pa.DataType) -> bool:

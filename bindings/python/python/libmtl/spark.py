@@ -159,7 +159,7 @@ def score(
     metrics: Metrics | None = None,
     opening: _types.OpenOptions | None = None,
 ) -> DataFrame:
-    """`df` with two columns more: `output`, the struct `{mistakes, error}` that `libmtl.arrow.score` makes of the exercises
+    """`df` with two columns more: `output`, the struct that `libmtl.arrow.score` and `mtl batch score` make of the exercises
     (structs with fields of `libmtl.Exercise`, `words` among them), and `status`, as of `tag`. `learners` are `libmtl.Learner`s.
     """
     options = {"calibrated": calibrated, "learners": list(learners)}
@@ -221,7 +221,7 @@ class _Task:
 
 def _tokens(made: pa.StructArray) -> int:
     """How many tokens a result has, or words."""
-    name = "mistakes" if made.type.get_field_index("tokens") < 0 else "tokens"
+    name = "words" if made.type.get_field_index("tokens") < 0 else "tokens"
     return int(pc.sum(pc.list_value_length(pc.struct_field(made, [name]))).as_py() or 0)
 
 
