@@ -36,8 +36,8 @@ def main():
     # A version that did not change would be left as it was built before.
     if not run([*pip, "--force-reinstall", "--no-deps", PACKAGE], env=env) or not run([*pip, f"{PACKAGE}[test]"], env=env):
         return 1
-    # Spark's answers are compared with the command's. As `make docs-check` builds it, which then finds it.
-    if not run(["cargo", "build", "--workspace", "--all-features", "--bin", "mtl"], cwd=ROOT):
+    # Spark's answers are compared with those of the command, as the tests of Rust have built it.
+    if not run(["cargo", "test", "--quiet", "--workspace", "--all-features", "--no-run", "--test", "cli"], cwd=ROOT):
         return 1
     tested = run([python, "-m", "pytest", "-q", PACKAGE], cwd=folder)
     typed = run([python, "-m", "mypy", "--strict", "--config-file", PACKAGE / "pyproject.toml", "-p", "libmtl"], cwd=folder)

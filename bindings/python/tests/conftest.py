@@ -27,5 +27,5 @@ def scorer():
 def mtl():
     """The command: that of MTL, else the debug build that tools/test_python.py makes."""
     program = pathlib.Path(os.environ.get("MTL", ROOT / "target/debug/mtl"))
-    assert program.is_file(), f"{program} is not there: cargo build --workspace --all-features --bin mtl, or say where it is by MTL"
+    assert program.is_file(), f"{program} is not there: make docs-check builds it, or say where it is by MTL"
     return program
