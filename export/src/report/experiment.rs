@@ -48,7 +48,8 @@ impl Run {
             return Ok(None);
         }
         // Scorers have a picture as well, of other fields.
-        let of_tagger = |path: &PathBuf| Ok(read_json::<serde_json::Value>(path)?.get("dev").is_some());
+        let of_tagger =
+            |path: &PathBuf| -> Result<bool> { Ok(read_json::<serde_json::Value>(path)?.get("dev").is_some()) };
         let picture = existing("picture.json");
         let picture = if picture.as_ref().map(of_tagger).transpose()? == Some(true) { picture } else { None };
         Ok(Some(Self {
