@@ -464,6 +464,6 @@ mod tests {
             assert_eq!(Config::read(&path, None).unwrap().name, name);
         }
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/objectives/learners.toml");
-        assert_eq!(Config::read(&path, None).unwrap().objectives.len(), 7);
+        assert_eq!(Config::read(&path, None).unwrap().objectives.len(), 8);
     }
 }

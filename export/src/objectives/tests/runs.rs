@@ -171,7 +171,7 @@ fn what_makes_no_sense_is_refused() {
         ("kind = \"inverse\"\nlayer = 1", &["layer"]),
         ("kind = \"initial-state\"\nweight = 1.0", &["initial-state", "only states of words"]),
         ("kind = \"initial-state\"\nstate = \"task\"\nweight = 1.0", &["initial-state", "only states of words"]),
-        ("kind = \"inverse\"\nform = \"both\"", &["form", "dual"]),
+        ("kind = \"inverse\"\nform = \"both\"", &["both", "dual"]),
         ("kind = \"inverse\"\n[[objective]]\nkind = \"inverse\"", &["inverse", "stands twice"]),
         (
             "kind = \"language-model\"\n[[objective]]\nkind = \"initial-state\"\nstate = \"words\"",
