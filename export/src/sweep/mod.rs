@@ -17,10 +17,6 @@ pub use results::Finished;
 #[cfg(test)]
 pub use results::tests::finished;
 pub use run::run;
-#[cfg(test)]
-pub mod tests {
-    pub use super::plan::tests::config;
-}
 use std::path::Path;
 
 /// Trains what is not finished yet, and draws what is.
@@ -40,4 +36,9 @@ fn draw(folder: &Path, finished: &[Finished]) -> Result<()> {
     }
     let path = folder.join("heatmap.svg");
     std::fs::write(&path, heat::svg(&map)).map_err(|e| Error::io(path.display(), e))
+}
+
+#[cfg(test)]
+pub mod tests {
+    pub use super::plan::tests::config;
 }
