@@ -7,6 +7,7 @@ mod summary;
 use crate::Result;
 use crate::checkpoint::write_json;
 use crate::config::Config;
+use crate::error::fail;
 use crate::jobs::{self, Job, Line, Options, tenths};
 use crate::train::{Run, Scores};
 use libmtl::Error;
@@ -75,15 +76,17 @@ fn run(config: &Config, job: &Job, folder: &Path) -> Result<Finished> {
     let mut run = Run::new(job.config.clone(), job.seed(), folder)?;
     let result = run.train(|_| crate::INTERRUPTED.load(Ordering::Relaxed))?;
     let target = plan::target(config)?;
-    let place = run.config.tasks.iter().position(|task| task.key() == target.key()).unwrap_or(0);
+    let place = run.config.tasks.iter().position(|task| task.key() == target.key());
+    let place = place.ok_or_else(|| fail(format!("{} does not train {}", job.name, target.key())))?;
     let main = |scores: &Scores| scores.main(target.scheme);
     let scores = result.test[&target.key()].clone();
-    let systems = System::SYSTEMS.into_iter().chain(System::ABLATION);
+    let mut systems = System::SYSTEMS.into_iter().chain(System::ABLATION);
     let name = job.name.split('@').next().unwrap_or_default();
+    let system = systems.find(|system| system.name() == name);
     Ok(Finished {
         transfer: config.name.clone(),
         digest: job.digest(),
-        system: systems.into_iter().find(|system| system.name() == name).unwrap_or(System::Full),
+        system: system.ok_or_else(|| fail(format!("{}: no system is called so", job.name)))?,
         size: run.config.tasks[place].limit.map_or(Size::All(All::All), Size::Sentences),
         sentences: run.data[place].train.len(),
         seed: job.seed(),
