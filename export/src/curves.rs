@@ -63,5 +63,5 @@ fn percents(curve: &[Point], task: &str, colour: &'static str) -> Series {
         let score = point.dev.get(task)?;
         Some(charts::Point { at: point.step as f64, mean: 100.0 * score, sd: 0.0 })
     };
-    Series { name: task.to_string(), colour, points: curve.iter().filter_map(point).collect() }
+    Series { name: task.to_string(), colour, points: curve.iter().filter_map(point).collect(), broken: false }
 }

@@ -43,6 +43,9 @@ pub fn export(run: &mut Run, seed: u64, request: &Request) -> Result<Manifest> {
     if run.model.sluice.is_some() {
         return Err(fail("[[objective]] sluice: a bundle has one LSTM, not one a task").remedy(research));
     }
+    if run.model.tasks.iter().any(|task| task.private.is_some()) {
+        return Err(fail("[[objective]] shared-private: a bundle has one LSTM, not one a domain").remedy(research));
+    }
     if !(run.config.sharing.characters && run.config.sharing.lstm) {
         return Err(fail("[sharing]: a bundle has one character encoder and one LSTM; train with both shared"));
     }

@@ -40,6 +40,8 @@ pub struct Task {
     char_scope: String,
     /// What its LSTM's parameters' names begin with.
     pub lstm_scope: String,
+    /// The LSTM of its domain alone, where it has one beside the shared.
+    pub private: Option<String>,
 }
 
 /// All parameters, and the settings that the forward pass needs.
@@ -97,6 +99,7 @@ impl Model {
                     depth: t.layer.unwrap_or(m.lstm_layers),
                     char_scope: own(config.sharing.characters),
                     lstm_scope: own(config.sharing.lstm),
+                    private: None,
                 }
             })
             .collect();
@@ -199,6 +202,22 @@ impl Model {
     pub fn add_auxiliary_lstm(&mut self, name: &str, input: i64, hidden: i64, tasks: &[usize]) {
         for (parameter, tensor) in lstm_parameters(name, input, hidden, self.settings.forget_bias) {
             self.add_auxiliary(parameter, tensor, tasks);
+        }
+    }
+
+    /// Gives `tasks` the BiLSTM `name` beside the shared one, and output layers that read both.
+    pub fn add_private_lstm(&mut self, name: &str, tasks: &[usize]) {
+        let m = &self.settings;
+        let (input, hidden) = (m.word_dim + m.char_filters * m.char_widths.len(), m.hidden as i64);
+        self.add_auxiliary_lstm(name, input as i64, hidden, tasks);
+        for &index in tasks {
+            let head = format!("task.{}.", self.tasks[index].name);
+            let heads = self.parameters.keys().filter_map(|key| key.strip_prefix(&head)?.strip_suffix(".weight"));
+            let narrow = |part: &&str| self.get(&format!("{head}{part}.weight")).size()[1] == 2 * hidden;
+            let heads: Vec<String> = heads.filter(narrow).map(|part| format!("{head}{part}")).collect();
+            let labels = self.tasks[index].labels as i64;
+            heads.iter().for_each(|name| self.add_linear(name, 4 * hidden, labels));
+            self.tasks[index].private = Some(name.to_string());
         }
     }
 

@@ -59,6 +59,6 @@ impl Config {
             let known: Vec<_> = seen.keys().map(String::as_str).collect();
             return Err(fail(format!("[training] target {target:?} is no task; tasks: {}", known.join(", "))));
         }
-        objectives::settings::check(self)
+        objectives::check(self)
     }
 }

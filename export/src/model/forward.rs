@@ -14,6 +14,8 @@ pub struct States {
     layers: Vec<Tensor>,
     /// `[sentences, 2 * hidden]`: the hidden states before the first and the last word, where they are not zero.
     pub initial: Option<Tensor>,
+    /// `[cells, 2 * hidden]`: the states of the LSTM of the task's domain alone, after dropout, where it has one.
+    pub private: Option<Tensor>,
     /// `[sentences, time, labels]`, contiguous.
     pub emissions: Tensor,
 }
@@ -60,7 +62,7 @@ impl Model {
         let (own, stacks) = if self.sluice.is_some() { (task, &self.tasks[..]) } else { (0, &self.tasks[task..=task]) };
         let mut xs: Vec<Tensor> = stacks.iter().map(|_| features.shallow_clone()).collect();
         for layer in 1..=if train { spec.depth } else { spec.layer } {
-            let run = |(stack, x): (&Task, &Tensor)| self.bilstm(stack, layer, x, batch, &words);
+            let run = |(stack, x): (&Task, &Tensor)| self.layer(stack, layer, x, batch, &words);
             let (mut forward, mut backward) = (Vec::new(), Vec::new());
             for Directions { states, first } in stacks.iter().zip(&xs).map(run) {
                 let [fw, bw] = states;
@@ -80,32 +82,48 @@ impl Model {
             Some(_) => sluice::read(self, &spec.key, &layers),
             None => layers[spec.layer - 1].shallow_clone(),
         };
+        let private = spec.private.as_ref().map(|name| {
+            let zeros = self.zeros(size);
+            let states = Tensor::cat(&self.bilstm(name, &features, batch, [&zeros; 2]), 1);
+            states.dropout(self.settings.lstm_dropout, train)
+        });
+        let h = private.as_ref().map_or_else(|| h.shallow_clone(), |own| Tensor::cat(&[&h, own], 1));
         let emissions = self.head(spec, &h).view([time, size, spec.labels as i64]);
-        States { layers, initial, emissions: emissions.transpose(0, 1).contiguous() }
+        States { layers, initial, private, emissions: emissions.transpose(0, 1).contiguous() }
     }
 
     /// A BiLSTM layer of a task over `x`, `[cells, inputs]`.
-    fn bilstm(&self, task: &Task, layer: usize, x: &Tensor, batch: &Batch, words: &Tensor) -> Directions {
+    fn layer(&self, task: &Task, layer: usize, x: &Tensor, batch: &Batch, words: &Tensor) -> Directions {
         let name = layer_name(&task.lstm_scope, layer);
-        let (time, size) = (batch.time as i64, batch.size() as i64);
-        let reverse = Tensor::from_slice(&batch.reverse_index);
-        let [fw, bw] = ["fw", "bw"].map(|direction| format!("{name}.{direction}"));
-        let first = [&fw, &bw].map(|name| self.first_states(task, layer, name, batch, words));
-        let cells = |x: &Tensor| x.view([time, size, -1]);
-        let forward = self.lstm(&fw, &cells(x), &first[0]).reshape([time * size, -1]);
-        let backward = self.lstm(&bw, &cells(&x.index_select(0, &reverse)), &first[1]).reshape([time * size, -1]);
+        let first = ["fw", "bw"].map(|way| self.first_states(task, layer, &format!("{name}.{way}"), batch, words));
         let begins = self.initial.filter(|(own, _)| *own == layer);
         Directions {
-            states: [forward, backward.index_select(0, &reverse)],
+            states: self.bilstm(&name, x, batch, first.each_ref()),
             first: begins.map(|_| Tensor::cat(&[&first[0][0], &first[1][0]], 2).squeeze_dim(0)),
         }
+    }
+
+    /// Forward and backward states, `[cells, hidden]`, of the BiLSTM `name` over `x`, `[cells, inputs]`, from the states `first`.
+    fn bilstm(&self, name: &str, x: &Tensor, batch: &Batch, first: [&[Tensor; 2]; 2]) -> [Tensor; 2] {
+        let (time, size) = (batch.time as i64, batch.size() as i64);
+        let reverse = Tensor::from_slice(&batch.reverse_index);
+        let run = |way: &str, x: &Tensor, first| {
+            self.lstm(&format!("{name}.{way}"), &x.view([time, size, -1]), first).reshape([time * size, -1])
+        };
+        let backward = run("bw", &x.index_select(0, &reverse), first[1]);
+        [run("fw", x, first[0]), backward.index_select(0, &reverse)]
+    }
+
+    /// Hidden and cell states of zero, for so many sentences.
+    fn zeros(&self, size: i64) -> [Tensor; 2] {
+        [(); 2].map(|()| Tensor::zeros([1, size, self.settings.hidden as i64], (Kind::Float, Device::Cpu)))
     }
 
     /// Hidden and cell states before the first step of the LSTM `name`, `[1, sentences, hidden]` each.
     fn first_states(&self, task: &Task, layer: usize, name: &str, batch: &Batch, words: &Tensor) -> [Tensor; 2] {
         let (size, hidden) = (batch.size() as i64, self.settings.hidden as i64);
         let Some((_, state)) = self.initial.filter(|(own, _)| *own == layer) else {
-            return [(); 2].map(|()| Tensor::zeros([1, size, hidden], (Kind::Float, Device::Cpu)));
+            return self.zeros(size);
         };
         if state == Context::Learned {
             return ["h", "c"].map(|part| {

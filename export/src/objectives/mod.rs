@@ -2,6 +2,7 @@
 //!
 //! One file an objective. Their parameters are called `objective.NAME.…`, and no bundle has them.
 
+mod checks;
 mod classes;
 pub mod initial_state;
 mod inverse;
@@ -9,6 +10,7 @@ mod language_model;
 mod presence;
 mod reversal;
 pub mod settings;
+mod shared_private;
 pub mod sluice;
 mod statistics;
 #[cfg(test)]
@@ -20,6 +22,7 @@ use crate::config::Config;
 use crate::data::TaskData;
 use crate::model::{Model, States};
 use crate::vocabulary::{Encoded, Lexicon};
+pub use checks::{check, check_weight};
 pub use reversal::reversed;
 use settings::Settings;
 use tch::{Kind, Tensor};
@@ -102,6 +105,7 @@ impl Objectives {
                 Settings::Inverse(s) => Box::new(inverse::Inverse::new(s, &mut setup)),
                 Settings::Presence(s) => Box::new(presence::Presence::new(s, &mut setup)?),
                 Settings::Sluice(s) => Box::new(sluice::Sluice::new(s, &mut setup)),
+                Settings::SharedPrivate(s) => Box::new(shared_private::SharedPrivate::new(s, &mut setup)),
             };
             items.push((settings.clone(), objective));
         }

@@ -1,11 +1,6 @@
 //! `[[objective]]` of an experiment file: which auxiliary objectives are trained beside the tasks, and how.
 
-use crate::Result;
-use crate::config::Config;
-use crate::error::fail;
-use libmtl::text::scheme::Scheme;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 
 /// One `[[objective]]`; docs/objectives.md has the formulas.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -25,6 +20,8 @@ pub enum Settings {
     Presence(Presence),
     /// Tasks have LSTMs of their own, and learn what they share.
     Sluice(Sluice),
+    /// Domains have LSTMs of their own beside the shared one, which hold what that does not.
+    SharedPrivate(SharedPrivate),
 }
 
 /// How an objective's weight goes with the progress p of training, from 0 to 1.
@@ -176,6 +173,29 @@ fn adversarial_hidden() -> usize {
     50
 }
 
+/// Bousmalis et al. 2016; Liu et al. 2017.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SharedPrivate {
+    /// Multiplies the loss: the mean over entries of the correlation matrix.
+    #[serde(default = "difference_weight")]
+    pub weight: f64,
+    /// How the weight changes.
+    #[serde(default = "difference_schedule")]
+    pub schedule: Schedule,
+    /// What has an LSTM of its own.
+    pub domain: Domain,
+}
+
+/// That of Liu 2017's re-implementation (seeds D3).
+fn difference_weight() -> f64 {
+    0.01
+}
+
+fn difference_schedule() -> Schedule {
+    Schedule::Constant
+}
+
 /// Plank et al. 2016.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -316,6 +336,7 @@ impl Settings {
             Self::Presence(s) if !s.labels.is_empty() => "presence-of-labels",
             Self::Presence(_) => "presence-of-spans",
             Self::Sluice(_) => "sluice",
+            Self::SharedPrivate(_) => "shared-private",
         }
     }
 
@@ -329,6 +350,7 @@ impl Settings {
             Self::Inverse(s) => (s.weight, s.schedule),
             Self::Presence(s) => (s.weight, s.schedule),
             Self::Sluice(s) => (s.weight.unwrap_or(0.1), s.schedule),
+            Self::SharedPrivate(s) => (s.weight, s.schedule),
         }
     }
 
@@ -343,138 +365,9 @@ impl Settings {
             Self::Inverse(_) => Some(1),
             // It reads none.
             Self::Sluice(_) => None,
+            Self::SharedPrivate(_) => None,
             Self::Presence(s) => s.layer,
         };
         given.unwrap_or(depth)
     }
-
-    /// The first thing that makes no sense in `config`.
-    fn check(&self, config: &Config) -> Result<()> {
-        check_weight(self.weight().0)?;
-        let depth = config.model.lstm_layers;
-        let layer = self.layer(depth);
-        if !(1..=depth).contains(&layer) {
-            return Err(fail(format!(
-                "layer = {layer}; the network has the layers 1 to {depth} ([model] lstm_layers)"
-            )));
-        }
-        match self {
-            Self::LanguageModel(s) => check_language_model(s, config),
-            Self::InitialState(s) => {
-                check_sizes(s.hidden, s.vocabulary)?;
-                if s.state != Context::Words && s.weight.is_some() {
-                    return Err(fail(
-                        "weight: only states of words predict any; leave it out, or set state = \"words\"",
-                    ));
-                }
-                match s.state {
-                    Context::Learned | Context::Words => Ok(()),
-                    Context::Language => check_domains(Domain::Language, config),
-                    Context::Task => check_domains(Domain::Task, config),
-                }
-            }
-            Self::GradientReversal(s) => check_reversal(s, config),
-            Self::DataStatistics(s) if s.offset > 1 => Err(fail(format!("offset = {}; give 0 or 1", s.offset))),
-            Self::DataStatistics(_) => Ok(()),
-            Self::Inverse(s) => check_sizes(s.hidden, s.vocabulary),
-            Self::Presence(s) => check_presence(s, config),
-            Self::Sluice(s) => check_sluice(s, config),
-        }
-    }
-}
-
-/// Refuses what is no weight.
-pub fn check_weight(weight: f64) -> Result<()> {
-    match weight.is_finite() && weight >= 0.0 {
-        true => Ok(()),
-        false => Err(fail(format!("weight = {weight}; give a number of 0 or more"))),
-    }
-}
-
-fn check_sizes(hidden: usize, vocabulary: usize) -> Result<()> {
-    if hidden == 0 || vocabulary < 3 {
-        return Err(fail("hidden must be at least 1, and vocabulary at least 3"));
-    }
-    Ok(())
-}
-
-fn check_language_model(settings: &LanguageModel, config: &Config) -> Result<()> {
-    check_sizes(settings.hidden, settings.vocabulary)?;
-    if settings.layer.is_some_and(|layer| layer > 1) {
-        return Err(fail("layer: above the first, a layer has read the words on both sides; the answer would leak"));
-    }
-    let told = |o: &Settings| matches!(o, Settings::InitialState(s) if s.state == Context::Words);
-    if config.objectives.iter().any(told) {
-        return Err(fail("an initial-state of the sentence's words tells it the answer; leave one of them out"));
-    }
-    Ok(())
-}
-
-fn check_reversal(settings: &GradientReversal, config: &Config) -> Result<()> {
-    if settings.batch == 0 {
-        return Err(fail("batch must be at least 1"));
-    }
-    if !(config.sharing.characters && config.sharing.lstm) {
-        return Err(fail("it works on what all tasks share; set characters and lstm in [sharing]"));
-    }
-    check_domains(settings.domain, config)
-}
-
-fn check_domains(domain: Domain, config: &Config) -> Result<()> {
-    let domains: BTreeSet<String> = config.tasks.iter().map(|task| domain.of(task)).collect();
-    if domains.len() < 2 {
-        let only: Vec<_> = domains.into_iter().collect();
-        return Err(fail(format!("there is nothing to tell apart but {}; it needs two domains", only.join(", "))));
-    }
-    Ok(())
-}
-
-fn check_presence(settings: &Presence, config: &Config) -> Result<()> {
-    let asked = [settings.per_type, !settings.labels.is_empty(), settings.words.is_some()];
-    if asked.iter().filter(|&&is| is).count() > 1 {
-        return Err(fail("per_type, labels and words ask for different things; give one, and another [[objective]]"));
-    }
-    let scheme = if settings.labels.is_empty() { Scheme::Bioes } else { Scheme::Plain };
-    if settings.words.is_none() && config.tasks.iter().all(|task| task.scheme != scheme) {
-        let hint = match scheme {
-            Scheme::Plain => "labels are those of a task with scheme = \"plain\"",
-            _ => "no task has spans; say which labels, or give a file of words",
-        };
-        return Err(fail(hint));
-    }
-    Ok(())
-}
-
-fn check_sluice(settings: &Sluice, config: &Config) -> Result<()> {
-    if !(1..=2).contains(&settings.subspaces) || !config.model.hidden.is_multiple_of(settings.subspaces) {
-        return Err(fail(format!("subspaces = {}; give 1, or 2 if [model] hidden is even", settings.subspaces)));
-    }
-    if settings.subspaces == 1 && settings.weight.is_some() {
-        return Err(fail("weight: of one subspace there is nothing to keep apart; leave it out, or set subspaces = 2"));
-    }
-    if !config.sharing.characters || config.sharing.lstm {
-        return Err(fail(
-            "each task has an LSTM of its own and one character encoder serves all; set lstm = false in [sharing]",
-        ));
-    }
-    if config.tasks.len() < 2 || config.tasks.iter().any(|task| task.layer.is_some()) {
-        return Err(fail("it needs two tasks, and learns which layers they read; leave out their layer"));
-    }
-    if config.objectives.iter().any(|o| matches!(o, Settings::InitialState(_))) {
-        return Err(fail("the LSTMs of other tasks are read, too, and begin at zero; leave out initial-state"));
-    }
-    Ok(())
-}
-
-/// Refuses objectives that `config` cannot have, and the same one twice.
-pub fn check(config: &Config) -> Result<()> {
-    let mut seen = BTreeSet::new();
-    for objective in &config.objectives {
-        let place = format!("[[objective]] {}", objective.name());
-        objective.check(config).map_err(|e| e.at(&place))?;
-        if !seen.insert(objective.name()) {
-            return Err(fail("it stands twice; leave one of them out").at(place));
-        }
-    }
-    Ok(())
 }

@@ -35,11 +35,17 @@ pub fn section(ablation: &Ablation) -> Section {
     let gain = |row: &Row, (task, score): (&str, &str)| row.gain.as_ref()?.test.get(task)?.get(score).cloned();
     let series = columns.iter().enumerate().map(|(place, &column)| {
         let points = rows.iter().enumerate().filter_map(|(i, row)| Some(point(i, &gain(row, column)?, 100.0)));
-        Series { name: format!("{} {}", column.0, titled(column.1)), colour: colour(place), points: points.collect() }
+        Series {
+            name: format!("{} {}", column.0, titled(column.1)),
+            colour: colour(place),
+            points: points.collect(),
+            broken: false,
+        }
     });
     section.figure("Gains", &charts::bars(&names, &series.collect::<Vec<_>>(), "gain on test, points", true));
     let costs = rows.iter().enumerate().filter_map(|(i, row)| Some(point(i, row.cost.as_ref()?, 1.0)));
-    let costs = [Series { name: "time over the baseline's".into(), colour: colour(7), points: costs.collect() }];
+    let costs =
+        [Series { name: "time over the baseline's".into(), colour: colour(7), points: costs.collect(), broken: false }];
     section.figure("Cost", &charts::bars(&names, &costs, "times the CPU time of the baseline", true));
     section
 }

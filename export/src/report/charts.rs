@@ -26,6 +26,8 @@ pub struct Series {
     pub colour: &'static str,
     /// Its numbers.
     pub points: Vec<Point>,
+    /// Drawn as a broken line: somebody else's.
+    pub broken: bool,
 }
 
 /// What the axes say.
@@ -132,7 +134,12 @@ fn described(name: &str, point: &Point) -> String {
 /// Each name of `series` once, with its colour.
 fn names(series: &[Series]) -> impl Iterator<Item = (&str, &str, f64)> {
     let first = |place: usize| series[..place].iter().all(|before| before.name != series[place].name);
-    series.iter().enumerate().filter(move |(place, _)| first(*place)).map(|(_, s)| (s.name.as_str(), s.colour, 1.0))
+    let opacity = |series: &Series| if series.broken { 0.4 } else { 1.0 };
+    series
+        .iter()
+        .enumerate()
+        .filter(move |(place, _)| first(*place))
+        .map(move |(_, s)| (s.name.as_str(), s.colour, opacity(s)))
 }
 
 /// Lines, with one standard deviation each way.
@@ -161,13 +168,18 @@ pub fn lines(axes: Axes, series: &[Series]) -> String {
         ticks(frame.x, 8)
     };
     frame.columns(&mut svg, &marks, axes.x);
-    for Series { name, colour, points } in series {
+    for Series { name, colour, points, broken } in series {
         let drawn: Vec<&Point> = points.iter().filter(|point| point.mean.is_finite()).collect();
         let line: Vec<At> = drawn.iter().map(|point| frame.at(scale(point.at), point.mean)).collect();
-        svg.path(colour, &line, name);
+        svg.path(colour, &line, name, *broken);
         for (point, at) in drawn.iter().zip(&line) {
             if point.sd > 0.0 {
-                svg.path(colour, &[(at.0, frame.y(point.mean - point.sd)), (at.0, frame.y(point.mean + point.sd))], "");
+                svg.path(
+                    colour,
+                    &[(at.0, frame.y(point.mean - point.sd)), (at.0, frame.y(point.mean + point.sd))],
+                    "",
+                    false,
+                );
             }
             if drawn.len() <= MARKS {
                 svg.dot(colour, *at, 3.5, &format!("{} at {}", described(name, point), number(point.at)));
@@ -207,7 +219,7 @@ pub fn bars(rows: &[String], series: &[Series], x: &str, zero: bool) -> String {
     if zero {
         svg.line(Look::Axis, (frame.x(0.0), frame.top), (frame.x(0.0), frame.bottom));
     }
-    for (place, Series { name, colour, points }) in series.iter().enumerate() {
+    for (place, Series { name, colour, points, .. }) in series.iter().enumerate() {
         for point in points.iter().filter(|point| point.mean.is_finite()) {
             let y = frame.top + row * point.at + 7.0 + slot * (place as f64 + 0.5);
             let title = described(name, point);
@@ -219,7 +231,7 @@ pub fn bars(rows: &[String], series: &[Series], x: &str, zero: bool) -> String {
             }
             if point.sd > 0.0 {
                 let ends = [point.mean - point.sd, point.mean + point.sd].map(|end| (frame.x(end), y));
-                svg.path(colour, &ends, "");
+                svg.path(colour, &ends, "", false);
             }
         }
     }
@@ -336,11 +348,13 @@ mod tests {
             name: "a <b>".into(),
             colour: super::super::svg::colour(0),
             points: vec![point(1.0, mean, 0.5), point(2.0, f64::NAN, 0.0), point(3.0, 2.0 * mean, 0.0)],
+            broken: mean > 1.0,
         };
         let axes = Axes { title: "t", x: "steps", y: "loss", logarithmic: false };
         let text = lines(axes, &[line(1.0), line(4.0)]);
         assert_eq!(text.matches("&lt;b&gt;</text>").count(), 1);
         assert_eq!(text.matches("<polyline").count(), 4, "two lines, a deviation each");
+        assert_eq!(text.matches("stroke-dasharray").count(), 1);
         assert!(text.contains("<title>a &lt;b&gt;: 4 ± 0.5 at 1</title>") && !text.contains("NaN"), "{text}");
         // The empty chart is one too.
         assert!(lines(axes, &[]).ends_with("</svg>\n"));
@@ -348,8 +362,12 @@ mod tests {
 
     #[test]
     fn a_bar_begins_at_zero() {
-        let series =
-            [Series { name: "s".into(), colour: "#123456", points: vec![point(0.0, 2.0, 0.0), point(1.0, -1.0, 0.0)] }];
+        let series = [Series {
+            name: "s".into(),
+            colour: "#123456",
+            points: vec![point(0.0, 2.0, 0.0), point(1.0, -1.0, 0.0)],
+            broken: false,
+        }];
         let text = bars(&["up".into(), "down".into()], &series, "gain", true);
         let attribute = |bar: &str, name: &str| -> f64 {
             bar.split(&format!(" {name}=\"")).nth(1).unwrap().split('"').next().unwrap().parse().unwrap()

@@ -155,8 +155,12 @@ impl Experiment {
             let value = times * pick(point).get(name)?;
             Some(charts::Point { at: point.step as f64, mean: value, sd: 0.0 })
         };
-        let line =
-            |run: &Run| Series { name: name.to_string(), colour, points: run.curve.iter().filter_map(point).collect() };
+        let line = |run: &Run| Series {
+            name: name.to_string(),
+            colour,
+            points: run.curve.iter().filter_map(point).collect(),
+            broken: false,
+        };
         self.runs.iter().map(line).collect()
     }
 

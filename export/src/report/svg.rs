@@ -112,10 +112,12 @@ impl Svg {
             writeln!(self.body, "<line x1=\"{x:.1}\" y1=\"{y:.1}\" x2=\"{to_x:.1}\" y2=\"{to_y:.1}\" {attributes}/>");
     }
 
-    /// A line through points.
-    pub fn path(&mut self, colour: &str, points: &[At], title: &str) {
+    /// A line through points, whole or broken.
+    pub fn path(&mut self, colour: &str, points: &[At], title: &str, broken: bool) {
         let points: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
-        let attributes = format!("fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.8\" stroke-linejoin=\"round\"");
+        let dashes = if broken { " stroke-dasharray=\"5 4\"" } else { "" };
+        let attributes =
+            format!("fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.8\" stroke-linejoin=\"round\"{dashes}");
         self.titled("polyline", &format!("points=\"{}\" {attributes}", points.join(" ")), title);
     }
 
@@ -175,7 +177,7 @@ mod tests {
         let mut svg = Svg::new("a \"b\"", 100.0, 40.0);
         svg.text(Look::Ink, (1.0, 2.0), Anchor::End, "<script>\u{1}");
         svg.dot(colour(9), (3.0, 4.0), 5.0, "x & y");
-        svg.path(colour(0), &[(0.0, 1.0), (2.0, 3.0)], "");
+        svg.path(colour(0), &[(0.0, 1.0), (2.0, 3.0)], "", false);
         svg.legend(10.0, [("one long name", "#000", 1.0), ("and another", "#fff", 0.5)].into_iter());
         assert_eq!(svg.height, 78.0, "the second name has a line of its own");
         let text = svg.finish();

@@ -138,6 +138,7 @@ fn curves(name: &str, finished: &[Finished]) -> Option<Section> {
                 name: name.clone(),
                 colour: colour(place),
                 points: run.losses.iter().map(point).collect(),
+                broken: false,
             });
             run.losses.iter().for_each(|&(step, loss)| {
                 by_step.entry(step).or_default().entry(name).or_default().push(loss);

@@ -224,13 +224,17 @@ fn a_transfer_is_a_figure_and_tables() {
         [row("baseline", "10", 0.25, ""), row("full", "\"all\"", 0.5, gain), row("basic", "10", 0.125, "")].join(",");
     let head = "\"experiment\":\"few <words>\",\"target\":\"ner/nl\",\"steps\":9,\"batch\":2,\"hidden\":3";
     let path = folder.path().join("transfer.json");
-    std::fs::write(&path, format!("{{{head},\"rows\":[{rows}]}}")).unwrap();
+    // At a size that was not trained there is no place for what others say.
+    let published =
+        ["10", "500"].map(|size| format!("{{\"system\":\"full\",\"size\":{size},\"score\":64.0}}")).join(",");
+    std::fs::write(&path, format!("{{{head},\"rows\":[{rows}],\"published\":[{published}]}}")).unwrap();
     // The runs that it is made of are no sweep.
     std::fs::write(folder.path().join("results.jsonl"), "{}\n").unwrap();
     let html = made(&[folder.path()]).unwrap();
     balanced(&html);
     loads_nothing(&html);
     assert!(html.contains("few &lt;words&gt;") && html.contains("cross-lingual") != html.contains("full"));
+    assert_eq!((html.matches("64 at 99</title>").count(), html.matches("stroke-dasharray").count()), (1, 1));
     let systems = table(&html, "Systems");
     assert_eq!(systems[1][..2], ["10", "baseline"]);
     assert!(systems[2][0] == "99 (all)" && systems[2][3].contains("+25.00"), "{systems:?}");

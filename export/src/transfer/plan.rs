@@ -16,6 +16,21 @@ pub struct Settings {
     /// Sizes for the ablation.
     #[serde(default)]
     pub ablation: Vec<Size>,
+    /// What somebody else has published of these systems, drawn beside.
+    #[serde(default)]
+    pub published: Vec<Published>,
+}
+
+/// A published score.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Published {
+    /// Of which system.
+    pub system: System,
+    /// At which size.
+    pub size: Size,
+    /// In percent.
+    pub score: f64,
 }
 
 /// How many training sentences the target has: a number, or `"all"`.
@@ -141,6 +156,9 @@ pub fn target(config: &Config) -> Result<&TaskSettings> {
     if settings.sizes.iter().chain(&settings.ablation).any(|&size| size == Size::Sentences(0)) {
         return Err(fail("[transfer]: a size is 0; a baseline needs at least 1 sentence"));
     }
+    if let Some(wrong) = settings.published.iter().find(|point| !(0.0..=100.0).contains(&point.score)) {
+        return Err(fail(format!("[transfer] published: score = {}; give percent, 0 to 100", wrong.score)));
+    }
     let key = config.training.target.as_deref();
     let Some(target) = config.tasks.iter().find(|task| Some(task.key().as_str()) == key) else {
         return Err(fail("[training] target is not set; name the task that is to gain, as in \"ner/nl\""));
@@ -202,7 +220,8 @@ pub mod tests {
         let mut config = fixture::config(folder);
         config.training.target = Some("ner/xx".into());
         let size = Size::Sentences(8);
-        config.transfer = Some(Settings { sizes: vec![size, Size::All(All::All)], ablation: vec![size] });
+        let sizes = vec![size, Size::All(All::All)];
+        config.transfer = Some(Settings { sizes, ablation: vec![size], published: Vec::new() });
         config
     }
 
@@ -266,6 +285,10 @@ pub mod tests {
         assert!(refused(&|c| c.tasks[0].test.clear(), &[]).contains("no test"));
         assert!(refused(&|c| c.tasks.truncate(1), &[]).contains("nothing to transfer"));
         assert!(refused(&|c| c.transfer.as_mut().unwrap().sizes[0] = Size::Sentences(0), &[]).contains("size is 0"));
+        let point = |score| Published { system: System::Full, size: Size::Sentences(8), score };
+        let published = |c: &mut Config, score| c.transfer.as_mut().unwrap().published.push(point(score));
+        assert!(refused(&|c| published(c, 101.0), &[]).contains("score = 101"));
+        assert!(refused(&|c| published(c, f64::NAN), &[]).contains("score = NaN"));
         assert!(refused(&|c| c.transfer.as_mut().unwrap().sizes.clear(), &[]).contains("sizes is empty"));
     }
 
@@ -273,6 +296,9 @@ pub mod tests {
     fn sizes_are_numbers_or_all() {
         let settings: Settings = toml::from_str("sizes = [10, \"all\"]\nablation = [100]").unwrap();
         assert_eq!(settings.sizes, [Size::Sentences(10), Size::All(All::All)]);
+        let text = "sizes = [10]\npublished = [{ system = \"cross-task\", size = \"all\", score = 85.69 }]";
+        let expected = Published { system: System::CrossTask, size: Size::All(All::All), score: 85.69 };
+        assert_eq!(toml::from_str::<Settings>(text).unwrap().published, [expected]);
         assert!(toml::from_str::<Settings>("sizes = [\"some\"]").is_err());
         assert!(Size::Sentences(200) < Size::All(All::All));
     }

@@ -1,7 +1,7 @@
 //! `transfer.json`: each system at each size, over the seeds.
 
 use super::Finished;
-use super::plan::{Size, System};
+use super::plan::{Published, Size, System};
 use crate::config::Config;
 use crate::summary::Spread;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,9 @@ pub struct Summary {
     pub hidden: usize,
     /// Systems by size, then steps of the ablation by size.
     pub rows: Vec<Row>,
+    /// What the experiment says that others have published.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub published: Vec<Published>,
 }
 
 /// One system at one size.
@@ -62,6 +65,7 @@ impl Summary {
             batch: config.training.batch,
             hidden: config.model.hidden,
             rows: keys.into_iter().map(|(_, size, system)| Row::of(system, size, finished)).collect(),
+            published: config.transfer.as_ref().map_or_else(Vec::new, |settings| settings.published.clone()),
         }
     }
 }

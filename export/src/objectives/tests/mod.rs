@@ -1,5 +1,6 @@
 //! The objectives' definitions: losses by hand, gradients by differences, and what must not be known.
 
+mod private;
 mod runs;
 mod states;
 

@@ -8,6 +8,7 @@ const ALL: &str = "[[objective]]\nkind = \"language-model\"\n[[objective]]\nkind
     [[objective]]\nkind = \"presence\"\nlabels = [\"PROPN\"]\nschedule = \"falling\"\n[[objective]]\nkind = \"inverse\"\n\
     [[objective]]\nkind = \"inverse\"\nform = \"dual\"\n\
     [[objective]]\nkind = \"gradient-reversal\"\ndomain = \"task\"\nbatch = 2\n\
+    [[objective]]\nkind = \"shared-private\"\ndomain = \"language\"\n\
     [[objective]]\nkind = \"initial-state\"\n";
 
 fn parsed(text: &str) -> Vec<Settings> {
@@ -44,7 +45,7 @@ fn objectives_compose_resume_and_repeat() {
     assert_eq!(resumed.train(|_| false).unwrap(), result);
     assert_eq!(tensors(&whole), tensors(&resumed));
     let names = whole.objectives.names();
-    assert_eq!(names.len(), 9);
+    assert_eq!(names.len(), 10);
     for name in names.iter().filter(|name| *name != "initial-state") {
         let own = |(parameter, _): &&(String, Vec<f32>)| parameter.starts_with(&format!("objective.{name}."));
         let (before, after) = (start.iter().filter(own), tensors(&whole));
@@ -90,7 +91,8 @@ fn an_objective_of_no_weight_changes_nothing() {
 
 #[test]
 fn the_experiments_of_the_tree_are_sound() {
-    for (name, objectives) in [("parts", 6), ("names", 6), ("layers", 0), ("sluice", 1)] {
+    for (name, objectives) in [("parts", 6), ("names", 6), ("states", 1), ("private", 2), ("layers", 0), ("sluice", 1)]
+    {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("configs/objectives/{name}.toml"));
         let config = Config::read(&path, None).unwrap();
         assert_eq!((config.name, config.objectives.len()), (format!("objectives-{name}"), objectives));
@@ -177,6 +179,9 @@ fn what_makes_no_sense_is_refused() {
             "kind = \"language-model\"\n[[objective]]\nkind = \"initial-state\"\nstate = \"words\"",
             &["language-model", "tells it the answer"],
         ),
+        ("kind = \"shared-private\"", &["domain"]),
+        ("kind = \"shared-private\"\ndomain = \"task\"\nlayer = 1", &["layer"]),
+        ("kind = \"shared-private\"\ndomain = \"task\"\n[sharing]\nlstm = false", &["what all tasks share"]),
         ("kind = \"sluice\"\nsubspaces = 1", &["lstm = false"]),
         ("kind = \"sluice\"\nsubspaces = 2", &["subspaces = 2", "even"]),
         ("kind = \"sluice\"\nsubspaces = 1\nweight = 0.1", &["nothing to keep apart"]),
@@ -213,6 +218,8 @@ fn what_a_task_cannot_have_is_refused() {
     assert!(refusal(&format!("{presence}labels = [\"NUON\"]"), &upos).contains("\"NUON\""));
     let domains = "[[objective]]\nkind = \"gradient-reversal\"\ndomain = \"language\"\n";
     assert!(refusal(domains, &one).contains("nothing to tell apart but xx"));
+    let private = "[[objective]]\nkind = \"shared-private\"\ndomain = \"language\"\n";
+    assert!(refusal(private, &one).contains("nothing to tell apart but xx"));
     let states = "[[objective]]\nkind = \"initial-state\"\nstate = \"language\"\n";
     assert!(refusal(states, &one).contains("nothing to tell apart but xx"));
     assert_eq!(refusal(presence, &one), "");

@@ -2,7 +2,8 @@
 
 use crate::Result;
 use crate::error::fail;
-use crate::objectives::settings::{Schedule, adversarial_schedule, adversarial_weight, check_weight};
+use crate::objectives::check_weight;
+use crate::objectives::settings::{Schedule, adversarial_schedule, adversarial_weight};
 use crate::scorer::config::Config;
 use libmtl::bundle::manifest::Combine;
 use serde::{Deserialize, Serialize};

@@ -105,7 +105,7 @@ fn sizes(summary: &Summary) -> Option<String> {
             auc(row, system).map(|s| Point { at: size, mean: s.mean, sd: s.sd })
         };
         let points = summary.rows.iter().filter_map(point).collect();
-        Series { name: system.name().into(), colour: of_system(system), points }
+        Series { name: system.name().into(), colour: of_system(system), points, broken: false }
     };
     let all: Vec<Series> = systems(summary).into_iter().map(series).collect();
     let axes = Axes { x: "exercises in training", y: "test AUC", logarithmic: true, ..Axes::default() };
@@ -119,7 +119,7 @@ fn points(summary: &Summary) -> Option<String> {
     let series = |system: System| {
         let point = |(index, row): (usize, &Row)| auc(row, system).map(|s| point(index, s));
         let points = summary.rows.iter().enumerate().filter_map(point).collect();
-        Series { name: system.name().into(), colour: of_system(system), points }
+        Series { name: system.name().into(), colour: of_system(system), points, broken: false }
     };
     let all: Vec<Series> = systems(summary).into_iter().map(series).collect();
     Some(charts::bars(&rows, &all, "test AUC", false))
@@ -158,7 +158,7 @@ fn drops(summary: &Summary) -> Option<String> {
             let place = names.iter().position(|name| *name == row.row)?;
             drop(row).map(|s| point(place, &s))
         });
-        Series { name: (*track).into(), colour: colour(index), points: points.collect() }
+        Series { name: (*track).into(), colour: colour(index), points: points.collect(), broken: false }
     };
     let all: Vec<Series> = tracks.iter().enumerate().map(series).collect();
     let rows: Vec<String> = names.iter().map(|name| name.to_string()).collect();
