@@ -1,7 +1,8 @@
-//! Exercises a second of the scorer, the native engine beside ONNX Runtime: `make bench-scorer`.
+//! Exercises a second of the scorer: the native engine, the same without the cache of its characters' features, and ONNX Runtime:
+//! `make bench-scorer`.
 //!
-//! Both engines get the same exercises (one track, one to nine words that the model does not know) on one thread each.
-//! They take turns, block by block, and what counts is the CPU time of the process: the ratio of a round is of blocks side
+//! All get the same exercises (one track, one to nine words that the model does not know) on one thread each, over and over, so
+//! that the cache is warm. They take turns, block by block, and what counts is the CPU time of the process: the ratio of a round is of blocks side
 //! by side, so that neighbours on the machine and a clock that moves disturb little. Results are medians over the rounds.
 
 #[path = "../tests/common/mod.rs"]
@@ -36,12 +37,13 @@ fn main() {
     let mut results = Vec::new();
     for (name, folder, rounds) in [("sla-demo", demo.as_path(), 41), ("published sizes", published.path(), 9)] {
         let bundle = Arc::new(Bundle::open(folder).unwrap());
-        let [native, onnx] =
-            [EngineOptions::default(), onnx_options()].map(|o| Scorer::open(Arc::clone(&bundle), &o).unwrap());
+        let uncached = EngineOptions { word_cache: 0, ..EngineOptions::default() };
+        let scorers = [EngineOptions::default(), uncached, onnx_options()];
+        let [native, uncached, onnx] = scorers.map(|o| Scorer::open(Arc::clone(&bundle), &o).unwrap());
         let mut work = exercises(1, EXERCISES);
         work.iter_mut().for_each(|exercise| exercise.track.clone_from(&native.tracks()[0]));
         for size in [1, EXERCISES] {
-            results.push(compare(name, [&native, &onnx], &work, size, rounds));
+            results.push(compare(name, [&native, &uncached, &onnx], &work, size, rounds));
         }
     }
     let words: usize = exercises(1, EXERCISES).iter().map(|exercise| exercise.words.len()).sum();
@@ -54,9 +56,9 @@ fn main() {
     }
 }
 
-/// Exercises a second of both engines at `size` exercises a call, and how many times faster the native engine is.
-fn compare(model: &str, scorers: [&Scorer; 2], work: &[Exercise], size: usize, rounds: usize) -> Value {
-    let mut seconds = [Vec::new(), Vec::new()];
+/// Exercises a second of each at `size` exercises a call, and how many times faster the native engine is than the others.
+fn compare(model: &str, scorers: [&Scorer; 3], work: &[Exercise], size: usize, rounds: usize) -> Value {
+    let mut seconds = [Vec::new(), Vec::new(), Vec::new()];
     for round in 0..=rounds {
         for (scorer, seconds) in scorers.iter().zip(&mut seconds) {
             let begun = cpu_seconds();
@@ -69,14 +71,20 @@ fn compare(model: &str, scorers: [&Scorer; 2], work: &[Exercise], size: usize, r
             }
         }
     }
-    let ratios: Vec<f64> = seconds[0].iter().zip(&seconds[1]).map(|(native, onnx)| onnx / native).collect();
-    let [native, onnx] = seconds.map(|seconds| (work.len() as f64 / quartiles(seconds)[1]).round());
-    let [low, median, high] = quartiles(ratios).map(|ratio| (ratio * 100.0).round() / 100.0);
+    let ratio = |other: &[f64]| {
+        let ratios = seconds[0].iter().zip(other).map(|(native, other)| other / native).collect();
+        quartiles(ratios).map(|ratio| (ratio * 100.0).round() / 100.0)
+    };
+    let ratios = [ratio(&seconds[1]), ratio(&seconds[2])];
+    let [uncached, onnx] = ratios.map(|[low, median, high]| json!({ "median": median, "quartiles": [low, high] }));
+    let speed = seconds.map(|seconds| (work.len() as f64 / quartiles(seconds)[1]).round());
     println!(
-        "{model}, {size} a call: native {native:.0} exercises a second, onnx {onnx:.0}; ratio {median} ({low} to {high})"
+        "{model}, {size} a call: native {} exercises a second, without its cache {}, onnx {}; its speed over theirs {:?}",
+        speed[0], speed[1], speed[2], ratios
     );
     json!({
-        "model": model, "exercises_a_call": size, "rounds": rounds, "exercises_a_second": {"native": native, "onnx": onnx},
-        "native_to_onnx": {"median": median, "quartiles": [low, high]},
+        "model": model, "exercises_a_call": size, "rounds": rounds,
+        "exercises_a_second": { "native": speed[0], "native_without_cache": speed[1], "onnx": speed[2] },
+        "native_to_onnx": onnx, "native_to_native_without_cache": uncached,
     })
 }

@@ -138,6 +138,7 @@ fn objectives_are_left_out_of_a_bundle_or_refused() {
     let apart = [("hidden = 7", "hidden = 8"), ("[training]", "[sharing]\nlstm = false\n[training]")];
     for (settings, objective, words) in [
         (&[][..], "kind = \"initial-state\"", "initial-state"),
+        (&[], "kind = \"shared-private\"\ndomain = \"task\"", "shared-private"),
         (&layers[..], "kind = \"inverse\"", "lstm_layers"),
         (&apart[..], "kind = \"sluice\"", "sluice"),
     ] {
