@@ -37,7 +37,7 @@ fn main() {
     let mut results = Vec::new();
     for (name, folder, rounds) in [("sla-demo", demo.as_path(), 41), ("published sizes", published.path(), 9)] {
         let bundle = Arc::new(Bundle::open(folder).unwrap());
-        let uncached = EngineOptions { word_cache: 0, ..EngineOptions::default() };
+        let uncached = EngineOptions { word_cache: Some(0), ..EngineOptions::default() };
         let scorers = [EngineOptions::default(), uncached, onnx_options()];
         let [native, uncached, onnx] = scorers.map(|o| Scorer::open(Arc::clone(&bundle), &o).unwrap());
         let mut work = exercises(1, EXERCISES);
