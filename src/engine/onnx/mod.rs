@@ -18,7 +18,7 @@ pub(crate) mod session;
 
 pub use library::library_from_environment;
 
-use super::{Batch, Engine, EngineOptions, Head, Report, WordType};
+use super::{Batch, Engine, EngineOptions, Found, Head, Report, Take, WordType};
 use crate::bundle::Bundle;
 use crate::bundle::graph::{self, Form, fused};
 use crate::bundle::manifest::{Architecture, Manifest, Task};
@@ -39,9 +39,6 @@ pub struct Onnx {
     form: Form,
 }
 
-/// What is done with each sub-batch: its session, what is padded, and the numbers of its sentences.
-type Work<'a> = &'a mut dyn FnMut(&mut Session, &Padded, &[usize]) -> Result<()>;
-
 /// The version of ONNX Runtime that `options` find; loads it where no engine has. Tells a missing library from a model
 /// that the library refuses.
 pub fn available(options: &EngineOptions) -> Result<String> {
@@ -55,7 +52,7 @@ impl Onnx {
         let probe = |_, session: &mut Session| {
             let batch = Batch { words: vec![WordType { row: 0, chars: vec![1] }], sentences: vec![vec![0]] };
             let padded = batches::pad(widest(&manifest.architecture), &batch, &[0]);
-            run(session, &manifest, &padded, &[Head { task: 0, language: None }]).map(drop)
+            emissions(session, &manifest, &padded, &[Head { task: 0, language: None }], &|_, _, _| Ok(()))
         };
         let graph = match options.graph {
             Form::Portable => bundle.graph(),
@@ -68,20 +65,6 @@ impl Onnx {
         let sessions = Sessions::open(bundle, &[Cow::Borrowed(graph)], options, &probe)?;
         Ok(Self { manifest, sessions, limits: Limits::default(), form: options.graph })
     }
-
-    /// Hands the sentences of each sub-batch to `work`, by their numbers and padded.
-    fn in_sub_batches(&self, batch: &Batch, heads: &[Head], cancel: &Cancel, work: Work) -> Result<()> {
-        cancel.check()?;
-        super::check(&self.manifest, batch, heads)?;
-        self.sessions.call(cancel, |sessions| {
-            let costs = costs(&self.manifest, self.form, heads.len());
-            for group in batches::split(&costs, &self.limits, batch, |i| format!("sentence {}", i + 1))? {
-                cancel.check()?;
-                work(&mut sessions[0], &batches::pad(costs.widest, batch, &group), &group)?;
-            }
-            Ok(())
-        })
-    }
 }
 
 impl Engine for Onnx {
@@ -89,32 +72,21 @@ impl Engine for Onnx {
         self.sessions.report()
     }
 
-    fn emissions(&self, batch: &Batch, heads: &[Head], cancel: &Cancel) -> Result<Vec<Vec<Vec<f32>>>> {
-        let mut results = vec![vec![Vec::new(); batch.sentences.len()]; heads.len()];
-        self.in_sub_batches(batch, heads, cancel, &mut |session, padded, group| {
-            place(&mut results, group, run(session, &self.manifest, padded, heads)?);
+    fn run(&self, batch: &Batch, heads: &[Head], paths: bool, cancel: &Cancel, take: Take) -> Result<()> {
+        cancel.check()?;
+        super::check(&self.manifest, batch, heads)?;
+        let run = if paths && self.form == Form::Fused { self::paths } else { emissions };
+        self.sessions.call(cancel, |sessions| {
+            let costs = costs(&self.manifest, self.form, heads.len());
+            for group in batches::split(&costs, &self.limits, batch, |i| format!("sentence {}", i + 1))? {
+                cancel.check()?;
+                let padded = batches::pad(costs.widest, batch, &group);
+                run(&mut sessions[0], &self.manifest, &padded, heads, &|head, member, found| {
+                    take(head, group[member], found)
+                })?;
+            }
             Ok(())
-        })?;
-        Ok(results)
-    }
-
-    fn paths(&self, batch: &Batch, heads: &[Head], cancel: &Cancel) -> Result<Option<Vec<Vec<Vec<u16>>>>> {
-        if self.form == Form::Portable {
-            return Ok(None);
-        }
-        let mut results = vec![vec![Vec::new(); batch.sentences.len()]; heads.len()];
-        self.in_sub_batches(batch, heads, cancel, &mut |session, padded, group| {
-            place(&mut results, group, paths(session, &self.manifest, padded, heads)?);
-            Ok(())
-        })?;
-        Ok(Some(results))
-    }
-}
-
-/// Puts what was found in the sentences of `group`, head by head, where it belongs.
-fn place<T>(results: &mut [Vec<T>], group: &[usize], found: Vec<Vec<T>>) {
-    for (results, found) in results.iter_mut().zip(found) {
-        group.iter().zip(found).for_each(|(&sentence, found)| results[sentence] = found);
+        })
     }
 }
 
@@ -147,37 +119,49 @@ fn widest(a: &Architecture) -> usize {
     a.char_widths.iter().copied().max().unwrap_or(1)
 }
 
-/// For each head, the emissions of each sentence of `padded`.
-fn run(session: &mut Session, manifest: &Manifest, padded: &Padded, heads: &[Head]) -> Result<Vec<Vec<Vec<f32>>>> {
+/// Hands the emissions of each sentence of `padded` to `take`, for each head.
+fn emissions(session: &mut Session, manifest: &Manifest, padded: &Padded, heads: &[Head], take: Take) -> Result<()> {
     let selectors = Selectors::new(manifest, heads);
     let tasks: Vec<&Task> = heads.iter().map(|head| &manifest.tasks[head.task]).collect();
     let names: Vec<String> = tasks.iter().map(|task| graph::output_name(task)).collect();
-    session::run(session, inputs(padded, &selectors)?, &names, |head, shape, values| {
-        unpad(shape, values, padded, tasks[head].labels.len())
+    session::run(session, inputs(padded, &selectors)?, &names, |head, shape, values: &[f32]| {
+        let mut rows = unpad(shape, values, padded, tasks[head].labels.len())?.enumerate();
+        rows.try_for_each(|(sentence, row)| take(head, sentence, Found::Emissions(row)))
     })
+    .map(drop)
 }
 
-/// For each head, the best path of each sentence of `padded`.
-fn paths(session: &mut Session, manifest: &Manifest, padded: &Padded, heads: &[Head]) -> Result<Vec<Vec<Vec<u16>>>> {
+/// Hands the best path of each sentence of `padded` to `take`, for each head.
+fn paths(session: &mut Session, manifest: &Manifest, padded: &Padded, heads: &[Head], take: Take) -> Result<()> {
     let selectors = Selectors::new(manifest, heads);
     let (tasks, batch, time) = (manifest.tasks.len(), padded.lengths.len(), padded.time);
     let name = [fused::LABELS.to_string()];
-    let found = session::run(session, inputs(padded, &selectors)?, &name, |_, shape, labels: &[i64]| {
+    session::run(session, inputs(padded, &selectors)?, &name, |_, shape, labels: &[i64]| {
         if shape != [tasks, batch, time].map(|size| size as i64) {
             return Err(Error::new(ErrorKind::Engine, format!("an output has the shape {shape:?}")).at(fused::LABELS));
         }
-        let path = |head: &Head, sentence: usize| {
-            let path = &labels[(head.task * batch + sentence) * time..][..padded.lengths[sentence] as usize];
-            // The tagger refuses a label that the task does not have.
-            path.iter().map(|&label| u16::try_from(label).unwrap_or(u16::MAX)).collect()
-        };
-        Ok(heads.iter().map(|head| (0..batch).map(|sentence| path(head, sentence)).collect()).collect())
-    })?;
-    Ok(found.into_iter().next().unwrap_or_default())
+        let mut path: Vec<u16> = Vec::new();
+        for (index, head) in heads.iter().enumerate() {
+            for (sentence, &length) in padded.lengths.iter().enumerate() {
+                let labels = &labels[(head.task * batch + sentence) * time..][..length as usize];
+                path.clear();
+                // The tagger refuses a label that the task does not have.
+                path.extend(labels.iter().map(|&label| u16::try_from(label).unwrap_or(u16::MAX)));
+                take(index, sentence, Found::Path(&path))?;
+            }
+        }
+        Ok(())
+    })
+    .map(drop)
 }
 
 /// The `width` values of each token of each sentence of `padded`.
-pub(crate) fn unpad(shape: &[i64], values: &[f32], padded: &Padded, width: usize) -> Result<Vec<Vec<f32>>> {
+pub(crate) fn unpad<'a>(
+    shape: &[i64],
+    values: &'a [f32],
+    padded: &'a Padded,
+    width: usize,
+) -> Result<impl Iterator<Item = &'a [f32]>> {
     let (batch, time) = (padded.lengths.len(), padded.time);
     if shape.iter().product::<i64>() != (batch * time * width) as i64
         || !shape.starts_with(&[batch as i64, time as i64])
@@ -185,7 +169,7 @@ pub(crate) fn unpad(shape: &[i64], values: &[f32], padded: &Padded, width: usize
         return Err(Error::new(ErrorKind::Engine, format!("an output has the shape {shape:?}")).at("model.onnx"));
     }
     let rows = values.chunks_exact(time * width).zip(&padded.lengths);
-    Ok(rows.map(|(row, &length)| row[..length as usize * width].to_vec()).collect())
+    Ok(rows.map(move |(row, &length)| &row[..length as usize * width]))
 }
 
 /// The inputs that choose output layers: row and gate of each task that has specific layers.
