@@ -191,8 +191,8 @@ pub trait Engine: Send + Sync {
     /// and the engine looks for them, else the emissions. All heads read one pass of the network; on the native engine each gets
     /// the same bits alone.
     ///
-    /// Each is handed over as soon as it is found, by the thread that found it: in any order, and several at once. `take`
-    /// must not call the engine. An error of `take`, or `cancel`, ends the call with an error after some were handed over.
+    /// Each is handed over as soon as it is found, by the thread that found it: in any order, and several at once. Where `take`
+    /// fails or `cancel` stops the call, some were handed over before its error.
     fn run(&self, batch: &Batch, heads: &[Head], paths: bool, cancel: &Cancel, take: Take) -> Result<()>;
 
     /// For each of `heads`, the emissions of each sentence, in the batch's order.

@@ -43,14 +43,13 @@ impl BilstmCrf {
         mut take: impl FnMut(usize, &[f32], Vec<u16>, f32) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
         let outputs = [&self.output];
-        let tiles = Tiles::new(&self.directions, &outputs, lengths.iter().copied(), 1);
+        let tiles = Tiles::new(&self.directions, &outputs, lengths.iter().copied(), 1, cancel);
         let mut buffers = Buffers::default();
         let mut decode = |_: usize, sentence: usize, emissions: &[f32]| {
             let (path, score) = self.viterbi.best(emissions, cancel)?;
             take(sentence, emissions, path, score)
         };
-        (0..tiles.pieces())
-            .try_for_each(|piece| tiles.run(piece, &mut buffers, cancel, &|_, _| None, &mut fill, &mut decode))
+        (0..tiles.pieces()).try_for_each(|piece| tiles.run(piece, &mut buffers, &|_, _| None, &mut fill, &mut decode))
     }
 }
 

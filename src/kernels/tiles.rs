@@ -11,10 +11,14 @@ use std::cmp::Reverse;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// What is done with each output layer and sentence, by their numbers, and the emissions there, `[length, labels]`.
+pub type Take<'t, E> = &'t mut dyn FnMut(usize, usize, &[f32]) -> std::result::Result<(), E>;
+
 /// A call's sentences, cut into tiles.
 pub struct Tiles<'a> {
     directions: &'a [Direction; 2],
     outputs: &'a [&'a Output],
+    cancel: &'a Cancel,
     /// Sentences of a tile.
     size: usize,
     /// The sentences by their numbers, the longest first: those of like length run together, and the last work handed out
@@ -51,6 +55,7 @@ impl<'a> Tiles<'a> {
         outputs: &'a [&'a Output],
         lengths: impl IntoIterator<Item = usize>,
         threads: usize,
+        cancel: &'a Cancel,
     ) -> Self {
         let mut order: Vec<(usize, usize)> = lengths.into_iter().enumerate().collect();
         order.sort_by_key(|&(_, length)| Reverse(length));
@@ -58,7 +63,7 @@ impl<'a> Tiles<'a> {
         let size = order.len().div_ceil(threads.div_ceil(2).max(1)).clamp(1, directions[0].group());
         let waiting = vec![None; order.len().div_ceil(size)];
         let halves = Mutex::new(Halves { waiting, free: Vec::new() });
-        Self { directions, outputs, size, order, lengths, halves }
+        Self { directions, outputs, cancel, size, order, lengths, halves }
     }
 
     /// How many pieces of work there are; each is to be [`run`](Self::run) once.
@@ -67,29 +72,28 @@ impl<'a> Tiles<'a> {
     }
 
     /// Does a piece of work. `projected` and `fill` give what [`Direction::run_projected`] asks them for, of the sentence of a
-    /// number and of forward (`false`) or backward; `take` is given the number of an output layer, that of a sentence and its
-    /// emissions `[length, labels]`. An error of `take` ends the piece; else the only one is that of `cancel`.
+    /// number and of forward (`false`) or backward. An error of `take` ends the piece; else the only one is that of the call's
+    /// `cancel`.
     pub fn run<'r, E: From<Error>>(
         &self,
         piece: usize,
         buffers: &mut Buffers,
-        cancel: &Cancel,
         projected: &dyn Fn(Place, bool) -> Option<&'r [f32]>,
         fill: &mut dyn FnMut(Place, &mut [f32]),
-        take: &mut dyn FnMut(usize, usize, &[f32]) -> std::result::Result<(), E>,
+        take: Take<E>,
     ) -> std::result::Result<(), E> {
         let (tile, backward) = (piece / 2, piece % 2 == 1);
         let begin = tile * self.size;
         let members = begin..self.order.len().min(begin + self.size);
         let mut half = self.lock().free.pop().unwrap_or_default();
-        self.half(backward, members.clone(), buffers, cancel, &mut half, projected, fill)?;
+        self.half(backward, members.clone(), buffers, &mut half, projected, fill)?;
         let mut halves = self.lock();
         let Some(first) = halves.waiting[tile].take() else {
             halves.waiting[tile] = Some(half);
             return Ok(());
         };
         drop(halves);
-        self.join(members, [&first, &half], &mut buffers.emissions, cancel, take)?;
+        self.join(members, [&first, &half], &mut buffers.emissions, take)?;
         self.lock().free.extend([first, half]);
         Ok(())
     }
@@ -100,7 +104,6 @@ impl<'a> Tiles<'a> {
         backward: bool,
         members: Range<usize>,
         Buffers { lstm, sums, .. }: &mut Buffers,
-        cancel: &Cancel,
         half: &mut Vec<f32>,
         projected: &dyn Fn(Place, bool) -> Option<&'r [f32]>,
         fill: &mut dyn FnMut(Place, &mut [f32]),
@@ -117,7 +120,7 @@ impl<'a> Tiles<'a> {
         direction.run_projected(
             lengths,
             lstm,
-            cancel,
+            self.cancel,
             projected,
             |place, row| fill(named(place), row),
             |places, states| {
@@ -142,8 +145,7 @@ impl<'a> Tiles<'a> {
         members: Range<usize>,
         [mut first, mut second]: [&[f32]; 2],
         emissions: &mut Vec<f32>,
-        cancel: &Cancel,
-        take: &mut dyn FnMut(usize, usize, &[f32]) -> std::result::Result<(), E>,
+        take: Take<E>,
     ) -> std::result::Result<(), E> {
         for (layer, output) in self.outputs.iter().enumerate() {
             for (&sentence, length) in self.order[members.clone()].iter().zip(&self.lengths[members.clone()]) {
@@ -152,7 +154,7 @@ impl<'a> Tiles<'a> {
                     *half = rest;
                     sums
                 });
-                output.combine(a, b, emissions, cancel)?;
+                output.combine(a, b, emissions, self.cancel)?;
                 take(layer, sentence, emissions)?;
             }
         }
@@ -206,7 +208,8 @@ mod tests {
         mix: impl FnOnce(&mut [usize]),
     ) -> Vec<Vec<Vec<f32>>> {
         let outputs = net.outputs.each_ref();
-        let tiles = Tiles::new(&net.directions, &outputs, features.iter().map(|rows| rows.len() / INPUTS), threads);
+        let (lengths, cancel) = (features.iter().map(|rows| rows.len() / INPUTS), Cancel::new());
+        let tiles = Tiles::new(&net.directions, &outputs, lengths, threads, &cancel);
         let mut found = vec![vec![Vec::new(); features.len()]; outputs.len()];
         let mut order: Vec<usize> = (0..tiles.pieces()).collect();
         mix(&mut order);
@@ -219,7 +222,7 @@ mod tests {
                 Ok(())
             };
             let buffers = &mut buffers[piece % 3 / 2];
-            tiles.run(piece, buffers, &Cancel::new(), &|_, _| None, &mut fill, &mut take).unwrap();
+            tiles.run(piece, buffers, &|_, _| None, &mut fill, &mut take).unwrap();
         }
         let halves = tiles.halves.into_inner().unwrap();
         assert!(halves.waiting.iter().all(Option::is_none));
@@ -235,7 +238,8 @@ mod tests {
             let net = network(&mut draw);
             let lengths = [3, 0, 41, 1, 12, 12, 2, 9, 5, 17, 1, 0, 30];
             let features: Vec<Vec<f32>> = lengths.iter().map(|length| draw(length * INPUTS)).collect();
-            let alone: Vec<_> = features.iter().map(|rows| emissions(&net, &[rows.clone()], 1, |_| ())).collect();
+            let alone: Vec<_> =
+                features.iter().map(|rows| emissions(&net, std::slice::from_ref(rows), 1, |_| ())).collect();
             for (threads, layer, labels) in [1, 2, 4, 64].into_iter().flat_map(|t| [(t, 0, 4), (t, 1, 3)]) {
                 let shuffled = emissions(&net, &features, threads, |order| order.shuffle(&mut rng));
                 let in_order = emissions(&net, &features, threads, |_| ());
@@ -252,18 +256,18 @@ mod tests {
     fn room_is_used_again_and_errors_end_a_piece() {
         let net = network(&mut |n| vec![0.5; n]);
         let outputs = net.outputs.each_ref();
-        let tiles = Tiles::new(&net.directions, &outputs, vec![3; 100], 1);
         let (mut buffers, cancel) = (Buffers::default(), Cancel::new());
-        let mut run = |piece, cancel: &Cancel, take: &mut dyn FnMut(usize, usize, &[f32]) -> Result<()>| {
-            tiles.run(piece, &mut buffers, cancel, &|_, _| None, &mut |_, row: &mut [f32]| row.fill(1.0), take)
+        let tiles = Tiles::new(&net.directions, &outputs, [3; 100], 1, &cancel);
+        let mut run = |piece, take: Take<Error>| {
+            tiles.run(piece, &mut buffers, &|_, _| None, &mut |_, row: &mut [f32]| row.fill(1.0), take)
         };
         let pieces = tiles.pieces();
-        (0..pieces - 2).for_each(|piece| run(piece, &cancel, &mut |_, _, _| Ok(())).unwrap());
+        (0..pieces - 2).for_each(|piece| run(piece, &mut |_, _, _| Ok(())).unwrap());
         assert_eq!(tiles.lock().free.len(), 2, "what two directions need serves all tiles");
-        run(pieces - 2, &cancel, &mut |_, _, _| Ok(())).unwrap();
-        let mut enough = |_: usize, _: usize, _: &[f32]| Err(Error::new(ErrorKind::Input, "enough"));
-        assert_eq!(run(pieces - 1, &cancel, &mut enough).unwrap_err().kind(), ErrorKind::Input);
+        run(pieces - 2, &mut |_, _, _| Ok(())).unwrap();
+        let error = run(pieces - 1, &mut |_, _, _| Err(Error::new(ErrorKind::Input, "enough"))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Input);
         cancel.cancel();
-        assert_eq!(run(pieces - 2, &cancel, &mut |_, _, _| Ok(())).unwrap_err().kind(), ErrorKind::Interrupted);
+        assert_eq!(run(pieces - 2, &mut |_, _, _| Ok(())).unwrap_err().kind(), ErrorKind::Interrupted);
     }
 }

@@ -107,9 +107,7 @@ fn run(
         row.copy_from_slice(&exercises[member].history[word * HISTORY..][..HISTORY]);
     });
     let inputs = inputs(sizes, &padded, &meta, &shares, &vectors, &history)?;
-    let found = session::run(session, inputs, &names, |_, shape, values| {
-        Ok(unpad(shape, values, &padded, 1)?.map(<[f32]>::to_vec).collect())
-    })?;
+    let found = session::run(session, inputs, &names, |_, shape, values| unpad(shape, values, &padded, 1))?;
     Ok(found.into_iter().next().unwrap_or_default())
 }
 

@@ -140,13 +140,14 @@ impl Engine for Native {
         let threads = self.report.threads;
         cancel.check()?;
         let words = self.encoder.encode(batch, &self.network.directions, &self.pool, threads, cancel)?;
-        let tiles = Tiles::new(&self.network.directions, &outputs, batch.sentences.iter().map(Vec::len), threads);
+        let tiles =
+            Tiles::new(&self.network.directions, &outputs, batch.sentences.iter().map(Vec::len), threads, cancel);
         in_parallel(&self.pool, threads, tiles.pieces(), Buffers::default, |piece, buffers| {
             let word = |place: Place| batch.sentences[place.sequence][place.token] as usize;
             let projected = |place, backward| words.projected(word(place), backward);
             let mut fill = |place, row: &mut [f32]| self.encoder.fill(batch, &words, word(place), row);
             let mut take = |head, sentence, emissions: &[f32]| take(head, sentence, Found::Emissions(emissions));
-            tiles.run(piece, buffers, cancel, &projected, &mut fill, &mut take)
+            tiles.run(piece, buffers, &projected, &mut fill, &mut take)
         })
     }
 }

@@ -2,6 +2,7 @@
 //! providers are tried in the caller's order (`providers`), and sentences go in sub-batches of bounded memory
 //! (`batches`).
 //!
+//! Calls take turns, a sub-batch each; what is made of its results goes on outside of the turn.
 //! A call is stopped between sub-batches and while it waits for its turn. One that ONNX Runtime has begun is not: the
 //! runtime itself stops only between operators, and nearly all of its time goes into a single one, the LSTM.
 //!
@@ -52,7 +53,7 @@ impl Onnx {
         let probe = |_, session: &mut Session| {
             let batch = Batch { words: vec![WordType { row: 0, chars: vec![1] }], sentences: vec![vec![0]] };
             let padded = batches::pad(widest(&manifest.architecture), &batch, &[0]);
-            emissions(session, &manifest, &padded, &[Head { task: 0, language: None }], &|_, _, _| Ok(()))
+            emissions(session, &manifest, &padded, &[Head { task: 0, language: None }]).map(drop)
         };
         let graph = match options.graph {
             Form::Portable => bundle.graph(),
@@ -75,19 +76,29 @@ impl Engine for Onnx {
     fn run(&self, batch: &Batch, heads: &[Head], paths: bool, cancel: &Cancel, take: Take) -> Result<()> {
         cancel.check()?;
         super::check(&self.manifest, batch, heads)?;
-        let run = if paths && self.form == Form::Fused { self::paths } else { emissions };
-        self.sessions.call(cancel, |sessions| {
-            let costs = costs(&self.manifest, self.form, heads.len());
-            for group in batches::split(&costs, &self.limits, batch, |i| format!("sentence {}", i + 1))? {
-                cancel.check()?;
-                let padded = batches::pad(costs.widest, batch, &group);
-                run(&mut sessions[0], &self.manifest, &padded, heads, &|head, member, found| {
-                    take(head, group[member], found)
-                })?;
+        let costs = costs(&self.manifest, self.form, heads.len());
+        for group in batches::split(&costs, &self.limits, batch, |i| format!("sentence {}", i + 1))? {
+            cancel.check()?;
+            let padded = batches::pad(costs.widest, batch, &group);
+            if paths && self.form == Form::Fused {
+                let run = |sessions: &mut [Session]| self::paths(&mut sessions[0], &self.manifest, &padded, heads);
+                let found = self.sessions.call(cancel, run)?;
+                hand_on(&group, &found, |head, sentence, path| take(head, sentence, Found::Path(path)))?;
+            } else {
+                let run = |sessions: &mut [Session]| emissions(&mut sessions[0], &self.manifest, &padded, heads);
+                let found = self.sessions.call(cancel, run)?;
+                hand_on(&group, &found, |head, sentence, rows| take(head, sentence, Found::Emissions(rows)))?;
             }
-            Ok(())
-        })
+        }
+        Ok(())
     }
+}
+
+/// Hands on what was found in the sentences of `group`, head by head.
+fn hand_on<T>(group: &[usize], found: &[Vec<Vec<T>>], take: impl Fn(usize, usize, &[T]) -> Result<()>) -> Result<()> {
+    found.iter().enumerate().try_for_each(|(head, found)| {
+        group.iter().zip(found).try_for_each(|(&sentence, found)| take(head, sentence, found))
+    })
 }
 
 /// What a sub-batch takes, that so many heads read.
@@ -119,49 +130,42 @@ fn widest(a: &Architecture) -> usize {
     a.char_widths.iter().copied().max().unwrap_or(1)
 }
 
-/// Hands the emissions of each sentence of `padded` to `take`, for each head.
-fn emissions(session: &mut Session, manifest: &Manifest, padded: &Padded, heads: &[Head], take: Take) -> Result<()> {
+/// For each head, the emissions of each sentence of `padded`.
+fn emissions(
+    session: &mut Session,
+    manifest: &Manifest,
+    padded: &Padded,
+    heads: &[Head],
+) -> Result<Vec<Vec<Vec<f32>>>> {
     let selectors = Selectors::new(manifest, heads);
     let tasks: Vec<&Task> = heads.iter().map(|head| &manifest.tasks[head.task]).collect();
     let names: Vec<String> = tasks.iter().map(|task| graph::output_name(task)).collect();
-    session::run(session, inputs(padded, &selectors)?, &names, |head, shape, values: &[f32]| {
-        let mut rows = unpad(shape, values, padded, tasks[head].labels.len())?.enumerate();
-        rows.try_for_each(|(sentence, row)| take(head, sentence, Found::Emissions(row)))
+    session::run(session, inputs(padded, &selectors)?, &names, |head, shape, values| {
+        unpad(shape, values, padded, tasks[head].labels.len())
     })
-    .map(drop)
 }
 
-/// Hands the best path of each sentence of `padded` to `take`, for each head.
-fn paths(session: &mut Session, manifest: &Manifest, padded: &Padded, heads: &[Head], take: Take) -> Result<()> {
+/// For each head, the best path of each sentence of `padded`.
+fn paths(session: &mut Session, manifest: &Manifest, padded: &Padded, heads: &[Head]) -> Result<Vec<Vec<Vec<u16>>>> {
     let selectors = Selectors::new(manifest, heads);
     let (tasks, batch, time) = (manifest.tasks.len(), padded.lengths.len(), padded.time);
     let name = [fused::LABELS.to_string()];
-    session::run(session, inputs(padded, &selectors)?, &name, |_, shape, labels: &[i64]| {
+    let found = session::run(session, inputs(padded, &selectors)?, &name, |_, shape, labels: &[i64]| {
         if shape != [tasks, batch, time].map(|size| size as i64) {
             return Err(Error::new(ErrorKind::Engine, format!("an output has the shape {shape:?}")).at(fused::LABELS));
         }
-        let mut path: Vec<u16> = Vec::new();
-        for (index, head) in heads.iter().enumerate() {
-            for (sentence, &length) in padded.lengths.iter().enumerate() {
-                let labels = &labels[(head.task * batch + sentence) * time..][..length as usize];
-                path.clear();
-                // The tagger refuses a label that the task does not have.
-                path.extend(labels.iter().map(|&label| u16::try_from(label).unwrap_or(u16::MAX)));
-                take(index, sentence, Found::Path(&path))?;
-            }
-        }
-        Ok(())
-    })
-    .map(drop)
+        let path = |head: &Head, sentence: usize| {
+            let path = &labels[(head.task * batch + sentence) * time..][..padded.lengths[sentence] as usize];
+            // The tagger refuses a label that the task does not have.
+            path.iter().map(|&label| u16::try_from(label).unwrap_or(u16::MAX)).collect()
+        };
+        Ok(heads.iter().map(|head| (0..batch).map(|sentence| path(head, sentence)).collect()).collect())
+    })?;
+    Ok(found.into_iter().next().unwrap_or_default())
 }
 
 /// The `width` values of each token of each sentence of `padded`.
-pub(crate) fn unpad<'a>(
-    shape: &[i64],
-    values: &'a [f32],
-    padded: &'a Padded,
-    width: usize,
-) -> Result<impl Iterator<Item = &'a [f32]>> {
+pub(crate) fn unpad(shape: &[i64], values: &[f32], padded: &Padded, width: usize) -> Result<Vec<Vec<f32>>> {
     let (batch, time) = (padded.lengths.len(), padded.time);
     if shape.iter().product::<i64>() != (batch * time * width) as i64
         || !shape.starts_with(&[batch as i64, time as i64])
@@ -169,7 +173,7 @@ pub(crate) fn unpad<'a>(
         return Err(Error::new(ErrorKind::Engine, format!("an output has the shape {shape:?}")).at("model.onnx"));
     }
     let rows = values.chunks_exact(time * width).zip(&padded.lengths);
-    Ok(rows.map(move |(row, &length)| &row[..length as usize * width]))
+    Ok(rows.map(|(row, &length)| row[..length as usize * width].to_vec()).collect())
 }
 
 /// The inputs that choose output layers: row and gate of each task that has specific layers.

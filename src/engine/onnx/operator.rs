@@ -188,7 +188,8 @@ impl Computation {
             &projected[word / BLOCK * 2 + usize::from(backward)][word % BLOCK * gates..][..gates]
         };
 
-        let tiles = Tiles::new(&self.network.directions, &outputs, inputs.lengths.iter().copied(), self.threads);
+        let tiles =
+            Tiles::new(&self.network.directions, &outputs, inputs.lengths.iter().copied(), self.threads, &cancel);
         let sentences = Mutex::new(vec![vec![Decoded::default(); outputs.len()]; batch]);
         in_parallel(context, tiles.pieces(), |piece| {
             let word = |place: Place| inputs.tokens[place.token * batch + place.sequence] as usize;
@@ -202,7 +203,7 @@ impl Computation {
                 sentences.lock().unwrap_or_else(PoisonError::into_inner)[sentence][task] = decoded;
                 Ok(())
             };
-            tiles.run(piece, &mut Buffers::default(), &cancel, &projected, &mut |_, _| (), &mut take)
+            tiles.run(piece, &mut Buffers::default(), &projected, &mut |_, _| (), &mut take)
         })?;
         Ok(sentences.into_inner().unwrap_or_else(PoisonError::into_inner))
     }

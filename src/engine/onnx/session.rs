@@ -9,7 +9,7 @@ use crate::engine::{EngineKind, EngineOptions, Provider, Report};
 use crate::kernels::Kernel;
 use crate::{Cancel, Error, ErrorKind, Result};
 use ort::session::{OutputSelector, RunOptions, Session, SessionInputValue};
-use ort::value::{PrimitiveTensorElementType, TensorRef};
+use ort::value::{DynValue, PrimitiveTensorElementType, TensorRef};
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -103,18 +103,31 @@ pub(crate) fn run<E: PrimitiveTensorElementType, T>(
     names: &[String],
     take: impl Fn(usize, &[i64], &[E]) -> Result<T>,
 ) -> Result<Vec<T>> {
-    let selected = names.iter().fold(OutputSelector::no_default(), |selector, name| selector.with(name));
-    let options = guarded(|| Ok(RunOptions::new().map_err(failed)?.with_outputs(selected)))?;
-    let outputs = guarded(|| session.run_with_options(inputs, &options).map_err(failed))?;
-    let values = |name: &String| {
-        let missing = || Error::new(ErrorKind::Engine, format!("ONNX Runtime gave no {name}"));
-        guarded(|| outputs.get(name).ok_or_else(missing)?.try_extract_tensor::<E>().map_err(failed))
-    };
-    let take = |(index, name)| {
-        let (shape, values) = values(name)?;
-        take(index, shape, values)
-    };
-    names.iter().enumerate().map(take).collect()
+    let mut taken = Vec::new();
+    run_with(session, inputs, names, &mut |index, value| {
+        let (shape, values) = value.try_extract_tensor::<E>().map_err(failed)?;
+        taken.push(take(index, shape, values)?);
+        Ok(())
+    })?;
+    Ok(taken)
+}
+
+/// Runs `session`, and hands each of the outputs `names` to `take`.
+fn run_with(
+    session: &mut Session,
+    inputs: Inputs,
+    names: &[String],
+    take: &mut dyn FnMut(usize, &DynValue) -> Result<()>,
+) -> Result<()> {
+    guarded(|| {
+        let selected = names.iter().fold(OutputSelector::no_default(), |selector, name| selector.with(name));
+        let options = RunOptions::new().map_err(failed)?.with_outputs(selected);
+        let outputs = session.run_with_options(inputs, &options).map_err(failed)?;
+        names.iter().enumerate().try_for_each(|(index, name)| {
+            let missing = || Error::new(ErrorKind::Engine, format!("ONNX Runtime gave no {name}"));
+            take(index, outputs.get(name).ok_or_else(missing)?)
+        })
+    })
 }
 
 /// An input of a run.
