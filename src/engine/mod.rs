@@ -22,6 +22,7 @@ use crate::bundle::Bundle;
 use crate::bundle::manifest::{Kind, Manifest};
 use crate::{Cancel, Error, ErrorKind, Result};
 use serde::Serialize;
+use std::sync::{Mutex, PoisonError};
 
 /// The features of one distinct word form: what the embedding and the character encoder need.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -169,19 +170,40 @@ pub(crate) fn check(manifest: &Manifest, batch: &Batch, heads: &[Head]) -> Resul
     Ok(())
 }
 
+/// What an engine found in a sentence.
+#[derive(Debug, Clone, Copy)]
+pub enum Found<'a> {
+    /// Emissions, `[length, labels]` row-major.
+    Emissions(&'a [f32]),
+    /// The best path under the rules of its task's scheme, as indices of labels.
+    Path(&'a [u16]),
+}
+
+/// What is done with each head and sentence, by their numbers, and what was found of them.
+pub type Take<'a> = &'a (dyn Fn(usize, usize, Found) -> Result<()> + Sync);
+
 /// Computes emissions. Implementations are pure functions of their input: no result depends on the calls before it.
 pub trait Engine: Send + Sync {
     /// What runs where.
     fn report(&self) -> &Report;
 
-    /// For each of `heads`, no two of one task, the emissions of each sentence, `[length, labels]` row-major, in the
-    /// batch's order. All heads read one pass of the network; on the native engine each gets the same bits alone. An
-    /// error when `cancel` stops it before they are complete.
-    fn emissions(&self, batch: &Batch, heads: &[Head], cancel: &Cancel) -> Result<Vec<Vec<Vec<f32>>>>;
+    /// Hands to `take` what each of `heads`, no two of one task, makes of each sentence: the best path where `paths` are enough
+    /// and the engine looks for them, else the emissions. All heads read one pass of the network; on the native engine each gets
+    /// the same bits alone.
+    ///
+    /// Each is handed over as soon as it is found, by the thread that found it: in any order, and several at once. Where `take`
+    /// fails or `cancel` stops the call, some were handed over before its error.
+    fn run(&self, batch: &Batch, heads: &[Head], paths: bool, cancel: &Cancel, take: Take) -> Result<()>;
 
-    /// As [`emissions`](Self::emissions), but the best path of each sentence under the rules of its task's scheme, as indices
-    /// of labels; `None` from an engine that does not look for paths.
-    fn paths(&self, _batch: &Batch, _heads: &[Head], _cancel: &Cancel) -> Result<Option<Vec<Vec<Vec<u16>>>>> {
-        Ok(None)
+    /// For each of `heads`, the emissions of each sentence, in the batch's order.
+    fn emissions(&self, batch: &Batch, heads: &[Head], cancel: &Cancel) -> Result<Vec<Vec<Vec<f32>>>> {
+        let results = Mutex::new(vec![vec![Vec::new(); batch.sentences.len()]; heads.len()]);
+        self.run(batch, heads, false, cancel, &|head, sentence, found| {
+            if let Found::Emissions(emissions) = found {
+                results.lock().unwrap_or_else(PoisonError::into_inner)[head][sentence] = emissions.to_vec();
+            }
+            Ok(())
+        })?;
+        Ok(results.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -1,12 +1,12 @@
 //! BiLSTM, output layer and Viterbi in one pass, over feature rows of any encoder.
 //!
-//! Sentences of like length run in lock-step; the hidden states of a block live only until the output layer has read
-//! them. A sentence's path is the same bit for bit whatever stands beside it.
+//! Sentences run in [`tiles`](super::tiles). A sentence's path is the same bit for bit whatever stands beside it.
 
 use super::crf::{Transitions, Viterbi};
-use super::lstm::{Direction, Place, Scratch};
+use super::lstm::{Direction, Place};
 use super::output::Output;
-use crate::{Cancel, Result};
+use super::tiles::{Buffers, Tiles};
+use crate::Cancel;
 
 /// A tagger above its features.
 #[derive(Debug, Clone)]
@@ -42,55 +42,25 @@ impl BilstmCrf {
         mut fill: impl FnMut(Place, &mut [f32]),
         mut take: impl FnMut(usize, &[f32], Vec<u16>, f32) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
-        let mut order: Vec<usize> = (0..lengths.len()).collect();
-        order.sort_by_key(|&sentence| std::cmp::Reverse(lengths[sentence]));
-        let (mut scratch, mut sums) = (Scratch::default(), Vec::new());
-        for group in order.chunks(self.directions[0].group()) {
-            let lengths: Vec<usize> = group.iter().map(|&sentence| lengths[sentence]).collect();
-            let mut half = |backward| {
-                self.half(backward, &lengths, &mut scratch, &mut sums, cancel, |place, row| {
-                    fill(Place { sequence: group[place.sequence], token: place.token }, row);
-                })
-            };
-            let (forward, backward) = (half(false)?, half(true)?);
-            for ((&sentence, forward), backward) in group.iter().zip(&forward).zip(&backward) {
-                let emissions = self.output.combine(forward, backward, cancel)?;
-                let (path, score) = self.viterbi.best(&emissions, cancel)?;
-                take(sentence, &emissions, path, score)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The sums of the output layer of one direction, `[length, columns]` a sentence.
-    fn half(
-        &self,
-        backward: bool,
-        lengths: &[usize],
-        scratch: &mut Scratch,
-        sums: &mut Vec<f32>,
-        cancel: &Cancel,
-        fill: impl FnMut(Place, &mut [f32]),
-    ) -> Result<Vec<Vec<f32>>> {
-        let (direction, columns) = (&self.directions[usize::from(backward)], self.output.columns());
-        let mut halves: Vec<Vec<f32>> = lengths.iter().map(|length| vec![0.0; length * columns]).collect();
-        direction.run(lengths, scratch, cancel, fill, |places, states| {
-            sums.resize(places.len() * self.output.width(), 0.0);
-            self.output.sum(backward, states, direction.width(), sums);
-            for (place, sums) in places.iter().zip(sums.chunks_exact(self.output.width())) {
-                halves[place.sequence][place.token * columns..][..columns].copy_from_slice(&sums[..columns]);
-            }
-        })?;
-        Ok(halves)
+        let outputs = [&self.output];
+        let tiles = Tiles::new(&self.directions, &outputs, lengths.iter().copied(), 1, cancel);
+        let mut buffers = Buffers::default();
+        let mut decode = |_: usize, sentence: usize, emissions: &[f32]| {
+            let (path, score) = self.viterbi.best(emissions, cancel)?;
+            take(sentence, emissions, path, score)
+        };
+        (0..tiles.pieces()).try_for_each(|piece| tiles.run(piece, &mut buffers, &|_, _| None, &mut fill, &mut decode))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Result;
     use crate::kernels::Kernel;
     use crate::kernels::crf::viterbi;
     use crate::kernels::dense::Affine;
+    use crate::kernels::lstm::Scratch;
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 

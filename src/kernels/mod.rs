@@ -15,5 +15,6 @@ pub mod lstm;
 pub mod output;
 pub mod processor;
 mod simd;
+pub mod tiles;
 
 pub use simd::{Kernel, KernelName};

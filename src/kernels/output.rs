@@ -74,18 +74,18 @@ impl Output {
         self.halves[usize::from(backward)].multiply_add(states, stride, sums);
     }
 
-    /// Emissions `[rows, labels]` of both directions' sums, each `[rows, columns]`. The only error is that of `cancel`.
-    pub fn combine(&self, forward: &[f32], backward: &[f32], cancel: &Cancel) -> Result<Vec<f32>> {
-        let mut emissions = vec![0.0; forward.len() / self.columns().max(1) * self.labels];
-        self.kernel.dispatch(Combine { layer: self, forward, backward, emissions: &mut emissions, cancel })?;
-        Ok(emissions)
+    /// Makes `emissions` those, `[rows, labels]`, of both directions' sums, each `[rows, columns]`, in either order. The only
+    /// error is that of `cancel`.
+    pub fn combine(&self, a: &[f32], b: &[f32], emissions: &mut Vec<f32>, cancel: &Cancel) -> Result<()> {
+        emissions.resize(a.len() / self.columns().max(1) * self.labels, 0.0);
+        self.kernel.dispatch(Combine { layer: self, a, b, emissions, cancel })
     }
 }
 
 struct Combine<'a> {
     layer: &'a Output,
-    forward: &'a [f32],
-    backward: &'a [f32],
+    a: &'a [f32],
+    b: &'a [f32],
     emissions: &'a mut [f32],
     cancel: &'a Cancel,
 }
@@ -95,12 +95,12 @@ impl WithSimd for Combine<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> Result<()> {
-        let Self { layer, forward, backward, emissions, cancel } = self;
+        let Self { layer, a, b, emissions, cancel } = self;
         let (labels, columns) = (layer.labels, layer.columns());
         if labels == 0 {
             return Ok(());
         }
-        let rows = forward.chunks_exact(columns).zip(backward.chunks_exact(columns));
+        let rows = a.chunks_exact(columns).zip(b.chunks_exact(columns));
         for (row, (y, (a, b))) in emissions.chunks_exact_mut(labels).zip(rows).enumerate() {
             cancel.check_at(row)?;
             y.iter_mut().zip(a).zip(b).for_each(|((y, a), b)| *y = a + b);
@@ -147,7 +147,9 @@ mod tests {
                     layer.sum(backward, &halves[usize::from(backward)], stride, &mut sums);
                     sums.chunks(layer.width()).flat_map(|row| row[..layer.columns()].to_vec()).collect::<Vec<_>>()
                 });
-                let emissions = layer.combine(&sums[0], &sums[1], &Cancel::new()).unwrap();
+                let mut emissions = vec![f32::NAN; 7];
+                layer.combine(&sums[0], &sums[1], &mut emissions, &Cancel::new()).unwrap();
+                assert_eq!(emissions.len(), rows * labels);
                 for row in 0..rows {
                     let state = |i: usize| f64::from(halves[i / hidden][row * stride + i % hidden]);
                     for k in 0..labels {

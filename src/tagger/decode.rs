@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 /// The most paths that can be asked for.
 pub const MAX_NBEST: usize = 100;
 
-/// Cells (tokens x labels x paths) that an n-best search may use: 128 MB.
+/// Cells (tokens x labels x paths) that an n-best search may use: 128 MB. A call makes one search a thread at a time.
 const MAX_NBEST_CELLS: usize = 1 << 25;
 
 /// What to compute beside the best tags.

@@ -14,11 +14,12 @@ pub use document::{Annotation, Document, DocumentOptions};
 
 use crate::bundle::Bundle;
 use crate::bundle::manifest::{Kind, Manifest, Task};
-use crate::engine::{self, Engine, EngineOptions, Head, Report, native};
+use crate::engine::{self, Engine, EngineOptions, Found, Head, Report, Take, native};
 use crate::kernels::crf::Transitions;
 use crate::{Cancel, Error, ErrorKind, Result};
 use decode::Decoder;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The longest token that is tagged, in bytes of UTF-8.
 pub const MAX_TOKEN_BYTES: usize = 64 * 1024;
@@ -83,7 +84,7 @@ impl Tagger {
         cancel: &Cancel,
     ) -> Result<Vec<Tagging>> {
         let head = self.head(task, language, options.zero_shot)?;
-        Ok(self.tag_heads(sentences, language, &[head], options, cancel)?.into_iter().flatten().collect())
+        Ok(self.tag_heads(sentences, language, &[head], options, cancel)?.pop().unwrap_or_default())
     }
 
     /// For each of `heads`, the taggings of `sentences`; one pass of the engine serves all.
@@ -95,19 +96,20 @@ impl Tagger {
         options: &DecodeOptions,
         cancel: &Cancel,
     ) -> Result<Vec<Vec<Tagging>>> {
-        let mut taggings = vec![vec![Tagging::default(); sentences.len()]; heads.len()];
+        let taggings = Mutex::new(vec![vec![Tagging::default(); sentences.len()]; heads.len()]);
         let paths = !options.scores && options.nbest == 0;
-        self.run(sentences, language, heads, paths, cancel, |head, index, found| {
+        self.run(sentences, language, heads, paths, cancel, &|head, index, found| {
             let decoder = &self.decoders[heads[head].task];
-            taggings[head][index] = match found {
-                Found::Path(path) => decoder.name(&path, cancel)?,
+            let tagging = match found {
+                Found::Path(path) => decoder.name(path, cancel)?,
                 Found::Emissions(emissions) => {
-                    decoder.decode(&emissions, decoder.calibration(language), options, cancel)?
+                    decoder.decode(emissions, decoder.calibration(language), options, cancel)?
                 }
             };
+            taggings.lock().unwrap_or_else(PoisonError::into_inner)[head][index] = tagging;
             Ok(())
         })?;
-        Ok(taggings)
+        Ok(taggings.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The emissions of each sentence, `[length, labels]` row-major: what the CRF decodes. `cancel` stops the call
@@ -120,18 +122,17 @@ impl Tagger {
         cancel: &Cancel,
     ) -> Result<Vec<Vec<f32>>> {
         let head = self.head(task, language, true)?;
-        let mut all = vec![Vec::new(); sentences.len()];
-        self.run(sentences, language, &[head], false, cancel, |_, index, found| {
+        let all = Mutex::new(vec![Vec::new(); sentences.len()]);
+        self.run(sentences, language, &[head], false, cancel, &|_, index, found| {
             if let Found::Emissions(emissions) = found {
-                all[index] = emissions;
+                all.lock().unwrap_or_else(PoisonError::into_inner)[index] = emissions.to_vec();
             }
             Ok(())
         })?;
-        Ok(all)
+        Ok(all.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Runs the engine over sentences of like length together, and hands the number of a head, that of a sentence and
-    /// what was found to `take`: best paths where `paths` are enough and the engine finds them, else emissions.
+    /// Runs the engine over sentences of like length together, which hands what it finds to `take` as [`Engine::run`] says.
     fn run(
         &self,
         sentences: &[&[String]],
@@ -139,7 +140,7 @@ impl Tagger {
         heads: &[Head],
         paths: bool,
         cancel: &Cancel,
-        mut take: impl FnMut(usize, usize, Found) -> Result<()>,
+        take: Take,
     ) -> Result<()> {
         cancel.check()?;
         if heads.is_empty() {
@@ -149,19 +150,15 @@ impl Tagger {
         for indices in calls(sentences) {
             let chosen: Vec<&[String]> = indices.iter().map(|&index| sentences[index]).collect();
             let batch = features::encode(&self.bundle, language, &chosen, cancel)?;
-            let found = if paths { self.engine.paths(&batch, heads, cancel)? } else { None };
-            let found: Vec<Vec<Found>> = match found {
-                Some(paths) => paths.into_iter().map(|paths| paths.into_iter().map(Found::Path).collect()).collect(),
-                None => {
-                    let found = self.engine.emissions(&batch, heads, cancel)?.into_iter();
-                    found.map(|emissions| emissions.into_iter().map(Found::Emissions).collect()).collect()
-                }
-            };
-            for (head, found) in found.into_iter().enumerate() {
-                check_found(&chosen, &found, self.manifest().tasks[heads[head].task].labels.len())?;
-                for (&index, found) in indices.iter().zip(found) {
-                    take(head, index, found)?;
-                }
+            let taken = AtomicUsize::new(0);
+            self.engine.run(&batch, heads, paths, cancel, &|head, sentence, found| {
+                let labels = self.manifest().tasks[heads[head].task].labels.len();
+                check_found(found, batch.sentences[sentence].len(), labels)?;
+                taken.fetch_add(1, Ordering::Relaxed);
+                take(head, indices[sentence], found)
+            })?;
+            if taken.into_inner() != heads.len() * indices.len() {
+                return Err(Error::new(ErrorKind::Engine, "the engine left sentences out"));
             }
         }
         Ok(())
@@ -229,25 +226,16 @@ pub fn token_too_long(bytes: usize) -> Error {
         .remedy("split it, or leave it out if it is not text")
 }
 
-/// What an engine found in a sentence.
-enum Found {
-    Emissions(Vec<f32>),
-    Path(Vec<u16>),
-}
-
-fn check_found(sentences: &[&[String]], found: &[Found], labels: usize) -> Result<()> {
-    let fits = |(found, sentence): (&Found, &&[String])| match found {
-        Found::Emissions(emissions) => emissions.len() == sentence.len() * labels,
-        Found::Path(path) => path.len() == sentence.len() && path.iter().all(|&label| usize::from(label) < labels),
+/// Refuses what an engine cannot have found in a sentence of so many tokens, for a task of so many labels.
+fn check_found(found: Found, tokens: usize, labels: usize) -> Result<()> {
+    let fits = match found {
+        Found::Emissions(emissions) => emissions.len() == tokens * labels,
+        Found::Path(path) => path.len() == tokens && path.iter().all(|&label| usize::from(label) < labels),
     };
-    if found.len() != sentences.len() || !found.iter().zip(sentences).all(fits) {
+    if !fits {
         return Err(Error::new(ErrorKind::Engine, "the engine's results have another shape than its input"));
     }
-    let finite = |found: &Found| match found {
-        Found::Emissions(emissions) => emissions.iter().all(|value| value.is_finite()),
-        Found::Path(_) => true,
-    };
-    if !found.iter().all(finite) {
+    if matches!(found, Found::Emissions(emissions) if !emissions.iter().all(|value| value.is_finite())) {
         return Err(Error::new(ErrorKind::Engine, "the engine computed emissions that are not finite")
             .remedy("run `mtl verify` on the model"));
     }

@@ -7,10 +7,13 @@ pub mod ustar;
 use half::f16;
 use libmtl::bundle::manifest::*;
 use libmtl::bundle::{Contents, GoldenCase, Tensor, layout, write};
+use libmtl::engine::{Batch, Engine, Found, Head};
 use libmtl::text::scheme::Scheme;
+use libmtl::{Cancel, Result};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use tempfile::TempDir;
 
 /// The shape of a random bundle.
@@ -206,7 +209,7 @@ pub fn onnx_options() -> libmtl::engine::EngineOptions {
 }
 
 /// Sentences of these lengths over random word types, known and unknown ones, short and long.
-pub fn random_batch(seed: u64, bundle: &libmtl::bundle::Bundle, lengths: &[usize]) -> libmtl::engine::Batch {
+pub fn random_batch(seed: u64, bundle: &libmtl::bundle::Bundle, lengths: &[usize]) -> Batch {
     println!("random batch: seed {seed}");
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let architecture = &bundle.manifest().architecture;
@@ -220,5 +223,17 @@ pub fn random_batch(seed: u64, bundle: &libmtl::bundle::Bundle, lengths: &[usize
     let words: Vec<_> = (0..60).map(|_| word()).collect();
     let mut token = || rng.random_range(0..words.len() as u32);
     let sentences = lengths.iter().map(|&length| (0..length).map(|_| token()).collect()).collect();
-    libmtl::engine::Batch { words, sentences }
+    Batch { words, sentences }
+}
+
+/// For each of `heads`, the best path that `engine` finds of each sentence; empty where it hands over emissions.
+pub fn paths(engine: &dyn Engine, batch: &Batch, heads: &[Head], cancel: &Cancel) -> Result<Vec<Vec<Vec<u16>>>> {
+    let paths = Mutex::new(vec![vec![Vec::new(); batch.sentences.len()]; heads.len()]);
+    engine.run(batch, heads, true, cancel, &|head, sentence, found| {
+        if let Found::Path(path) = found {
+            paths.lock().unwrap()[head][sentence] = path.to_vec();
+        }
+        Ok(())
+    })?;
+    Ok(paths.into_inner().unwrap())
 }

@@ -1,6 +1,6 @@
 //! The engine `cuda` on the stand-in for the driver, against the native engine; and its refusals.
 
-use crate::common::{Sizes as Shape, random_batch, random_bundle, scorer};
+use crate::common::{Sizes as Shape, paths, random_batch, random_bundle, scorer};
 use crate::fake::{Fake, OUT_OF_MEMORY};
 use crate::random;
 use libmtl::bundle::Bundle;
@@ -74,7 +74,7 @@ fn emissions_and_paths_are_those_of_the_native_engine() {
         let batch = random_batch(rng.random(), &bundle, &lengths);
         let expected = native.emissions(&batch, &heads, &Cancel::new()).unwrap();
         let found = cuda.emissions(&batch, &heads, &Cancel::new()).unwrap();
-        let paths = cuda.paths(&batch, &heads, &Cancel::new()).unwrap().unwrap();
+        let paths = paths(&*cuda, &batch, &heads, &Cancel::new()).unwrap();
         for (head, (paths, (found, expected))) in heads.iter().zip(paths.iter().zip(found.iter().zip(&expected))) {
             let transitions = transitions(&tagger, head.task);
             for (path, (found, expected)) in paths.iter().zip(found.iter().zip(expected)) {
@@ -139,17 +139,17 @@ fn short_memory_leaves_the_engine_usable_and_calls_may_come_at_once() {
     let (heads, cancel) = ([Head { task: 1, language: Some(0) }], Cancel::new());
     let batch = random_batch(rng.random(), &bundle, &[4, 1, 3]);
     fake.fail("cuMemAlloc_v2", 1, OUT_OF_MEMORY);
-    let error = cuda.paths(&batch, &heads, &cancel).unwrap_err();
+    let error = paths(&*cuda, &batch, &heads, &cancel).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Limit);
     assert!(error.advice().contains("the model can be used on"), "{error}");
-    let expected = cuda.paths(&batch, &heads, &cancel).unwrap();
+    let expected = paths(&*cuda, &batch, &heads, &cancel).unwrap();
     std::thread::scope(|scope| {
         for _ in 0..3 {
-            scope.spawn(|| assert_eq!(cuda.paths(&batch, &heads, &Cancel::new()).unwrap(), expected));
+            scope.spawn(|| assert_eq!(paths(&*cuda, &batch, &heads, &Cancel::new()).unwrap(), expected));
         }
     });
     cancel.cancel();
-    assert_eq!(cuda.paths(&batch, &heads, &cancel).unwrap_err().kind(), ErrorKind::Interrupted);
+    assert_eq!(paths(&*cuda, &batch, &heads, &cancel).unwrap_err().kind(), ErrorKind::Interrupted);
     drop(cuda);
     fake.check();
 }

@@ -7,12 +7,14 @@
 
 use super::gate::Gate;
 use super::native::cache::WordCache;
-use super::native::{Encoder, Layers, pool, read, transitions};
-use super::{Attempt, Batch, Engine, EngineOptions, Head, Pool, Report, check, check_threads};
+use super::native::{Encoder, Layers, Words, pool, read, transitions};
+use super::{Attempt, Batch, Engine, EngineOptions, Found, Head, Pool, Report, Take, check, check_threads};
 use crate::bundle::Bundle;
 use crate::bundle::graph::Form;
 use crate::bundle::manifest::{Manifest, Task};
-use crate::kernels::cuda::{Cache, Device, Driver, HeadWeights, Kernels, Lstm, Network, Request, Sizes, Weights};
+use crate::kernels::cuda::{
+    Cache, Device, Driver, HeadWeights, Kernels, Lstm, Network, Request, Scores, Sizes, Weights,
+};
 use crate::{Cancel, Error, ErrorKind, Result};
 use half::slice::HalfFloatSliceExt;
 use std::cmp::Reverse;
@@ -32,14 +34,6 @@ pub struct Cuda {
     process: u32,
     pool: Arc<Pool>,
     report: Report,
-}
-
-/// What is found of a sentence.
-#[derive(Clone, Default)]
-struct Found {
-    emissions: Vec<f32>,
-    /// Empty where it is not wanted.
-    path: Vec<u16>,
 }
 
 /// The numbers of a task's output layers.
@@ -97,8 +91,43 @@ impl Cuda {
         Ok(Self { manifest, encoder, heads, gate, network, process, pool, report })
     }
 
-    /// What each of `heads` gives, for each sentence; with the best paths where they are wanted.
-    fn run(&self, batch: &Batch, heads: &[Head], paths: bool, cancel: &Cancel) -> Result<Vec<Vec<Found>>> {
+    /// What the GPU makes of the sentences of `group`, for each request; waits for its turn there.
+    fn compute(
+        &self,
+        batch: &Batch,
+        words: &Words,
+        group: &[usize],
+        requests: &[Request],
+        cancel: &Cancel,
+    ) -> Result<Vec<Scores>> {
+        let lengths: Vec<usize> = group.iter().map(|&sentence| batch.sentences[sentence].len()).collect();
+        let tokens: Vec<u32> = group.iter().flat_map(|&sentence| &batch.sentences[sentence]).copied().collect();
+        let mut row = vec![0.0; self.encoder.width()];
+        let _turn = self.gate.pass(cancel)?;
+        let mut network = self.network.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(network) = network.as_mut() else {
+            return Err(Error::new(ErrorKind::Engine, "the engine is being closed"));
+        };
+        let fill = |token: usize, halves: &mut [half::f16]| {
+            let word = tokens[token] as usize;
+            match words.kept(word) {
+                Some(kept) => halves.convert_from_f32_slice(kept),
+                None => {
+                    self.encoder.fill(batch, words, word, &mut row);
+                    halves.convert_from_f32_slice(&row);
+                }
+            }
+        };
+        network.run(&lengths, fill, requests)
+    }
+}
+
+impl Engine for Cuda {
+    fn report(&self) -> &Report {
+        &self.report
+    }
+
+    fn run(&self, batch: &Batch, heads: &[Head], paths: bool, cancel: &Cancel, take: Take) -> Result<()> {
         cancel.check()?;
         check(&self.manifest, batch, heads)?;
         if std::process::id() != self.process {
@@ -108,61 +137,25 @@ impl Cuda {
         let request = |head: &Head| Request { head: self.heads[head.task].number(head), path: paths, marginals: None };
         let requests: Vec<Request> = heads.iter().map(request).collect();
         let words = self.encoder.encode(batch, &[], &self.pool, self.report.threads, cancel)?;
-        let mut results = vec![vec![Found::default(); batch.sentences.len()]; heads.len()];
         for group in groups(batch) {
-            let lengths: Vec<usize> = group.iter().map(|&sentence| batch.sentences[sentence].len()).collect();
-            let tokens: Vec<u32> = group.iter().flat_map(|&sentence| &batch.sentences[sentence]).copied().collect();
-            let mut row = vec![0.0; self.encoder.width()];
-            let turn = self.gate.pass(cancel)?;
-            let mut network = self.network.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(network) = network.as_mut() else {
-                return Err(Error::new(ErrorKind::Engine, "the engine is being closed"));
-            };
-            let fill = |token: usize, halves: &mut [half::f16]| {
-                let word = tokens[token] as usize;
-                match words.kept(word) {
-                    Some(kept) => halves.convert_from_f32_slice(kept),
-                    None => {
-                        self.encoder.fill(batch, &words, word, &mut row);
-                        halves.convert_from_f32_slice(&row);
-                    }
-                }
-            };
-            let found = network.run(&lengths, fill, &requests)?;
-            drop(turn);
-            for ((results, head), scores) in results.iter_mut().zip(heads).zip(found) {
+            let found = self.compute(batch, &words, &group, &requests, cancel)?;
+            for (index, (head, scores)) in heads.iter().zip(&found).enumerate() {
                 let labels = self.manifest.tasks[head.task].labels.len();
                 let mut begin = 0;
-                for (&sentence, length) in group.iter().zip(&lengths) {
-                    let end = begin + length;
-                    let emissions = scores.emissions[begin * labels..end * labels].to_vec();
-                    let path = if paths { scores.path[begin..end].to_vec() } else { Vec::new() };
+                for &sentence in &group {
+                    let end = begin + batch.sentences[sentence].len();
+                    let emissions = &scores.emissions[begin * labels..end * labels];
                     if !emissions.iter().all(|value| value.is_finite()) {
                         let message = "the GPU computed emissions that are not finite";
                         return Err(Error::new(ErrorKind::Engine, message).remedy("use the native engine"));
                     }
-                    results[sentence] = Found { emissions, path };
+                    let path = paths.then(|| Found::Path(&scores.path[begin..end]));
+                    take(index, sentence, path.unwrap_or(Found::Emissions(emissions)))?;
                     begin = end;
                 }
             }
         }
-        Ok(results)
-    }
-}
-
-impl Engine for Cuda {
-    fn report(&self) -> &Report {
-        &self.report
-    }
-
-    fn emissions(&self, batch: &Batch, heads: &[Head], cancel: &Cancel) -> Result<Vec<Vec<Vec<f32>>>> {
-        let found = self.run(batch, heads, false, cancel)?;
-        Ok(found.into_iter().map(|head| head.into_iter().map(|found| found.emissions).collect()).collect())
-    }
-
-    fn paths(&self, batch: &Batch, heads: &[Head], cancel: &Cancel) -> Result<Option<Vec<Vec<Vec<u16>>>>> {
-        let found = self.run(batch, heads, true, cancel)?;
-        Ok(Some(found.into_iter().map(|head| head.into_iter().map(|found| found.path).collect()).collect()))
+        Ok(())
     }
 }
 

@@ -4,32 +4,35 @@
 //! when the engine is opened.
 //! Emissions are the same bit for bit whatever else is in the batch and however many threads work on it.
 //!
-//! Memory of an engine, besides its weights: what the options give to the words that come again (`cache`). Memory of a call, besides
-//! its result: as much again, the character features of the other distinct words (4 bytes a feature), and per
-//! token and head 24 bytes a label (8 without a language-specific layer) for the two directions' halves of the output
-//! layers.
+//! Memory of an engine, besides its weights: what the options give to the words that come again (`cache`). Memory of a call:
+//! as much again, the character features of the other distinct words (4 bytes a feature), and for each thread a tile
+//! (`kernels::tiles`): of up to 8 sentences (32 with AMX), per token and head 24 bytes a label (8 without a language-specific
+//! layer) for the two directions' halves of the output layers, and the emissions of one sentence.
 
 pub(crate) mod cache;
 mod encoder;
 mod network;
 mod schedule;
 
-use super::{Attempt, Batch, Engine, EngineKind, EngineOptions, Head, Pool, Provider, Report, check, check_threads};
+use super::{
+    Attempt, Batch, Engine, EngineKind, EngineOptions, Found, Head, Pool, Provider, Report, Take, check, check_threads,
+};
 use crate::bundle::graph::Form;
 use crate::bundle::manifest::Manifest;
 use crate::bundle::{Bundle, Weights};
 use crate::kernels::lstm::{Direction, Place};
 use crate::kernels::output::Output;
+use crate::kernels::tiles::{Buffers, Tiles};
 use crate::kernels::{Kernel, KernelName};
 use crate::{Cancel, Error, ErrorKind, Result};
 use cache::WordCache;
 pub(super) use encoder::Encoder;
-use encoder::Words;
+#[cfg(feature = "cuda")]
+pub(super) use encoder::Words;
 use half::slice::HalfFloatSliceExt;
 #[cfg(feature = "cuda")]
 pub(super) use network::Layers;
-pub(crate) use network::{Buffers, Network, read, transitions};
-use schedule::Joined;
+pub(crate) use network::{Network, read, transitions};
 pub(crate) use schedule::in_parallel;
 use std::sync::Arc;
 
@@ -61,16 +64,6 @@ impl Native {
             pool,
             report,
         })
-    }
-
-    /// One direction over a group of sentences, the longest first: for each output layer, the sums of each sentence.
-    fn half(&self, backward: bool, task: &Task, group: &[usize], buffers: &mut Buffers) -> Result<Vec<Vec<Vec<f32>>>> {
-        let Task { batch, words, outputs, cancel } = *task;
-        let lengths: Vec<usize> = group.iter().map(|&sentence| batch.sentences[sentence].len()).collect();
-        let word = |place: Place| batch.sentences[group[place.sequence]][place.token] as usize;
-        let mut fill = |place, row: &mut [f32]| self.encoder.fill(batch, words, word(place), row);
-        let projected = |place| words.projected(word(place), backward);
-        self.network.half((backward, &lengths), outputs, buffers, cancel, &projected, &mut fill)
     }
 }
 
@@ -133,21 +126,12 @@ pub(crate) fn report(options: &EngineOptions, pool: &Pool, kernel: Kernel) -> Re
     }
 }
 
-/// What every part of a call reads.
-#[derive(Clone, Copy)]
-struct Task<'a> {
-    batch: &'a Batch,
-    words: &'a Words,
-    outputs: &'a [&'a Output],
-    cancel: &'a Cancel,
-}
-
 impl Engine for Native {
     fn report(&self) -> &Report {
         &self.report
     }
 
-    fn emissions(&self, batch: &Batch, heads: &[Head], cancel: &Cancel) -> Result<Vec<Vec<Vec<f32>>>> {
+    fn run(&self, batch: &Batch, heads: &[Head], _paths: bool, cancel: &Cancel, take: Take) -> Result<()> {
         cancel.check()?;
         check(&self.manifest, batch, heads)?;
         let read = |name: &str| Ok(self.weights.tensor(name)?.data.to_f32_vec());
@@ -156,29 +140,14 @@ impl Engine for Native {
         let threads = self.report.threads;
         cancel.check()?;
         let words = self.encoder.encode(batch, &self.network.directions, &self.pool, threads, cancel)?;
-        let task = Task { batch, words: &words, outputs: &outputs, cancel };
-        // The longest first: sentences of like length run together, and the last work handed out is the least.
-        let mut order: Vec<usize> = (0..batch.sentences.len()).collect();
-        order.sort_by_key(|&sentence| std::cmp::Reverse(batch.sentences[sentence].len()));
-        // Each group is two pieces of work, one a direction: smaller groups where threads would have none.
-        let size = order.len().div_ceil(threads.div_ceil(2)).clamp(1, self.network.directions[0].group());
-        let groups: Vec<&[usize]> = order.chunks(size).collect();
-        let one_a_head = |_| heads.iter().map(|_| Joined::default()).collect();
-        let joined: Vec<Vec<Joined>> = groups.iter().map(one_a_head).collect();
-        in_parallel(&self.pool, threads, 2 * groups.len(), Buffers::default, |piece, buffers| {
-            let (group, backward) = (piece / 2, piece % 2 == 1);
-            let halves = self.half(backward, &task, groups[group], buffers)?;
-            let mut heads = joined[group].iter().zip(&outputs).zip(halves);
-            heads.try_for_each(|((joined, output), half)| joined.add(half, |a, b| output.combine(a, b, cancel)))
-        })?;
-        let mut results = vec![vec![Vec::new(); batch.sentences.len()]; heads.len()];
-        for (group, joined) in groups.iter().zip(joined) {
-            for (results, joined) in results.iter_mut().zip(joined) {
-                for (&sentence, emissions) in group.iter().zip(joined.into_result()) {
-                    results[sentence] = emissions;
-                }
-            }
-        }
-        Ok(results)
+        let tiles =
+            Tiles::new(&self.network.directions, &outputs, batch.sentences.iter().map(Vec::len), threads, cancel);
+        in_parallel(&self.pool, threads, tiles.pieces(), Buffers::default, |piece, buffers| {
+            let word = |place: Place| batch.sentences[place.sequence][place.token] as usize;
+            let projected = |place, backward| words.projected(word(place), backward);
+            let mut fill = |place, row: &mut [f32]| self.encoder.fill(batch, &words, word(place), row);
+            let mut take = |head, sentence, emissions: &[f32]| take(head, sentence, Found::Emissions(emissions));
+            tiles.run(piece, buffers, &projected, &mut fill, &mut take)
+        })
     }
 }

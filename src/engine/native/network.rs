@@ -6,9 +6,9 @@ use crate::engine::Head;
 use crate::kernels::Kernel;
 use crate::kernels::crf::{Constraints, Transitions};
 use crate::kernels::dense::{Affine, PANEL};
-use crate::kernels::lstm::{Direction, Place, Scratch};
+use crate::kernels::lstm::Direction;
 use crate::kernels::output::Output;
-use crate::{Cancel, Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result};
 use half::slice::HalfFloatSliceExt;
 use std::sync::OnceLock;
 
@@ -22,13 +22,6 @@ pub(crate) struct Network {
     /// Forward, backward.
     pub directions: [Direction; 2],
     heads: Vec<Heads>,
-}
-
-/// What a thread works in.
-#[derive(Default)]
-pub(crate) struct Buffers {
-    lstm: Scratch,
-    sums: Vec<f32>,
 }
 
 /// The output layers of a task, each packed when first asked for: most programs use few of a model's tasks and languages.
@@ -89,34 +82,6 @@ impl Network {
             }
         }
         Ok(())
-    }
-
-    /// One direction over sentences of these lengths, the longest first: for each output layer, the sums of each sentence.
-    /// `projected` and `fill` give what [`Direction::run_projected`] asks them for.
-    pub fn half<'a>(
-        &self,
-        (backward, lengths): (bool, &[usize]),
-        outputs: &[&Output],
-        buffers: &mut Buffers,
-        cancel: &Cancel,
-        projected: &dyn Fn(Place) -> Option<&'a [f32]>,
-        fill: &mut dyn FnMut(Place, &mut [f32]),
-    ) -> Result<Vec<Vec<Vec<f32>>>> {
-        let direction = &self.directions[usize::from(backward)];
-        let zeros = |output: &&Output| lengths.iter().map(|length| vec![0.0; length * output.columns()]).collect();
-        let mut halves: Vec<Vec<Vec<f32>>> = outputs.iter().map(zeros).collect();
-        let Buffers { lstm, sums } = buffers;
-        direction.run_projected(lengths, lstm, cancel, projected, fill, |places, states| {
-            for (output, halves) in outputs.iter().zip(&mut halves) {
-                let columns = output.columns();
-                sums.resize(places.len() * output.width(), 0.0);
-                output.sum(backward, states, direction.width(), sums);
-                for (place, sums) in places.iter().zip(sums.chunks_exact(output.width())) {
-                    halves[place.sequence][place.token * columns..][..columns].copy_from_slice(&sums[..columns]);
-                }
-            }
-        })?;
-        Ok(halves)
     }
 
     /// The layers that `head` names, where they are packed.

@@ -2,8 +2,8 @@
 
 use crate::Result;
 use crate::engine::Pool;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Calls `work` for each of `pieces`, in order of their numbers, on up to `threads` threads, this one included. Each
 /// thread has buffers of its own. After an error no piece is begun; the first one is returned.
@@ -30,27 +30,6 @@ pub(crate) fn in_parallel<B>(
         }
     });
     failure.into_inner().map_or(Ok(()), Err)
-}
-
-/// Brings together the two directions of a group in one head; whichever comes second computes the emissions.
-#[derive(Default)]
-pub(super) struct Joined(Mutex<Vec<Vec<f32>>>);
-
-impl Joined {
-    /// Adds one direction's half; `combine` joins both halves of a sentence, in either order.
-    pub fn add(&self, half: Vec<Vec<f32>>, combine: impl Fn(&[f32], &[f32]) -> Result<Vec<f32>>) -> Result<()> {
-        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *slot = match &slot[..] {
-            [] => half,
-            other => other.iter().zip(&half).map(|(a, b)| combine(a, b)).collect::<Result<_>>()?,
-        };
-        Ok(())
-    }
-
-    /// The emissions, after both halves were added.
-    pub fn into_result(self) -> Vec<Vec<f32>> {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! providers are tried in the caller's order (`providers`), and sentences go in sub-batches of bounded memory
 //! (`batches`).
 //!
+//! Calls take turns, a sub-batch each; what is made of its results goes on outside of the turn.
 //! A call is stopped between sub-batches and while it waits for its turn. One that ONNX Runtime has begun is not: the
 //! runtime itself stops only between operators, and nearly all of its time goes into a single one, the LSTM.
 //!
@@ -18,7 +19,7 @@ pub(crate) mod session;
 
 pub use library::library_from_environment;
 
-use super::{Batch, Engine, EngineOptions, Head, Report, WordType};
+use super::{Batch, Engine, EngineOptions, Found, Head, Report, Take, WordType};
 use crate::bundle::Bundle;
 use crate::bundle::graph::{self, Form, fused};
 use crate::bundle::manifest::{Architecture, Manifest, Task};
@@ -39,9 +40,6 @@ pub struct Onnx {
     form: Form,
 }
 
-/// What is done with each sub-batch: its session, what is padded, and the numbers of its sentences.
-type Work<'a> = &'a mut dyn FnMut(&mut Session, &Padded, &[usize]) -> Result<()>;
-
 /// The version of ONNX Runtime that `options` find; loads it where no engine has. Tells a missing library from a model
 /// that the library refuses.
 pub fn available(options: &EngineOptions) -> Result<String> {
@@ -55,7 +53,7 @@ impl Onnx {
         let probe = |_, session: &mut Session| {
             let batch = Batch { words: vec![WordType { row: 0, chars: vec![1] }], sentences: vec![vec![0]] };
             let padded = batches::pad(widest(&manifest.architecture), &batch, &[0]);
-            run(session, &manifest, &padded, &[Head { task: 0, language: None }]).map(drop)
+            emissions(session, &manifest, &padded, &[Head { task: 0, language: None }]).map(drop)
         };
         let graph = match options.graph {
             Form::Portable => bundle.graph(),
@@ -68,20 +66,6 @@ impl Onnx {
         let sessions = Sessions::open(bundle, &[Cow::Borrowed(graph)], options, &probe)?;
         Ok(Self { manifest, sessions, limits: Limits::default(), form: options.graph })
     }
-
-    /// Hands the sentences of each sub-batch to `work`, by their numbers and padded.
-    fn in_sub_batches(&self, batch: &Batch, heads: &[Head], cancel: &Cancel, work: Work) -> Result<()> {
-        cancel.check()?;
-        super::check(&self.manifest, batch, heads)?;
-        self.sessions.call(cancel, |sessions| {
-            let costs = costs(&self.manifest, self.form, heads.len());
-            for group in batches::split(&costs, &self.limits, batch, |i| format!("sentence {}", i + 1))? {
-                cancel.check()?;
-                work(&mut sessions[0], &batches::pad(costs.widest, batch, &group), &group)?;
-            }
-            Ok(())
-        })
-    }
 }
 
 impl Engine for Onnx {
@@ -89,33 +73,32 @@ impl Engine for Onnx {
         self.sessions.report()
     }
 
-    fn emissions(&self, batch: &Batch, heads: &[Head], cancel: &Cancel) -> Result<Vec<Vec<Vec<f32>>>> {
-        let mut results = vec![vec![Vec::new(); batch.sentences.len()]; heads.len()];
-        self.in_sub_batches(batch, heads, cancel, &mut |session, padded, group| {
-            place(&mut results, group, run(session, &self.manifest, padded, heads)?);
-            Ok(())
-        })?;
-        Ok(results)
-    }
-
-    fn paths(&self, batch: &Batch, heads: &[Head], cancel: &Cancel) -> Result<Option<Vec<Vec<Vec<u16>>>>> {
-        if self.form == Form::Portable {
-            return Ok(None);
+    fn run(&self, batch: &Batch, heads: &[Head], paths: bool, cancel: &Cancel, take: Take) -> Result<()> {
+        cancel.check()?;
+        super::check(&self.manifest, batch, heads)?;
+        let costs = costs(&self.manifest, self.form, heads.len());
+        for group in batches::split(&costs, &self.limits, batch, |i| format!("sentence {}", i + 1))? {
+            cancel.check()?;
+            let padded = batches::pad(costs.widest, batch, &group);
+            if paths && self.form == Form::Fused {
+                let run = |sessions: &mut [Session]| self::paths(&mut sessions[0], &self.manifest, &padded, heads);
+                let found = self.sessions.call(cancel, run)?;
+                hand_on(&group, &found, |head, sentence, path| take(head, sentence, Found::Path(path)))?;
+            } else {
+                let run = |sessions: &mut [Session]| emissions(&mut sessions[0], &self.manifest, &padded, heads);
+                let found = self.sessions.call(cancel, run)?;
+                hand_on(&group, &found, |head, sentence, rows| take(head, sentence, Found::Emissions(rows)))?;
+            }
         }
-        let mut results = vec![vec![Vec::new(); batch.sentences.len()]; heads.len()];
-        self.in_sub_batches(batch, heads, cancel, &mut |session, padded, group| {
-            place(&mut results, group, paths(session, &self.manifest, padded, heads)?);
-            Ok(())
-        })?;
-        Ok(Some(results))
+        Ok(())
     }
 }
 
-/// Puts what was found in the sentences of `group`, head by head, where it belongs.
-fn place<T>(results: &mut [Vec<T>], group: &[usize], found: Vec<Vec<T>>) {
-    for (results, found) in results.iter_mut().zip(found) {
-        group.iter().zip(found).for_each(|(&sentence, found)| results[sentence] = found);
-    }
+/// Hands on what was found in the sentences of `group`, head by head.
+fn hand_on<T>(group: &[usize], found: &[Vec<Vec<T>>], take: impl Fn(usize, usize, &[T]) -> Result<()>) -> Result<()> {
+    found.iter().enumerate().try_for_each(|(head, found)| {
+        group.iter().zip(found).try_for_each(|(&sentence, found)| take(head, sentence, found))
+    })
 }
 
 /// What a sub-batch takes, that so many heads read.
@@ -148,7 +131,12 @@ fn widest(a: &Architecture) -> usize {
 }
 
 /// For each head, the emissions of each sentence of `padded`.
-fn run(session: &mut Session, manifest: &Manifest, padded: &Padded, heads: &[Head]) -> Result<Vec<Vec<Vec<f32>>>> {
+fn emissions(
+    session: &mut Session,
+    manifest: &Manifest,
+    padded: &Padded,
+    heads: &[Head],
+) -> Result<Vec<Vec<Vec<f32>>>> {
     let selectors = Selectors::new(manifest, heads);
     let tasks: Vec<&Task> = heads.iter().map(|head| &manifest.tasks[head.task]).collect();
     let names: Vec<String> = tasks.iter().map(|task| graph::output_name(task)).collect();

@@ -10,11 +10,12 @@ use crate::bundle::graph::fused;
 use crate::bundle::layout;
 use crate::bundle::manifest::Manifest;
 use crate::engine::Head;
-use crate::engine::native::{Buffers, Network, transitions};
+use crate::engine::native::{Network, transitions};
 use crate::kernels::Kernel;
 use crate::kernels::crf::Viterbi;
 use crate::kernels::lstm::Place;
 use crate::kernels::output::Output;
+use crate::kernels::tiles::{Buffers, Tiles};
 use crate::{Cancel, Error, ErrorKind, Result};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
@@ -22,10 +23,9 @@ use ort::operator::{ComputeContext, KernelContext, Operator, OperatorDomain, Ope
 use ort::value::{
     DynTensorValueType, PrimitiveTensorElementType, Shape, TensorElementType, TensorValueTypeMarker, Value, ValueRef,
 };
-use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Words that a thread projects at a time.
 const BLOCK: usize = 64;
@@ -73,7 +73,6 @@ impl Operator for BiLstmCrf {
 struct Computation {
     manifest: Arc<Manifest>,
     network: Network,
-    /// One a task.
     /// One a task.
     viterbi: Vec<Viterbi>,
     threads: usize,
@@ -189,35 +188,24 @@ impl Computation {
             &projected[word / BLOCK * 2 + usize::from(backward)][word % BLOCK * gates..][..gates]
         };
 
-        let mut order: Vec<usize> = (0..batch).collect();
-        order.sort_by_key(|&sentence| Reverse(inputs.lengths[sentence]));
-        // Each group is two pieces of work, one a direction: smaller groups where threads would have none.
-        let size = batch.div_ceil(self.threads.div_ceil(2)).clamp(1, forward.group());
-        let groups: Vec<&[usize]> = order.chunks(size).collect();
-        let halves = in_parallel(context, 2 * groups.len(), |piece| {
-            let (group, backward) = (groups[piece / 2], piece % 2 == 1);
-            let lengths: Vec<usize> = group.iter().map(|&sentence| inputs.lengths[sentence]).collect();
-            let word = |place: Place| inputs.tokens[place.token * batch + group[place.sequence]] as usize;
-            let projected = |place| Some(row(word(place), backward));
-            let buffers = &mut Buffers::default();
-            self.network.half((backward, &lengths), &outputs, buffers, &cancel, &projected, &mut |_, _| ())
-        })?;
-        let mut sentences = vec![Vec::new(); batch];
-        let decoded = in_parallel(context, batch, |place| {
-            let (group, member) = (place / size, place % size);
-            let halves = outputs.iter().enumerate().zip(&halves[2 * group]).zip(&halves[2 * group + 1]);
-            let decoded = halves.map(|(((task, output), forward), backward)| {
-                let emissions = output.combine(&forward[member], &backward[member], &cancel)?;
+        let tiles =
+            Tiles::new(&self.network.directions, &outputs, inputs.lengths.iter().copied(), self.threads, &cancel);
+        let sentences = Mutex::new(vec![vec![Decoded::default(); outputs.len()]; batch]);
+        in_parallel(context, tiles.pieces(), |piece| {
+            let word = |place: Place| inputs.tokens[place.token * batch + place.sequence] as usize;
+            let projected = |place, backward| Some(row(word(place), backward));
+            let mut take = |task: usize, sentence: usize, emissions: &[f32]| {
                 if emissions.iter().any(|value| !value.is_finite()) {
                     return Err(wrong("emissions that are not finite").remedy("run `mtl verify` on the model"));
                 }
-                let (path, score) = self.viterbi[task].best(&emissions, &cancel)?;
-                Ok((emissions, path, score))
-            });
-            decoded.collect::<Result<Vec<Decoded>>>()
+                let (path, score) = self.viterbi[task].best(emissions, &cancel)?;
+                let decoded = (emissions.to_vec(), path, score);
+                sentences.lock().unwrap_or_else(PoisonError::into_inner)[sentence][task] = decoded;
+                Ok(())
+            };
+            tiles.run(piece, &mut Buffers::default(), &projected, &mut |_, _| (), &mut take)
         })?;
-        order.into_iter().zip(decoded).for_each(|(sentence, decoded)| sentences[sentence] = decoded);
-        Ok(sentences)
+        Ok(sentences.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Writes every output; what stands after the end of a sentence is 0.
