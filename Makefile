@@ -240,9 +240,9 @@ cuda-check: ## Compile the CUDA kernels, without a GPU (90 MB, once): a spilled 
 	LD_LIBRARY_PATH=$(DEPS)/nvrtc/lib$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH)) $(CARGO) test $(WORKSPACE) --test cuda -- a_kernel_that_the_driver_refuses
 
 .PHONY: cuda-run
-cuda-run: ## On a machine with an NVIDIA GPU: the engine `cuda` on golden cases, and its times; NOT RUN by us
+cuda-run: ## On a machine with an NVIDIA GPU: the engine `cuda` and the fused graph on golden cases, and their times; NOT RUN by us
 	@$(PYTHON) tools/fetch.py --into $(DEPS) $(if $(INDEX),--index $(INDEX)) nvrtc
-	$(CARGO) build --release --features cuda --example cuda
+	$(CARGO) build --release --features cuda,onnx --example cuda
 	@mkdir -p target/cuda-kernels
 	@export LD_LIBRARY_PATH=$(DEPS)/nvrtc/lib$(if $(LD_LIBRARY_PATH),:$(LD_LIBRARY_PATH)); set -e; \
 	target/release/examples/cuda target/cuda-kernels models/mtl-base models/mtl-mobile; \

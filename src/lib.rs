@@ -39,3 +39,7 @@ pub struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/adapting.md")]
 pub struct Adapting;
+
+// Tests of the library share tests/cuda's stand-in for CUDA's driver, which calls it so.
+#[cfg(all(test, feature = "cuda", feature = "onnx"))]
+extern crate self as libmtl;

@@ -223,16 +223,17 @@ fn what_cannot_run_the_fused_graph_says_so() {
     let bundle = Bundle::open(folder.path()).unwrap();
     let native = EngineOptions { engine: EngineKind::Native, ..fused_options(1) };
     refused(&bundle, &native, ErrorKind::Argument, &["the fused graph is for ONNX Runtime", "native"]);
-    for provider in [Provider::Cuda, Provider::TensorRt] {
+    let missing = if cfg!(feature = "cuda") { "is built without cuda" } else { "runs on the processor only" };
+    for (provider, words) in [(Provider::Cuda, missing), (Provider::TensorRt, "runs on the processor and on cuda")] {
         let with = |required| {
             let providers = vec![ProviderRequest { provider, required }];
             EngineOptions { providers, ..fused_options(1) }
         };
         let place = format!("required provider {provider}");
-        refused(&bundle, &with(true), ErrorKind::Provider, &[&place, "runs on the processor", "portable"]);
+        refused(&bundle, &with(true), ErrorKind::Provider, &[&place, words]);
         let engine = open(&bundle, &with(false));
         let attempts = &engine.report().providers;
-        assert!(!attempts[0].used && attempts[0].reason.contains("runs on the processor"), "{attempts:?}");
+        assert!(!attempts[0].used && attempts[0].reason.contains(words), "{attempts:?}");
         assert!(attempts[1].used, "{attempts:?}");
     }
     let scorer = random_scorer(34, |_| ());

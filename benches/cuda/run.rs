@@ -1,7 +1,10 @@
-//! For a machine with an NVIDIA GPU: the engine `cuda` against the golden cases and the native engine, and how long a step of
-//! the BiLSTM takes there. `make cuda-run` calls it: `cuda FOLDER-FOR-KERNELS [--check] MODEL...`.
+//! For a machine with an NVIDIA GPU: the engine `cuda` against the golden cases and the native engine, how long a step of
+//! the BiLSTM takes there, and the fused graph on ONNX Runtime's provider `cuda`, where `ORT_DYLIB_PATH` names one that has it.
+//! `make cuda-run` calls it: `cuda FOLDER-FOR-KERNELS [--check] MODEL...`.
 //!
 //! NOT RUN on a GPU by its authors.
+
+mod operator;
 
 use libmtl::bundle::Bundle;
 use libmtl::bundle::manifest::Kind;
@@ -39,11 +42,12 @@ fn main() -> ExitCode {
         Ok(found) => println!("{found}"),
     }
     let (kernels, mut passed) = (PathBuf::from(kernels), true);
+    let timed = !flags.iter().any(|flag| *flag == "--check");
     let mut work = || -> Result<()> {
         for model in models {
-            passed &= check(Path::new(model), &kernels)?;
+            passed &= check(Path::new(model), &kernels, timed)?;
         }
-        if !flags.iter().any(|flag| *flag == "--check") {
+        if timed {
             time(&kernels)?;
         }
         Ok(())
@@ -51,13 +55,13 @@ fn main() -> ExitCode {
     match work() {
         Err(error) => eprintln!("{error}"),
         Ok(()) if passed => return ExitCode::SUCCESS,
-        Ok(()) => eprintln!("the engine cuda gives other results than the golden cases"),
+        Ok(()) => eprintln!("not all results are those of the golden cases and of the other engines"),
     }
     ExitCode::FAILURE
 }
 
-/// The golden cases of a model, alone and together; and the labels of the native engine.
-fn check(model: &Path, kernels: &Path) -> Result<bool> {
+/// The golden cases of a model, alone and together; and the labels of the native engine. Then the operator's.
+fn check(model: &Path, kernels: &Path, timed: bool) -> Result<bool> {
     let bundle = Arc::new(Bundle::open(model)?);
     if bundle.manifest().kind != Kind::Tagger {
         println!("{}: no tagger", model.display());
@@ -90,7 +94,8 @@ fn check(model: &Path, kernels: &Path) -> Result<bool> {
         "  alone and together differ by {:.1e} at most; {same} of {tokens} labels are native's",
         found.batch_difference
     );
-    Ok(found.passed() && found.batch_difference == 0.0 && same == tokens)
+    let operator = operator::check(model, kernels, timed)?;
+    Ok(operator && found.passed() && found.batch_difference == 0.0 && same == tokens)
 }
 
 /// How long a step takes: a launch of [`STEPS`] steps, by their number.

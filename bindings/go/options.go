@@ -45,7 +45,8 @@ func WithKernel(name string) OpenOption {
 }
 
 // WithGraph chooses which of the model's graphs the engine "onnx" runs: "portable", the default, or "fused", for taggers
-// that have it: libmtl's own kernels as an operator of ONNX Runtime, on the processor.
+// that have it: libmtl's own kernels as an operator of ONNX Runtime, on the processor and, in a library with the engine
+// "cuda", on the provider "cuda", where it was not run yet.
 func WithGraph(name string) OpenOption {
 	return OpenWith("graph", name)
 }
@@ -89,8 +90,8 @@ func WithTensorRTFP16() OpenOption {
 	return OpenWith("tensorrt_fp16", "true")
 }
 
-// WithKernelCache is an existing folder in which the engine "cuda" keeps the kernels that it compiles, and to which nobody
-// else may write.
+// WithKernelCache is an existing folder in which the engine "cuda", and the fused graph on the provider "cuda", keep the
+// kernels that they compile, and to which nobody else may write.
 func WithKernelCache(folder string) OpenOption {
 	return OpenWith("kernel_cache", folder)
 }

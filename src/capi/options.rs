@@ -187,7 +187,7 @@ pub extern "C" fn mtl_options_new(out_options: *mut *mut mtl_options, out_error:
 /// | `mtl_model_open` | `engine` | `native`, `onnx`; `cuda`, in a library that was built with it: for taggers, not run on a GPU yet |
 /// | | `threads` | `0`: the thread that calls; up to 1024 |
 /// | | `kernel` | the fastest of this processor; or `generic`, `avx2`, `avx512`, `avx512-fp16`, `amx-bf16`, `neon`, `neon-fp16`, `neon-fhm`: with one kernel, results are the same everywhere bit for bit. Only for the engine `native` |
-/// | | `graph` | `portable`; `fused`, for taggers that have it: libmtl's own kernels as an operator of ONNX Runtime, on the processor. Only for the engine `onnx` |
+/// | | `graph` | `portable`; `fused`, for taggers that have it: libmtl's own kernels as an operator of ONNX Runtime, on the processor and, in a library with the engine `cuda`, on the provider `cuda`, where it was not run yet. Only for the engine `onnx` |
 /// | | `word_cache` | `2048`; KiB that a model may keep of the words that come again, `0` keeps none: results are the same, bit for bit. Not for the engine `onnx` |
 /// | | `library` | path of ONNX Runtime's shared library; without it, the one beside the program or the loader's own. With the engine `cuda`, of CUDA's driver |
 /// | | `providers` | `cpu`; ONNX Runtime's execution providers in order, such as `tensorrt?,cuda?,cpu`: with a question mark one is used if it is there, without one it must be |
@@ -195,7 +195,7 @@ pub extern "C" fn mtl_options_new(out_options: *mut *mut mtl_options, out_error:
 /// | | `gpu_memory` | no limit; MiB that the arena of `cuda` may take |
 /// | | `tensorrt_cache` | none; an existing folder in which `tensorrt` keeps the engines that it builds, below the bundle's digest, and to which nobody else may write: what cannot be used there is deleted and built anew |
 /// | | `tensorrt_fp16` | `false`; `true` lets `tensorrt` compute in half precision |
-/// | | `kernel_cache` | none; an existing folder in which the engine `cuda` keeps the kernels that it compiles, and to which nobody else may write |
+/// | | `kernel_cache` | none; an existing folder in which the engine `cuda`, and the fused graph on the provider `cuda`, keep the kernels that they compile, and to which nobody else may write |
 /// | | `accept_telemetry` | `false`; `true` takes an ONNX Runtime that may write telemetry |
 /// | | `vectors` | for a scorer that reads word vectors of whole sentences (its manifest's `word_vectors` is `given`): path of the table of them, which is mapped, and which nobody may write to |
 /// | `mtl_tag` | `tasks` | all of the model's; or names between commas |

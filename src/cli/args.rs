@@ -102,7 +102,8 @@ pub struct GpuArgs {
     /// Let the provider tensorrt compute in half precision
     #[arg(long)]
     pub tensorrt_fp16: bool,
-    /// An existing folder in which the engine cuda keeps the kernels that it compiles; nobody else may write to it
+    /// An existing folder in which the engine cuda, and the fused graph on the provider cuda, keep the kernels that they
+    /// compile; nobody else may write to it
     #[arg(long, value_name = "FOLDER")]
     pub kernel_cache: Option<PathBuf>,
 }

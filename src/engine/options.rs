@@ -46,7 +46,7 @@ pub struct EngineOptions {
     /// without it, the loader's `libcuda.so.1`.
     pub library: Option<PathBuf>,
     /// Which of the bundle's graphs ONNX Runtime runs. The fused one, for taggers that have it, computes with libmtl's own
-    /// kernels, on the processor.
+    /// kernels: on the processor and, in a build with the feature `cuda`, on the provider `cuda`, where it was NOT RUN yet.
     pub graph: Form,
     /// Execution providers of ONNX Runtime in order of preference; none is the CPU alone. Where the CPU is not listed
     /// it comes last, as what the others fall back to.
@@ -71,15 +71,15 @@ pub struct GpuOptions {
     pub tensorrt_cache: Option<PathBuf>,
     /// Lets TensorRT compute in half precision where that is faster.
     pub tensorrt_fp16: bool,
-    /// An existing folder in which the engine `cuda` keeps the kernels that it has compiled, to which nobody else may
-    /// write; one that cannot be used is compiled anew, and the report says so. Without it they are kept nowhere, and
-    /// compiled whenever the engine is opened.
+    /// An existing folder in which the engine `cuda`, and the fused graph on the provider `cuda`, keep the kernels that they
+    /// have compiled, to which nobody else may write; one that cannot be used is compiled anew, and the report says so.
+    /// Without it they are kept nowhere, and compiled whenever the engine is opened.
     pub kernel_cache: Option<PathBuf>,
 }
 
 impl GpuOptions {
-    /// Refuses what neither `engine` nor any of its `providers` would heed.
-    pub(crate) fn check(&self, engine: EngineKind, providers: &[ProviderRequest]) -> Result<(), Error> {
+    /// Refuses what neither `engine` nor any of its `providers` would heed, over a graph of this form.
+    pub(crate) fn check(&self, engine: EngineKind, providers: &[ProviderRequest], graph: Form) -> Result<(), Error> {
         let own = engine == EngineKind::Cuda;
         let asked = |provider| providers.iter().any(|request| request.provider == provider);
         let (cuda, tensorrt) = (asked(Provider::Cuda), asked(Provider::TensorRt));
@@ -94,8 +94,12 @@ impl GpuOptions {
             let remedy = "ask the engine `onnx` for that provider, required or preferred, or leave the option out";
             return Err(Error::new(ErrorKind::Argument, message).remedy(remedy));
         }
-        if self.kernel_cache.is_some() && !own {
-            let message = format!("option kernel_cache is for the engine cuda, and the engine is {engine}");
+        if self.kernel_cache.is_some() && !own && !(cuda && graph == Form::Fused) {
+            let message = format!(
+                "option kernel_cache is for the engine cuda, and for the fused graph on ONNX Runtime's provider cuda; the \
+                 engine is {engine}, the graph {}",
+                graph.name()
+            );
             return Err(Error::new(ErrorKind::Argument, message).remedy("leave it out, or use the engine `cuda`"));
         }
         Ok(())
@@ -253,17 +257,26 @@ mod tests {
         ];
         for (options, name, heeded) in cases {
             for (request, heeded) in [cpu, cuda, tensorrt].into_iter().zip(heeded) {
-                let checked = options.check(EngineKind::Onnx, &[request, cpu]);
+                let checked = options.check(EngineKind::Onnx, &[request, cpu], Form::Portable);
                 assert_eq!(checked.is_ok(), heeded, "{name} {request:?}");
                 assert!(checked.err().is_none_or(|error| error.message().starts_with(&format!("option {name} "))));
             }
         }
-        assert!(GpuOptions::default().check(EngineKind::Native, &[]).is_ok());
+        let portable = Form::Portable;
+        assert!(GpuOptions::default().check(EngineKind::Native, &[], portable).is_ok());
         let kernels = GpuOptions { kernel_cache: Some("kernels".into()), ..device.clone() };
-        assert!(kernels.check(EngineKind::Cuda, &[]).is_ok());
-        assert!(memory.check(EngineKind::Cuda, &[]).is_err());
-        let error = kernels.check(EngineKind::Onnx, &[cuda]).unwrap_err();
-        assert_eq!(error.message(), "option kernel_cache is for the engine cuda, and the engine is onnx");
+        assert!(kernels.check(EngineKind::Cuda, &[], portable).is_ok());
+        assert!(kernels.check(EngineKind::Onnx, &[cuda], Form::Fused).is_ok());
+        assert!(memory.check(EngineKind::Cuda, &[], portable).is_err());
+        for (engine, requests, graph, words) in [
+            (EngineKind::Onnx, &[cuda][..], portable, "the engine is onnx, the graph portable"),
+            (EngineKind::Onnx, &[tensorrt], Form::Fused, "the engine is onnx, the graph fused"),
+            (EngineKind::Native, &[], portable, "the engine is native, the graph portable"),
+        ] {
+            let kernels = GpuOptions { device: None, ..kernels.clone() };
+            let error = kernels.check(engine, requests, graph).unwrap_err();
+            assert!(error.message().starts_with("option kernel_cache ") && error.message().ends_with(words), "{error}");
+        }
     }
 
     #[test]

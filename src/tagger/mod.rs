@@ -38,9 +38,14 @@ impl Tagger {
     /// Opens the engine that `options` ask for on `bundle`.
     pub fn open(bundle: Arc<Bundle>, options: &EngineOptions) -> Result<Self> {
         bundle.expect(Kind::Tagger)?;
+        let engine = engine::open(&bundle, options)?;
+        Self::over(bundle, engine)
+    }
+
+    /// On an engine that was opened on the same bundle.
+    pub(crate) fn over(bundle: Arc<Bundle>, engine: Box<dyn Engine>) -> Result<Self> {
         let decoder = |task| Decoder::new(task, &|name| native::read(&bundle, name));
         let decoders = bundle.manifest().tasks.iter().map(decoder).collect::<Result<_>>()?;
-        let engine = engine::open(&bundle, options)?;
         Ok(Self { bundle, engine, decoders })
     }
 

@@ -1,6 +1,8 @@
 //! NVRTC compiles every kernel for every architecture, without a GPU, and none spills registers: `make cuda-check`.
 
-use libmtl::kernels::cuda::{Architecture, Bilstm, Cache, Crf, Kernel, Origin, Projection, Sizes, compile};
+use libmtl::kernels::cuda::{
+    Architecture, Bilstm, Cache, Crf, Gather, Kernel, Origin, Pad, Projection, Sizes, compile,
+};
 
 /// Hidden units: those of our models, and the largest that each form of the kernels takes.
 const HIDDEN: [usize; 7] = [1, 100, 171, 225, 256, 512, 1520];
@@ -60,20 +62,22 @@ fn what_was_compiled_is_kept_and_rebuilt_where_it_is_damaged() {
 
 fn kernels(architecture: Architecture) -> Vec<Kernel> {
     let sizes = |hidden, labels| Sizes::new(110, hidden, labels, architecture).unwrap();
-    let mut kernels = vec![sizes(171, 9).project()];
+    let mut kernels = vec![sizes(171, 9).gather(), sizes(171, 9).project()];
     for hidden in HIDDEN {
         let sizes = sizes(hidden, 9);
         kernels.extend(sizes.tiles().map(|tiles| sizes.bilstm(tiles)));
     }
-    kernels.extend(LABELS.map(|labels| sizes(171, labels).crf()));
+    kernels.extend(LABELS.into_iter().flat_map(|labels| [sizes(171, labels).crf(), sizes(171, labels).pad()]));
     kernels
 }
 
 /// Bytes of the arguments that we launch `kernel` with.
 fn arguments(kernel: &Kernel) -> usize {
     match kernel.entry {
+        "gather" => size_of::<Gather>(),
         "project" => size_of::<Projection>(),
         "bilstm" => size_of::<Bilstm>(),
+        "pad" => size_of::<Pad>(),
         _ => size_of::<Crf>(),
     }
 }

@@ -29,6 +29,20 @@ enum : Result { OK = 0, INVALID_VALUE = 1, INVALID_DEVICE = 101, INVALID_IMAGE =
 
 struct Stream {
   std::deque<std::function<void()>> work;
+  unsigned done = 0, asked = 0;  // pieces of work, ever
+
+  void push(std::function<void()> step) { work.push_back(std::move(step)), ++asked; }
+
+  // Does what is left of the first `count` pieces.
+  void finish(unsigned count) {
+    for (; done < count; ++done) work.front()(), work.pop_front();
+  }
+};
+
+// When a stream has done so many pieces; nothing to wait for where there is none.
+struct Event {
+  Stream* stream = nullptr;
+  unsigned count = 0;
 };
 
 // A kernel of kernel.cpp, or, without `emulate`, one that is for a GPU: it can be loaded, not launched.
@@ -45,6 +59,8 @@ std::map<std::string, unsigned> calls;
 std::map<std::string, std::pair<unsigned, Result>> failures;  // after how many calls, with what
 std::map<char*, size_t> device, host;
 std::map<Stream*, std::unique_ptr<Stream>> streams;
+std::map<Event*, std::unique_ptr<Event>> events;
+Stream* provider = nullptr;  // the stream of another library
 std::map<Module*, std::unique_ptr<Module>> modules;
 std::map<std::string, void*> libraries;  // by the bytes of their files
 int devices = 1, major = 9, minor = 0, processors = 4, retained = 0;
@@ -154,10 +170,35 @@ const char* fake_launches() {
 // What is allocated, created, loaded and retained.
 unsigned fake_live() {
   LOCKED;
-  return unsigned(device.size() + host.size() + streams.size() + modules.size() + size_t(retained));
+  return unsigned(device.size() + host.size() + streams.size() + events.size() + modules.size() + size_t(retained));
 }
 
 unsigned fake_entered() { return unsigned(entered.size()); }
+
+// The stream of another library, which has the device's context, too; `fake_leave` ends both.
+void* fake_provide() {
+  LOCKED;
+  auto made = std::make_unique<Stream>();
+  provider = made.get(), ++retained;
+  streams[provider] = std::move(made);
+  return provider;
+}
+void* fake_provider() { return provider; }
+void fake_finish() { LOCKED; provider->finish(provider->asked); }
+void fake_leave() {
+  LOCKED;
+  if (!provider->work.empty()) fault("the provider's stream is left with work");
+  streams.erase(provider), provider = nullptr, --retained;
+}
+
+// What other streams than the provider's have been asked for, ever, and what is left to do of that of the provider.
+unsigned fake_astray() {
+  LOCKED;
+  unsigned sum = 0;
+  for (auto& [stream, kept] : streams) sum += stream == provider ? 0 : stream->asked;
+  return sum;
+}
+unsigned fake_waiting() { LOCKED; return unsigned(provider->work.size()); }
 
 // The driver.
 
@@ -194,7 +235,7 @@ Result cuDevicePrimaryCtxRetain(void** out, int number) {
 }
 Result cuDevicePrimaryCtxRelease_v2(int) {
   BEGIN("cuDevicePrimaryCtxRelease_v2", false);
-  if (retained-- == 1 && device.size() + host.size() + streams.size() + modules.size()) fault("a context is released with what is in it");
+  if (retained-- == 1 && device.size() + host.size() + streams.size() + events.size() + modules.size()) fault("a context is released with what is in it");
   return OK;
 }
 Result cuCtxPushCurrent_v2(void* pushed) {
@@ -222,14 +263,43 @@ Result cuStreamSynchronize(void* handle) {
   const Result refused = begin("cuStreamSynchronize");
   const auto found = streams.find(static_cast<Stream*>(handle));
   if (found == streams.end()) return fault("no such stream"), INVALID_VALUE;
-  auto work = std::move(found->second->work);
-  found->second->work.clear();
-  for (auto& step : work) step();
+  found->first->finish(found->first->asked);
   return refused;
 }
 Result cuStreamDestroy_v2(void* handle) {
   BEGIN("cuStreamDestroy_v2");
   if (!streams.erase(static_cast<Stream*>(handle))) fault("no such stream");
+  return OK;
+}
+
+Result cuEventCreate(void** out, unsigned flags) {
+  BEGIN("cuEventCreate");
+  if (flags != 2) fault("an event that tells the time");
+  auto made = std::make_unique<Event>();
+  *out = made.get();
+  events[made.get()] = std::move(made);
+  return OK;
+}
+Result cuEventRecord(void* handle, void* stream) {
+  BEGIN("cuEventRecord");
+  const auto found = events.find(static_cast<Event*>(handle));
+  const auto place = streams.find(static_cast<Stream*>(stream));
+  if (found == events.end() || place == streams.end()) return fault("no such event or stream"), INVALID_VALUE;
+  *found->first = {place->first, place->first->asked};
+  return OK;
+}
+Result cuEventSynchronize(void* handle) {
+  LOCKED;
+  const Result refused = begin("cuEventSynchronize");
+  const auto found = events.find(static_cast<Event*>(handle));
+  if (found == events.end()) return fault("no such event"), INVALID_VALUE;
+  // What a stream was asked for is done before the stream ends.
+  if (streams.count(found->first->stream)) found->first->stream->finish(found->first->count);
+  return refused;
+}
+Result cuEventDestroy_v2(void* handle) {
+  BEGIN("cuEventDestroy_v2");
+  if (!events.erase(static_cast<Event*>(handle))) fault("no such event");
   return OK;
 }
 
@@ -281,7 +351,7 @@ Result cuMemcpyHtoDAsync_v2(Address to, const void* from, size_t bytes, void* st
   BEGIN("cuMemcpyHtoDAsync_v2");
   void* target = reinterpret_cast<void*>(to);
   if (!bytes || !within(device, target, bytes)) return fault("a copy to the GPU beyond its memory"), INVALID_VALUE;
-  static_cast<Stream*>(stream)->work.push_back([=] { std::memcpy(target, from, bytes); });
+  static_cast<Stream*>(stream)->push([=] { std::memcpy(target, from, bytes); });
   return OK;
 }
 Result cuMemcpyDtoHAsync_v2(void* to, Address from, size_t bytes, void* stream) {
@@ -289,7 +359,7 @@ Result cuMemcpyDtoHAsync_v2(void* to, Address from, size_t bytes, void* stream) 
   const void* source = reinterpret_cast<const void*>(from);
   if (!bytes || !within(device, source, bytes)) return fault("a copy from the GPU beyond its memory"), INVALID_VALUE;
   if (!within(host, to, bytes)) return fault("a copy beyond pinned memory"), INVALID_VALUE;
-  static_cast<Stream*>(stream)->work.push_back([=] { std::memcpy(to, source, bytes); });
+  static_cast<Stream*>(stream)->push([=] { std::memcpy(to, source, bytes); });
   return OK;
 }
 
@@ -309,7 +379,7 @@ Result cuLaunchKernel(void* function, unsigned x, unsigned y, unsigned z, unsign
   std::vector<char> arguments(first, first + module.arguments);
   const auto emulate = module.emulate;
   const unsigned cluster = module.cluster;
-  static_cast<Stream*>(stream)->work.push_back(
+  static_cast<Stream*>(stream)->push(
       [=] { emulate(x, threads, cluster, arguments.data(), unsigned(launches.size())); });
   return OK;
 }

@@ -40,7 +40,9 @@ impl Emulated {
 /// Compiles `kernel` to a shared library.
 pub fn build(kernel: &Kernel, output: &Path) {
     let arguments = match kernel.entry {
+        "gather" => "Gather",
         "project" => "Projection",
+        "pad" => "Pad",
         "bilstm" => "Bilstm",
         _ => "Crf",
     };

@@ -37,10 +37,8 @@ fn provided(fake: &Fake, folder: &Path, architecture: Architecture) -> Arc<Bundl
     let shape = &bundle.manifest().architecture;
     let inputs = shape.word_dim + shape.char_filters * shape.char_widths.len();
     let sizes = Sizes::new(inputs, shape.hidden, 1, architecture).unwrap();
-    let heads = bundle.manifest().tasks.iter().map(|task| sizes.with_labels(task.labels.len()).unwrap().crf());
-    for kernel in heads.chain(sizes.tiles().map(|tiles| sizes.bilstm(tiles))).chain([sizes.project()]) {
-        fake.provide(&kernel, architecture);
-    }
+    let labels: Vec<usize> = bundle.manifest().tasks.iter().map(|task| task.labels.len()).collect();
+    fake.provide_network(sizes, &labels, architecture);
     Arc::new(bundle)
 }
 

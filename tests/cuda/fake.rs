@@ -1,12 +1,13 @@
 //! A stand-in for CUDA's driver, which runs the emulator.
 
-use crate::emulator::{build, compile};
+use super::emulator::{build, compile};
 use libloading::{Library, Symbol};
 use libmtl::Result;
-use libmtl::kernels::cuda::{Architecture, Cache, Device, Driver, Kernel, Kernels};
+use libmtl::kernels::cuda::{Architecture, Cache, Device, Driver, Kernel, Kernels, Sizes};
+use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, c_char};
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use tempfile::TempDir;
 
 /// CUDA's numbers.
@@ -86,14 +87,34 @@ impl Fake {
         Ok(Kernels::new(&device, Some(Cache::new(self.folder.path())?)))
     }
 
-    /// Builds a kernel for the emulator where NVRTC would compile it.
+    /// Builds a kernel for the emulator where NVRTC would compile it; once for all tests of a program.
     pub fn provide(&self, kernel: &Kernel, architecture: Architecture) {
+        static BUILT: Mutex<BTreeMap<String, Vec<u8>>> = Mutex::new(BTreeMap::new());
         let output = self.folder.path().join("kernel.so");
         let build = || {
+            if let Some(code) = BUILT.lock().unwrap().get(&kernel.to_string()) {
+                return Ok(code.clone());
+            }
             build(kernel, &output);
-            Ok(std::fs::read(&output).unwrap())
+            let code = std::fs::read(&output).unwrap();
+            BUILT.lock().unwrap().insert(kernel.to_string(), code.clone());
+            Ok(code)
         };
         Cache::new(self.folder.path()).unwrap().get(kernel, architecture, build).unwrap();
+    }
+
+    /// Builds the kernels of a network of these sizes, with heads of so many labels.
+    pub fn provide_network(&self, sizes: Sizes, labels: &[usize], architecture: Architecture) {
+        let heads = labels.iter().map(|&labels| sizes.with_labels(labels).unwrap().crf());
+        for kernel in heads.chain(sizes.tiles().map(|tiles| sizes.bilstm(tiles))).chain([sizes.project()]) {
+            self.provide(&kernel, architecture);
+        }
+    }
+
+    /// Builds the kernels that a guest has beside those of its network.
+    pub fn provide_guest(&self, sizes: Sizes, labels: &[usize], architecture: Architecture) {
+        let pads = labels.iter().map(|&labels| sizes.with_labels(labels).unwrap().pad());
+        pads.chain([sizes.gather()]).for_each(|kernel| self.provide(&kernel, architecture));
     }
 
     /// Nothing is left, and nothing was done that no caller may do.

@@ -8,7 +8,7 @@ use libmtl::kernels::Kernel as CpuKernel;
 use libmtl::kernels::bilstm_crf::BilstmCrf;
 use libmtl::kernels::crf::{Transitions, marginals};
 use libmtl::kernels::cuda::{
-    Architecture, Cache, Device, Driver, HeadWeights, Lstm, Network, Request, Scores, Sizes, Weights,
+    Architecture, Cache, Device, Driver, HeadWeights, Kernels, Lstm, Network, Request, Scores, Sizes, Weights,
 };
 use libmtl::kernels::dense::Affine;
 use libmtl::kernels::lstm::{Direction, Place};
@@ -22,7 +22,7 @@ use std::path::Path;
 const TOLERANCE: f32 = 1e-2;
 
 /// Functions, and what they are made to fail with.
-const REFUSALS: [(&str, u32); 19] = [
+pub const REFUSALS: [(&str, u32); 22] = [
     ("cuInit", ILLEGAL_ADDRESS),
     ("cuDriverGetVersion", ILLEGAL_ADDRESS),
     ("cuDeviceGetCount", ILLEGAL_ADDRESS),
@@ -33,6 +33,9 @@ const REFUSALS: [(&str, u32); 19] = [
     ("cuCtxPushCurrent_v2", ILLEGAL_ADDRESS),
     ("cuStreamCreate", ILLEGAL_ADDRESS),
     ("cuStreamSynchronize", ILLEGAL_ADDRESS),
+    ("cuEventCreate", ILLEGAL_ADDRESS),
+    ("cuEventRecord", ILLEGAL_ADDRESS),
+    ("cuEventSynchronize", ILLEGAL_ADDRESS),
     ("cuModuleLoadData", OUT_OF_MEMORY),
     ("cuModuleLoadData", ILLEGAL_ADDRESS),
     ("cuModuleGetFunction", ILLEGAL_ADDRESS),
@@ -45,16 +48,16 @@ const REFUSALS: [(&str, u32); 19] = [
 ];
 
 /// A BiLSTM with two heads, of weights that halves can hold.
-struct Model {
-    sizes: Sizes,
+pub struct Model {
+    pub sizes: Sizes,
     directions: [[Vec<f32>; 3]; 2],
     /// Weights and biases of universal, specific and gate.
     layers: Vec<[(Vec<f32>, Vec<f32>); 3]>,
-    transitions: Vec<Transitions>,
+    pub transitions: Vec<Transitions>,
 }
 
 impl Model {
-    fn random(rng: &mut ChaCha8Rng, sizes: Sizes, labels: &[usize]) -> Self {
+    pub fn random(rng: &mut ChaCha8Rng, sizes: Sizes, labels: &[usize]) -> Self {
         let Sizes { inputs, hidden, .. } = sizes;
         let direction = |rng: &mut _| {
             [draw(rng, 4 * hidden * inputs, 1.0), draw(rng, 4 * hidden * hidden, 0.5), draw(rng, 8 * hidden, 0.5)]
@@ -81,25 +84,30 @@ impl Model {
     }
 
     /// Opens it on the stand-in.
-    fn open(&self, fake: &Fake) -> Result<Network> {
-        let mut kernels = fake.kernels()?;
+    pub fn open(&self, fake: &Fake) -> Result<Network> {
+        self.load(&mut fake.kernels()?)
+    }
+
+    /// Copies its weights to the device of `kernels`.
+    pub fn load(&self, kernels: &mut Kernels) -> Result<Network> {
         let lstms = self.directions.each_ref().map(|[input, recurrent, bias]| Lstm { input, recurrent, bias });
-        let mut network = Network::new(&mut kernels, self.sizes, &Weights::new(&self.sizes, lstms))?;
+        let mut network = Network::new(kernels, self.sizes, &Weights::new(&self.sizes, lstms))?;
         for (head, transitions) in self.transitions.iter().enumerate() {
             let sizes = self.sizes.with_labels(transitions.labels)?;
             let (universal, own) = self.affine(head);
-            network.add(&mut kernels, sizes, &HeadWeights::new(&sizes, universal, own, transitions))?;
+            network.add(kernels, sizes, &HeadWeights::new(&sizes, universal, own, transitions))?;
         }
         Ok(network)
     }
 
     /// Builds its kernels for the emulator.
-    fn provide(&self, fake: &Fake, architecture: Architecture) {
-        let heads = self.transitions.iter().map(|t| self.sizes.with_labels(t.labels).unwrap().crf());
-        let bilstm = self.sizes.tiles().map(|tiles| self.sizes.bilstm(tiles));
-        for kernel in heads.chain(bilstm).chain([self.sizes.project()]) {
-            fake.provide(&kernel, architecture);
-        }
+    pub fn provide(&self, fake: &Fake, architecture: Architecture) {
+        fake.provide_network(self.sizes, &self.labels(), architecture);
+    }
+
+    /// Of each head.
+    pub fn labels(&self) -> Vec<usize> {
+        self.transitions.iter().map(|transitions| transitions.labels).collect()
     }
 
     /// Compares a head's scores of one sentence with the CPU's kernels.
@@ -145,7 +153,7 @@ fn requests(temperature: f32) -> [Request; 2] {
 }
 
 /// Runs sentences with these features.
-fn run(
+pub fn run(
     network: &mut Network,
     inputs: usize,
     lengths: &[usize],
@@ -160,7 +168,7 @@ fn run(
 }
 
 /// A model of some sizes whose kernels the stand-in has.
-fn model(rng: &mut ChaCha8Rng, fake: &Fake, architecture: Architecture) -> Model {
+pub fn model(rng: &mut ChaCha8Rng, fake: &Fake, architecture: Architecture) -> Model {
     let sizes = Sizes::new(rng.random_range(1..=20), rng.random_range(1..=40), 3, architecture).unwrap();
     let model = Model::random(rng, sizes, &[3, 5]);
     model.provide(fake, architecture);
@@ -259,15 +267,9 @@ fn whatever_the_driver_refuses_is_an_error_and_the_next_call_works() {
     let (lengths, requests) = ([1, 2], requests(1.0));
     let features = draw(&mut rng, 3 * inputs, 1.0);
     let expected = run(&mut model.open(&fake).unwrap(), inputs, &lengths, &features, &requests).unwrap();
-    for (function, result) in REFUSALS {
-        let check = |error: Error| {
-            let (kind, words) = match result {
-                OUT_OF_MEMORY => (ErrorKind::Limit, "the model can be used on"),
-                _ => (ErrorKind::Engine, "it has lost the GPU"),
-            };
-            assert_eq!(error.kind(), kind, "{function}: {error}");
-            assert!(error.advice().contains(words), "{function}: {error}");
-        };
+    // Only guests have events.
+    for (function, result) in REFUSALS.into_iter().filter(|(function, _)| !function.starts_with("cuEvent")) {
+        let check = |error: Error| check_refusal(function, result, &error);
         let mut opening = 0;
         let mut network = loop {
             fake.fail(function, opening, result);
@@ -301,6 +303,16 @@ fn whatever_the_driver_refuses_is_an_error_and_the_next_call_works() {
         drop(network);
         fake.check();
     }
+}
+
+/// Checks what is said of a call of `function` that gave `result`.
+pub fn check_refusal(function: &str, result: u32, error: &Error) {
+    let (kind, words) = match result {
+        OUT_OF_MEMORY => (ErrorKind::Limit, "the model can be used on"),
+        _ => (ErrorKind::Engine, "it has lost the GPU"),
+    };
+    assert_eq!(error.kind(), kind, "{function}: {error}");
+    assert!(error.advice().contains(words), "{function}: {error}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod crf;
 mod emulator;
 mod engine;
 mod fake;
+mod guest;
 mod launch;
 mod lstm;
 

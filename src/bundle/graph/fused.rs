@@ -11,7 +11,8 @@ pub const VERSION: i64 = 1;
 pub const OPERATOR: &str = "BiLstmCrf";
 /// Whether tasks have language-specific layers and gates, 0 or 1: the operator's one attribute.
 pub const SPECIFIC: &str = "specific_layers";
-/// `[tasks, batch, time]`: the best path of each sentence under the rules of its task's scheme, 0 after its end.
+/// `[tasks, batch, time]`: the best path of each sentence under the rules of its task's scheme, 0 after its end; on a GPU, -1
+/// throughout a sentence that has an emission that is not finite.
 pub const LABELS: &str = "labels";
 /// `[tasks, batch]`: the scores of these paths.
 pub const SCORES: &str = "scores";

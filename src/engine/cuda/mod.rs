@@ -5,18 +5,19 @@
 //! is above them, the GPU computes. Weights, rows and hidden states are half precision, sums single precision.
 //! A sentence's result is the same, bit for bit, whatever is beside it.
 
+pub(in crate::engine) mod network;
+
 use super::gate::Gate;
 use super::native::cache::WordCache;
-use super::native::{Encoder, Layers, Words, pool, read, transitions};
+use super::native::{Encoder, Words, pool, read};
 use super::{Attempt, Batch, Engine, EngineOptions, Found, Head, Pool, Report, Take, check, check_threads};
 use crate::bundle::Bundle;
 use crate::bundle::graph::Form;
-use crate::bundle::manifest::{Manifest, Task};
-use crate::kernels::cuda::{
-    Cache, Device, Driver, HeadWeights, Kernels, Lstm, Network, Request, Scores, Sizes, Weights,
-};
+use crate::bundle::manifest::Manifest;
+use crate::kernels::cuda::{Cache, Device, Driver, Kernels, Network, Request, Scores};
 use crate::{Cancel, Error, ErrorKind, Result};
 use half::slice::HalfFloatSliceExt;
+use network::Heads;
 use std::cmp::Reverse;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -34,13 +35,6 @@ pub struct Cuda {
     process: u32,
     pool: Arc<Pool>,
     report: Report,
-}
-
-/// The numbers of a task's output layers.
-struct Heads {
-    universal: usize,
-    /// One a language; none where the architecture has none.
-    languages: Vec<usize>,
 }
 
 /// The GPUs of this machine and their driver, in words; the error is that of a missing driver, or of no GPU.
@@ -70,11 +64,8 @@ impl Cuda {
         let place = |error: Error| error.at(bundle.place());
         let manifest = bundle.manifest().clone();
         let mut kernels = Kernels::new(&device, cache);
-        let sizes = sizes(&manifest, &device).map_err(place)?;
-        let mut network = bilstm(bundle, &mut kernels, sizes).map_err(place)?;
-        let tasks = manifest.tasks.iter();
-        let heads = tasks.map(|task| Heads::open(bundle, task, &mut kernels, &mut network, sizes));
-        let heads = heads.collect::<Result<_>>().map_err(place)?;
+        let (network, heads) = network::open(&manifest, &mut kernels, &|name| read(bundle, name)).map_err(place)?;
+        let sizes = network.sizes();
         let (name, architecture) = (device.name(), device.architecture());
         let used = format!("GPU {number}, {name}, {architecture}, driver of CUDA {}", driver.version());
         let reason = format!("{used}; {}; NOT RUN on a GPU by its authors", kernels.note());
@@ -82,7 +73,7 @@ impl Cuda {
             engine: "cuda".into(),
             version: env!("CARGO_PKG_VERSION").into(),
             precision: "fp16 products in fp32 sums on fp16 weights".into(),
-            kernel: Some(sizes.bilstm(1).file.trim_end_matches(".cu").into()),
+            kernel: Some(network::kernel(&sizes)),
             threads: options.threads.max(1).min(pool.threads() + 1),
             providers: vec![Attempt { provider: "cuda".into(), required: true, used: true, reason }],
         };
@@ -169,29 +160,10 @@ impl Drop for Cuda {
     }
 }
 
-impl Heads {
-    /// Adds the output layers of `task` to `network`.
-    fn open(bundle: &Bundle, task: &Task, kernels: &mut Kernels, network: &mut Network, sizes: Sizes) -> Result<Self> {
-        let read = |name: &str| read(bundle, name);
-        let (layers, transitions) = (Layers::new(bundle.manifest(), task, &read)?, transitions(task, &read)?);
-        let sizes = sizes.with_labels(task.labels.len())?;
-        let mut add =
-            |own| network.add(kernels, sizes, &HeadWeights::new(&sizes, layers.universal(), own, &transitions));
-        let universal = add(None)?;
-        let languages = (0..layers.languages()).map(|language| add(layers.own(language))).collect::<Result<_>>()?;
-        Ok(Self { universal, languages })
-    }
-
-    /// The number of the layers that `head` names.
-    fn number(&self, head: &Head) -> usize {
-        head.language.and_then(|language| self.languages.get(language)).copied().unwrap_or(self.universal)
-    }
-}
-
 /// Refuses options that this engine cannot meet.
 fn check_options(options: &EngineOptions) -> Result<()> {
     check_threads(options.threads)?;
-    options.gpu.check(super::EngineKind::Cuda, &[])?;
+    options.gpu.check(super::EngineKind::Cuda, &[], options.graph)?;
     if options.graph == Form::Fused {
         return Err(Error::new(ErrorKind::Argument, "the fused graph is for ONNX Runtime, and the engine is cuda")
             .remedy("leave the option out, or use the engine `onnx`"));
@@ -201,26 +173,6 @@ fn check_options(options: &EngineOptions) -> Result<()> {
     }
     Err(Error::new(ErrorKind::Argument, "execution providers belong to ONNX Runtime, and the engine is cuda")
         .remedy("name none, or use the engine `onnx` with its provider cuda"))
-}
-
-/// The sizes of the network, with one label.
-fn sizes(manifest: &Manifest, device: &Device) -> Result<Sizes> {
-    let sizes = &manifest.architecture;
-    let inputs = sizes.word_dim + sizes.char_filters * sizes.char_widths.len();
-    Sizes::new(inputs, sizes.hidden, 1, device.architecture())
-}
-
-/// The network without heads.
-fn bilstm(bundle: &Bundle, kernels: &mut Kernels, sizes: Sizes) -> Result<Network> {
-    let tensors = [read(bundle, "lstm.weight_ih")?, read(bundle, "lstm.weight_hh")?, read(bundle, "lstm.bias")?];
-    let directions = [false, true].map(|backward| {
-        let [input, recurrent, bias] = tensors.each_ref().map(|tensor| {
-            let (first, second) = tensor.split_at(tensor.len() / 2);
-            if backward { second } else { first }
-        });
-        Lstm { input, recurrent, bias }
-    });
-    Network::new(kernels, sizes, &Weights::new(&sizes, directions))
 }
 
 /// The sentences of a batch for the GPU, the longest first, as those that run together wait for the longest.

@@ -31,7 +31,7 @@ pub(super) use encoder::Encoder;
 pub(super) use encoder::Words;
 use half::slice::HalfFloatSliceExt;
 #[cfg(feature = "cuda")]
-pub(super) use network::Layers;
+pub(super) use network::{Layers, Reader};
 pub(crate) use network::{Network, read, transitions};
 pub(crate) use schedule::in_parallel;
 use std::sync::Arc;
@@ -70,7 +70,7 @@ impl Native {
 /// Refuses options that the native engine cannot meet.
 pub(crate) fn check_options(options: &EngineOptions) -> Result<()> {
     check_threads(options.threads)?;
-    options.gpu.check(EngineKind::Native, &[])?;
+    options.gpu.check(EngineKind::Native, &[], options.graph)?;
     if options.graph == Form::Fused {
         return Err(Error::new(ErrorKind::Argument, "the fused graph is for ONNX Runtime, and the engine is native")
             .remedy("leave the option out: the native engine always computes so; or use the engine `onnx`"));

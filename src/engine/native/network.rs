@@ -38,7 +38,7 @@ pub(crate) fn read(bundle: &Bundle, name: &str) -> Result<Vec<f32>> {
 }
 
 /// What reads the tensor of a name, in single precision.
-type Reader<'a> = &'a dyn Fn(&str) -> Result<Vec<f32>>;
+pub(in crate::engine) type Reader<'a> = &'a dyn Fn(&str) -> Result<Vec<f32>>;
 
 impl Network {
     /// Packs for `kernel` the BiLSTM of `manifest`, of tensors that `read` gives; [`Network::output`] does the output layers.

@@ -19,7 +19,7 @@ pub(crate) mod session;
 
 pub use library::library_from_environment;
 
-use super::{Batch, Engine, EngineOptions, Found, Head, Report, Take, WordType};
+use super::{Batch, Engine, EngineOptions, Found, Head, Provider, Report, Take, WordType};
 use crate::bundle::Bundle;
 use crate::bundle::graph::{self, Form, fused};
 use crate::bundle::manifest::{Architecture, Manifest, Task};
@@ -66,6 +66,11 @@ impl Onnx {
         let sessions = Sessions::open(bundle, &[Cow::Borrowed(graph)], options, &probe)?;
         Ok(Self { manifest, sessions, limits: Limits::default(), form: options.graph })
     }
+
+    /// Whether CUDA's provider is in use; the operator of the fused graph runs there then.
+    fn on_gpu(&self) -> bool {
+        self.report().providers.iter().any(|attempt| attempt.used && attempt.provider == Provider::Cuda.name())
+    }
 }
 
 impl Engine for Onnx {
@@ -76,7 +81,7 @@ impl Engine for Onnx {
     fn run(&self, batch: &Batch, heads: &[Head], paths: bool, cancel: &Cancel, take: Take) -> Result<()> {
         cancel.check()?;
         super::check(&self.manifest, batch, heads)?;
-        let costs = costs(&self.manifest, self.form, heads.len());
+        let costs = costs(&self.manifest, self.form, self.on_gpu(), heads.len());
         for group in batches::split(&costs, &self.limits, batch, |i| format!("sentence {}", i + 1))? {
             cancel.check()?;
             let padded = batches::pad(costs.widest, batch, &group);
@@ -102,7 +107,7 @@ fn hand_on<T>(group: &[usize], found: &[Vec<Vec<T>>], take: impl Fn(usize, usize
 }
 
 /// What a sub-batch takes, that so many heads read.
-fn costs(manifest: &Manifest, form: Form, heads: usize) -> Costs {
+fn costs(manifest: &Manifest, form: Form, on_gpu: bool, heads: usize) -> Costs {
     let a = &manifest.architecture;
     let [word_dim, char_dim, filters, hidden, heads] =
         [a.word_dim, a.char_dim, a.char_filters, a.hidden, heads].map(|n| n as u64);
@@ -111,6 +116,8 @@ fn costs(manifest: &Manifest, form: Form, heads: usize) -> Costs {
     let (projected, token) = match form {
         // The LSTM's input, gates in both directions, states and their transposition, and room for the output layers.
         Form::Portable => (0, 8 + 4 * features + 40 * hidden + 16 * hidden + 1024 * heads),
+        // On a GPU every token has gates and states in both directions, with padding, its row, and what a head gives twice.
+        Form::Fused if on_gpu => (0, 64 + 2 * features + 36 * (hidden + 32) + 16 * labels),
         // Gates in both directions; of each token only what the output layers make of both directions, for every task, what
         // Viterbi works in, and the outputs.
         Form::Fused => (32 * (hidden + 8), 16 + 48 * labels + 16 * manifest.tasks.len() as u64),
@@ -159,6 +166,10 @@ fn paths(session: &mut Session, manifest: &Manifest, padded: &Padded, heads: &[H
             // The tagger refuses a label that the task does not have.
             path.iter().map(|&label| u16::try_from(label).unwrap_or(u16::MAX)).collect()
         };
+        if labels.contains(&-1) {
+            let message = "the GPU computed emissions that are not finite";
+            return Err(Error::new(ErrorKind::Engine, message).remedy("use the native engine"));
+        }
         Ok(heads.iter().map(|head| (0..batch).map(|sentence| path(head, sentence)).collect()).collect())
     })?;
     Ok(found.into_iter().next().unwrap_or_default())
@@ -209,9 +220,16 @@ fn inputs<'a>(padded: &'a Padded, selectors: &'a Selectors) -> Result<Inputs<'a>
     Ok(inputs)
 }
 
-/// What ONNX Runtime, CUDA and CUDA's libraries say when memory is short. None of them has a code for that alone.
-const SHORT: [&str; 5] =
-    ["Failed to allocate memory", "is smaller than requested bytes", "bad_alloc", "out of memory", "ALLOC_FAILED"];
+/// What ONNX Runtime, CUDA, CUDA's libraries and, last, libmtl's operator say when memory is short. ONNX Runtime has no code
+/// for that alone.
+const SHORT: [&str; 6] = [
+    "Failed to allocate memory",
+    "is smaller than requested bytes",
+    "bad_alloc",
+    "out of memory",
+    "ALLOC_FAILED",
+    "has not enough memory",
+];
 
 /// ONNX Runtime's error as ours.
 fn failed(error: ort::Error) -> Error {

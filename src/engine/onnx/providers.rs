@@ -2,8 +2,9 @@
 
 use super::gpu::Gpu;
 use super::library::Runtime;
+use super::operator::Place;
 use super::session::Probe;
-use super::{assignment, failed, operator};
+use super::{assignment, failed};
 use crate::bundle::Bundle;
 use crate::bundle::graph::{self, Form};
 use crate::engine::{Attempt, EngineOptions, Provider, ProviderRequest};
@@ -22,6 +23,8 @@ pub struct Opened {
     pub sessions: Vec<Session>,
     /// One for each provider, in order.
     pub attempts: Vec<Attempt>,
+    /// Where libmtl's operator computes, if the graphs have it.
+    pub operator: Option<Place>,
 }
 
 /// Opens a session on each of `graphs`, all on the providers that work, in order.
@@ -35,27 +38,28 @@ pub fn open(
     let requests = ordered(&options.providers)?;
     let weights: Arc<[u8]> = Arc::from(bundle.weights().as_ref());
     let mut gpu = Gpu::new(options, bundle.digest());
-    // Why each provider is not in use; each round adds one, so rounds end.
-    let mut refusals: Vec<Option<String>> = vec![None; requests.len()];
     let fused = options.graph == Form::Fused;
-    for i in 0..requests.len() {
-        if fused && requests[i].provider != Provider::Cpu {
-            let reason = "libmtl's operator of the fused graph runs on the processor; take the portable graph";
-            refuse(&requests, &mut refusals, i, reason.into())?;
-        }
-    }
+    // Why each provider is not in use; each round adds one, so rounds end.
+    let mut refusals = unfit(&requests, fused)?;
     loop {
         let mut builder = builder(runtime, options.threads.max(1), &weights).map_err(failed)?;
-        if fused {
-            let domain = operator::domain(bundle.manifest(), options.threads.max(1)).map_err(failed)?;
-            builder = plain(builder.with_operators(domain)).map_err(failed)?;
-        }
         for i in 0..requests.len() {
             if refusals[i].is_none()
                 && let Err(reason) = register(&mut builder, requests[i].provider, runtime, &gpu)
             {
                 refuse(&requests, &mut refusals, i, reason)?;
             }
+        }
+        let operator = match fused.then(|| place(bundle, &requests, &refusals, options)).transpose() {
+            Ok(operator) => operator,
+            Err((i, reason)) => {
+                refuse(&requests, &mut refusals, i, reason)?;
+                continue;
+            }
+        };
+        if let Some(place) = &operator {
+            let domain = place.domain(bundle.manifest()).map_err(failed)?;
+            builder = plain(builder.with_operators(domain)).map_err(failed)?;
         }
         let accelerated = |i: usize| requests[i].provider != Provider::Cpu && refusals[i].is_none();
         let accelerators: Vec<usize> = (0..requests.len()).filter(|&i| accelerated(i)).collect();
@@ -77,8 +81,37 @@ pub fn open(
         let idle = accelerators.into_iter().find(|&i| !operators.contains_key(identifier(requests[i].provider)));
         match idle {
             Some(idle) => refuse(&requests, &mut refusals, idle, "takes none of the graph's operators".into())?,
-            None => return Ok(Opened { sessions, attempts: attempts(&requests, refusals, &operators, &gpu) }),
+            None => {
+                let attempts = attempts(&requests, refusals, &operators, &gpu, operator.as_ref());
+                return Ok(Opened { sessions, attempts, operator });
+            }
         }
+    }
+}
+
+/// Why providers are not in use from the first: those that have no operator for the fused graph.
+fn unfit(requests: &[ProviderRequest], fused: bool) -> Result<Vec<Option<String>>> {
+    let mut refusals = vec![None; requests.len()];
+    for i in 0..requests.len() {
+        if let Some(reason) = Place::missing(requests[i].provider).filter(|_| fused) {
+            refuse(requests, &mut refusals, i, reason.into())?;
+        }
+    }
+    Ok(refusals)
+}
+
+/// Where libmtl's operator computes: on the GPU where CUDA's provider is in use. The error is that provider's number, and
+/// why it is of no use.
+fn place(
+    bundle: &Bundle,
+    requests: &[ProviderRequest],
+    refusals: &[Option<String>],
+    options: &EngineOptions,
+) -> std::result::Result<Place, (usize, String)> {
+    let cuda = |i: &usize| requests[*i].provider == Provider::Cuda && refusals[*i].is_none();
+    match (0..requests.len()).find(cuda) {
+        None => Ok(Place::Processor(options.threads.max(1))),
+        Some(i) => Place::gpu(&options.gpu, bundle.manifest()).map_err(|error| (i, error.to_string())),
     }
 }
 
@@ -132,16 +165,18 @@ fn attempts(
     refusals: Vec<Option<String>>,
     operators: &BTreeMap<String, usize>,
     gpu: &Gpu,
+    operator: Option<&Place>,
 ) -> Vec<Attempt> {
     let total: usize = operators.values().sum();
+    let note = |provider| operator.map(|place| place.note(provider)).unwrap_or_default();
+    let settings = |provider| gpu.settings(provider) + &note(provider);
     let attempt = |(request, refusal): (&ProviderRequest, Option<String>)| {
         let own = operators.get(identifier(request.provider)).copied().unwrap_or(0);
         Attempt {
             provider: request.provider.to_string(),
             required: request.required,
             used: refusal.is_none(),
-            reason: refusal
-                .unwrap_or_else(|| format!("runs {own} of {total} operators{}", gpu.settings(request.provider))),
+            reason: refusal.unwrap_or_else(|| format!("runs {own} of {total} operators{}", settings(request.provider))),
         }
     };
     requests.iter().zip(refusals).map(attempt).collect()

@@ -1,12 +1,11 @@
 //! Sessions over the graphs of a bundle: opened together, on the same providers. Calls take turns, and none survives a
 //! fork.
 
+use super::operator::Place;
 use super::{failed, guarded, library, providers};
 use crate::bundle::Bundle;
-use crate::bundle::graph::Form;
 use crate::engine::gate::Gate;
 use crate::engine::{EngineKind, EngineOptions, Provider, Report};
-use crate::kernels::Kernel;
 use crate::{Cancel, Error, ErrorKind, Result};
 use ort::session::{OutputSelector, RunOptions, Session, SessionInputValue};
 use ort::value::{DynValue, PrimitiveTensorElementType, TensorRef};
@@ -41,12 +40,16 @@ impl Sessions {
             let message = "option word_cache belongs to the native engine, and the engine is onnx";
             return Err(Error::new(ErrorKind::Argument, message).remedy("leave it out, or use the engine `native`"));
         }
-        options.gpu.check(EngineKind::Onnx, &options.providers)?;
+        options.gpu.check(EngineKind::Onnx, &options.providers, options.graph)?;
         let runtime = library::load(options)?;
         let threads = options.threads.max(1);
         let opened = guarded(|| providers::open(bundle, graphs, &runtime, options, probe))?;
         let tensorrt = opened.attempts.iter().any(|a| a.used && a.provider == Provider::TensorRt.name());
-        let precision = if tensorrt && options.gpu.tensorrt_fp16 {
+        let place = opened.operator.as_ref();
+        let on_gpu = place.is_some_and(Place::is_gpu);
+        let precision = if on_gpu {
+            "fp32 arithmetic on fp16 weights; BiLSTM and output layers: fp16 products in fp32 sums"
+        } else if tensorrt && options.gpu.tensorrt_fp16 {
             "fp16 and fp32 arithmetic on fp16 weights"
         } else {
             "fp32 arithmetic on fp16 weights"
@@ -55,12 +58,21 @@ impl Sessions {
             engine: "onnx".into(),
             version: runtime.version().to_string(),
             precision: precision.into(),
-            kernel: (options.graph == Form::Fused).then(|| Kernel::best().name().to_string()),
+            kernel: place.map(Place::kernel),
             threads,
             providers: opened.attempts,
         };
         let sessions = Mutex::new(opened.sessions);
         Ok(Self { sessions, gate: Gate::default(), process: std::process::id(), report })
+    }
+
+    /// One session, whose operator a test has put on an emulated GPU.
+    #[cfg(all(test, feature = "cuda"))]
+    pub fn emulated(session: Session) -> Self {
+        let (engine, version, precision) = ("onnx".into(), "emulated".into(), "emulated".into());
+        let report = Report { engine, version, precision, kernel: None, threads: 1, providers: Vec::new() };
+        let (gate, process) = (Gate::default(), std::process::id());
+        Self { sessions: Mutex::new(vec![session]), gate, process, report }
     }
 
     /// What runs where.

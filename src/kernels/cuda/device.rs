@@ -1,27 +1,24 @@
 //! A GPU: its memory, and kernels in it. Everything is freed when it is dropped.
 //!
-//! What is asked of the GPU is done in the order of a [`Stream`], and nothing of it is certain before
-//! [`Stream::finish`]. A thread has a device's context while it holds a [`Current`]; afterwards it has the one that it
-//! had before, for the program may use CUDA in ways of its own.
+//! A thread has a device's context while it holds a [`Current`]; afterwards it has the one that it had before, for the
+//! program may use CUDA in ways of its own.
 
 use super::driver::Driver;
+use super::stream::Stream;
 use super::{Address, Architecture, Kernel};
 use crate::{Error, ErrorKind, Result};
-use cudarc::driver::sys::{CUcontext, CUdevice, CUdevice_attribute, CUfunction, CUmodule, CUresult, CUstream};
+use cudarc::driver::sys::{CUcontext, CUdevice, CUdevice_attribute, CUfunction, CUmodule, CUresult};
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::mem::size_of_val;
 use std::ptr;
 use std::sync::Arc;
-
-/// A stream that does not wait for the program's default stream.
-const NON_BLOCKING: u32 = 1;
 
 /// Memory is taken in pieces of so many bytes at least.
 const PIECE: usize = 4096;
 
 /// A GPU, and the context that the process shares in it.
 pub struct Device {
-    driver: Arc<Driver>,
+    pub(super) driver: Arc<Driver>,
     device: CUdevice,
     context: CUcontext,
     name: String,
@@ -101,7 +98,7 @@ impl Device {
     }
 
     /// Calls `free`, in the device's context; where it cannot be entered it is lost, and its memory with it.
-    fn free(&self, free: impl FnOnce(&Driver) -> u32) {
+    pub(super) fn free(&self, free: impl FnOnce(&Driver) -> u32) {
         if let Ok(_current) = self.enter() {
             // Nobody is left to be told of a failure.
             free(&self.driver);
@@ -124,7 +121,8 @@ pub struct Current<'a> {
 }
 
 impl Current<'_> {
-    fn call(&self, outcome: u32, failed: &str) -> Result<()> {
+    /// The error of a call of the driver, which `failed`.
+    pub(super) fn call(&self, outcome: u32, failed: &str) -> Result<()> {
         self.device.driver.check(outcome, failed)
     }
 }
@@ -137,91 +135,13 @@ impl Drop for Current<'_> {
     }
 }
 
-/// Work for the GPU, done in order.
-pub struct Stream {
-    device: Arc<Device>,
-    handle: CUstream,
-}
-
-// SAFETY: a stream belongs to no thread.
-unsafe impl Send for Stream {}
-
-impl Stream {
-    /// An empty stream.
-    pub fn new(device: &Arc<Device>) -> Result<Self> {
-        let (current, mut handle) = (device.enter()?, ptr::null_mut());
-        // SAFETY: a context is current; the pointer is valid for the call.
-        let outcome = unsafe { (device.driver.functions.cuStreamCreate)(&mut handle, NON_BLOCKING) };
-        current.call(outcome, "makes no stream")?;
-        Ok(Self { device: Arc::clone(device), handle })
-    }
-
-    /// Waits until all is done; an error of anything before shows here at the latest.
-    pub fn finish(&self, current: &Current) -> Result<()> {
-        // SAFETY: the stream lives, and its context is current.
-        current.call(unsafe { (self.device.driver.functions.cuStreamSynchronize)(self.handle) }, "fails in its work")
-    }
-
-    /// Copies the first `bytes` of `from` to `to`.
-    ///
-    /// # Safety
-    ///
-    /// `from` has so many bytes, which stay as they are until the stream is finished.
-    pub unsafe fn upload(&self, current: &Current, from: *const c_void, to: &Memory, bytes: usize) -> Result<()> {
-        assert!(bytes <= to.capacity, "a copy beyond the memory");
-        // SAFETY: the device's memory was just checked, the caller vouches for the host's.
-        let outcome =
-            unsafe { (self.device.driver.functions.cuMemcpyHtoDAsync_v2)(to.address, from, bytes, self.handle) };
-        current.call(outcome, "does not copy to the GPU")
-    }
-
-    /// Copies the first `bytes` of `from` to `to`, `skip` bytes on.
-    pub fn download(&self, current: &Current, from: &Memory, to: &Pinned, skip: usize, bytes: usize) -> Result<()> {
-        assert!(bytes <= from.capacity && skip + bytes <= to.capacity, "a copy beyond the memory");
-        // SAFETY: both were just checked.
-        let outcome = unsafe {
-            let to = to.pointer.byte_add(skip);
-            (self.device.driver.functions.cuMemcpyDtoHAsync_v2)(to, from.address, bytes, self.handle)
-        };
-        current.call(outcome, "does not copy from the GPU")
-    }
-
-    /// Runs `blocks` blocks of `loaded`.
-    ///
-    /// # Safety
-    ///
-    /// `arguments` are those of the kernel, and the memory that they name is as long as the kernel wants it.
-    pub unsafe fn launch<A>(&self, current: &Current, loaded: &Loaded, blocks: usize, arguments: &A) -> Result<()> {
-        let blocks = u32::try_from(blocks).ok().filter(|&blocks| blocks <= i32::MAX as u32);
-        let Some(blocks) = blocks else {
-            return Err(Error::new(ErrorKind::Limit, "too much for one launch").remedy("pass less at once"));
-        };
-        // The driver reads as much of it as the kernel says. Clusters are part of the kernel, too.
-        let mut arguments = ptr::from_ref(arguments).cast_mut().cast::<c_void>();
-        let (threads, nothing) = (loaded.threads, ptr::null_mut());
-        // SAFETY: the kernel lives; its only parameter is the caller's `arguments`, which the driver copies.
-        let outcome = unsafe {
-            let launch = self.device.driver.functions.cuLaunchKernel;
-            launch(loaded.function, blocks, 1, 1, threads, 1, 1, 0, self.handle, &mut arguments, nothing)
-        };
-        current.call(outcome, &format!("does not launch {}", loaded.name))
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        // SAFETY: the stream lives, and nobody uses it from here on.
-        self.device.free(|driver| unsafe { (driver.functions.cuStreamDestroy_v2)(self.handle) });
-    }
-}
-
 /// A kernel in the GPU.
 pub struct Loaded {
     device: Arc<Device>,
     module: CUmodule,
-    function: CUfunction,
-    threads: u32,
-    name: String,
+    pub(super) function: CUfunction,
+    pub(super) threads: u32,
+    pub(super) name: String,
 }
 
 // SAFETY: a module belongs to no thread.
@@ -291,7 +211,7 @@ impl Drop for Loaded {
 pub struct Memory {
     device: Arc<Device>,
     address: Address,
-    capacity: usize,
+    pub(super) capacity: usize,
 }
 
 impl Memory {
@@ -302,11 +222,11 @@ impl Memory {
 
     /// Memory with these values, when `stream` is done.
     pub fn of<T: bytemuck::NoUninit>(stream: &Stream, values: &[T]) -> Result<Self> {
-        let mut memory = Self::empty(&stream.device);
-        let (current, bytes) = (stream.device.enter()?, size_of_val(values));
+        let mut memory = Self::empty(stream.device());
+        let (current, bytes) = (stream.device().enter()?, size_of_val(values));
         memory.reserve(&current, bytes)?;
         // SAFETY: the values have so many bytes, and are borrowed until the stream is done.
-        unsafe { stream.upload(&current, values.as_ptr().cast(), &memory, bytes) }?;
+        unsafe { stream.upload_slice(&current, values.as_ptr().cast(), &memory, bytes) }?;
         stream.finish(&current)?;
         Ok(memory)
     }
@@ -352,8 +272,8 @@ impl Drop for Memory {
 /// Memory of the host that the GPU reads and writes itself.
 pub struct Pinned {
     device: Arc<Device>,
-    pointer: *mut c_void,
-    capacity: usize,
+    pub(super) pointer: *mut c_void,
+    pub(super) capacity: usize,
 }
 
 // SAFETY: it belongs to no thread.
@@ -389,11 +309,6 @@ impl Pinned {
         assert!(skip + size_of::<T>() * count <= self.capacity && skip.is_multiple_of(align_of::<T>()));
         // SAFETY: so many bytes are there and have values, pages are aligned to any `T`, and `self` is borrowed.
         unsafe { std::slice::from_raw_parts_mut(self.pointer.byte_add(skip).cast(), count) }
-    }
-
-    /// For [`Stream::upload`].
-    pub fn pointer(&self) -> *const c_void {
-        self.pointer
     }
 
     /// Frees it.

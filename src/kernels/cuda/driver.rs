@@ -13,7 +13,7 @@ use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::ptr;
 use std::sync::Arc;
-use sys::{CUcontext, CUdevice, CUdevice_attribute, CUdeviceptr, CUfunction, CUmodule, CUresult, CUstream};
+use sys::{CUcontext, CUdevice, CUdevice_attribute, CUdeviceptr, CUevent, CUfunction, CUmodule, CUresult, CUstream};
 
 macro_rules! functions {
     ($($name:ident($($argument:ty),*);)*) => {
@@ -57,6 +57,10 @@ functions! {
     cuStreamCreate(*mut CUstream, c_uint);
     cuStreamSynchronize(CUstream);
     cuStreamDestroy_v2(CUstream);
+    cuEventCreate(*mut CUevent, c_uint);
+    cuEventRecord(CUevent, CUstream);
+    cuEventSynchronize(CUevent);
+    cuEventDestroy_v2(CUevent);
     cuModuleLoadData(*mut CUmodule, *const c_void);
     cuModuleUnload(CUmodule);
     cuModuleGetFunction(*mut CUfunction, CUmodule, *const c_char);

@@ -11,14 +11,17 @@ mod cache;
 mod compile;
 mod device;
 mod driver;
+mod guest;
 mod kernels;
 mod network;
+mod stream;
 mod weights;
 
 pub use cache::{Cache, Origin};
 pub use compile::{Compiled, Resources, compile};
 pub use device::{Device, Loaded};
 pub use driver::Driver;
+pub use guest::{Call, Guest, Tensors};
 pub use kernels::Kernels;
 pub use network::{Network, Request, Scores};
 pub use weights::{HeadWeights, Lstm, Weights, pack};
@@ -96,6 +99,8 @@ impl Kernel {
             "project.cu" => include_str!("project.cu"),
             "bilstm_cluster.cu" => include_str!("bilstm_cluster.cu"),
             "bilstm_streamed.cu" => include_str!("bilstm_streamed.cu"),
+            "gather.cu" => include_str!("gather.cu"),
+            "pad.cu" => include_str!("pad.cu"),
             _ => include_str!("crf.cu"),
         }
     }
@@ -164,6 +169,17 @@ impl Sizes {
         [1, 2].into_iter().filter(move |&tiles| shared(tiles) <= SHARED)
     }
 
+    /// Feature rows of tokens, from those of words in single precision.
+    pub fn gather(&self) -> Kernel {
+        let defines = vec![("FEATURES", self.inputs), ("INPUTS", self.row())];
+        Kernel { file: "gather.cu", entry: "gather", defines, threads: 128, cluster: 1 }
+    }
+
+    /// Blocks of [`Sizes::gather`] for `tokens` tokens.
+    pub fn gather_blocks(&self, tokens: usize) -> usize {
+        tokens.div_ceil(4)
+    }
+
     /// The product of inputs and input weights.
     pub fn project(&self) -> Kernel {
         Kernel { file: "project.cu", entry: "project", defines: vec![("INPUTS", self.row())], threads: 128, cluster: 1 }
@@ -214,6 +230,11 @@ impl Sizes {
             cluster: 1,
         }
     }
+
+    /// What [`Sizes::crf`] gives, as tensors of sentences of one length; a block is a sentence.
+    pub fn pad(&self) -> Kernel {
+        Kernel { file: "pad.cu", entry: "pad", defines: vec![("LABELS", self.labels)], threads: 128, cluster: 1 }
+    }
 }
 
 fn refuse(what: &str, found: usize, most: usize) -> Result<Sizes> {
@@ -232,6 +253,17 @@ const MOST_LABELS: usize = 256;
 
 /// The address of what a kernel reads or writes; 0 where it is not wanted.
 pub type Address = u64;
+
+/// The arguments of `gather.cu`, which explains them.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+#[expect(missing_docs, reason = "gather.cu explains them")]
+pub struct Gather {
+    pub words: Address,
+    pub tokens: Address,
+    pub rows: Address,
+    pub count: i32,
+}
 
 /// The arguments of `project.cu`, which explains them.
 #[repr(C)]
@@ -278,4 +310,22 @@ pub struct Crf {
     pub log_beta: Address,
     pub log_z: Address,
     pub scale: f32,
+}
+
+/// The arguments of `pad.cu`, which explains them.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+#[expect(missing_docs, reason = "pad.cu explains them")]
+pub struct Pad {
+    pub offsets: Address,
+    pub places: Address,
+    pub emissions: Address,
+    pub path: Address,
+    pub start: Address,
+    pub end: Address,
+    pub pairs: Address,
+    pub padded: Address,
+    pub labels: Address,
+    pub scores: Address,
+    pub time: i32,
 }

@@ -2,9 +2,10 @@
 //!
 //! Weights are copied there once. A call copies its feature rows, launches the input projection, the BiLSTM (both
 //! directions, one launch) and for each head the output layer with its CRF, and copies back what was asked for. The
-//! memory of a call is kept for the next, and freed where a call fails.
+//! memory of a call is kept for the next, and freed where a call fails. [`Guest`](super::Guest) has rows and results elsewhere.
 
-use super::device::{Current, Device, Memory, Pinned, Stream};
+use super::device::{Current, Device, Memory, Pinned};
+use super::stream::Stream;
 use super::{Bilstm, Crf, HeadWeights, Kernels, Loaded, Projection, Sizes, Weights};
 use crate::{Error, ErrorKind, Result};
 use half::f16;
@@ -13,28 +14,29 @@ use std::time::{Duration, Instant};
 
 /// A BiLSTM with its heads: output layers and CRFs.
 pub struct Network {
-    sizes: Sizes,
-    device: Arc<Device>,
-    stream: Stream,
+    pub(super) sizes: Sizes,
+    pub(super) device: Arc<Device>,
+    /// Its own, for weights and for calls of [`Network::run`].
+    stream: Arc<Stream>,
     project: Loaded,
     /// By how many tiles a block takes.
     bilstm: Vec<(usize, Loaded)>,
     projection: Memory,
     projection_bias: Memory,
     recurrent: Memory,
-    heads: Vec<Head>,
-    work: Work,
+    pub(super) heads: Vec<Head>,
+    pub(super) work: Work,
 }
 
 /// An output layer and its CRF.
-struct Head {
-    labels: usize,
+pub(super) struct Head {
+    pub labels: usize,
     kernel: Arc<Loaded>,
     output: Memory,
     bias: Memory,
-    start: Memory,
-    end: Memory,
-    entering: Memory,
+    pub start: Memory,
+    pub end: Memory,
+    pub entering: Memory,
     leaving: Memory,
 }
 
@@ -65,17 +67,18 @@ pub struct Scores {
 }
 
 /// Memory of a call, kept for the next.
-struct Work {
-    /// Rows, offsets.
-    sent: [Pinned; 2],
+pub(super) struct Work {
+    /// Rows, numbers.
+    pub sent: [Pinned; 2],
     received: Pinned,
-    rows: Memory,
-    offsets: Memory,
+    pub rows: Memory,
+    /// Offsets, and what a guest sends after them.
+    pub numbers: Memory,
     gates: Memory,
     states: Memory,
-    emissions: Memory,
+    pub emissions: Memory,
     pointers: Memory,
-    path: Memory,
+    pub path: Memory,
     marginals: Memory,
     log_beta: Memory,
     log_z: Memory,
@@ -88,7 +91,7 @@ impl Network {
             return Err(Error::new(ErrorKind::Argument, "the weights are of other sizes than the network"));
         }
         let device = Arc::clone(kernels.device());
-        let stream = Stream::new(&device)?;
+        let stream = Arc::new(Stream::new(&device)?);
         let load = |tiles| Ok((tiles, kernels.load(&sizes.bilstm(tiles))?));
         let bilstm = sizes.tiles().map(load).collect::<Result<_>>()?;
         Ok(Self {
@@ -130,6 +133,11 @@ impl Network {
         Ok(self.heads.len() - 1)
     }
 
+    /// Its sizes; those of heads have other labels.
+    pub fn sizes(&self) -> Sizes {
+        self.sizes
+    }
+
     /// Runs sentences of these lengths; `fill` writes the feature row of a token, counted through all sentences. Short
     /// memory is an error of the kind `Limit`, after which less can be run.
     pub fn run(
@@ -138,22 +146,21 @@ impl Network {
         fill: impl FnMut(usize, &mut [f16]),
         requests: &[Request],
     ) -> Result<Vec<Scores>> {
-        self.guarded(|network, current| {
+        let stream = Arc::clone(&self.stream);
+        self.guarded(&stream, |network, current| {
             let tokens = count(lengths)?;
-            let parts = requests.iter().map(|request| network.parts(request, tokens, lengths.len()));
-            let parts = arranged(parts.collect::<Result<_>>()?);
+            let parts = arranged(network.parts(requests, tokens, lengths.len())?);
             // All memory is taken before anything is begun, for taking it may free what is in use.
-            network.work.reserve(current, &parts)?;
+            network.reserve(current, tokens, lengths.len() + 1, &parts)?;
+            network.work.receive(current, &parts)?;
             network.send(current, lengths, tokens, fill)?;
-            if tokens > 0 {
-                network.project(current, tokens)?;
-                network.bilstm(current, lengths.len())?;
-            }
+            network.encode(current, &stream, tokens, lengths.len())?;
             for (request, parts) in requests.iter().zip(&parts) {
-                network.decode(current, request, parts, lengths.len())?;
+                network.decode(current, &stream, request, parts, lengths.len())?;
+                network.work.fetch(current, &stream, parts)?;
             }
-            network.stream.finish(current)?;
-            Ok(parts.iter().map(|parts| network.receive(parts)).collect())
+            stream.finish(current)?;
+            Ok(parts.iter().map(|parts| network.work.received(parts)).collect())
         })
     }
 
@@ -161,30 +168,53 @@ impl Network {
     /// measurements.
     pub fn time_bilstm(&mut self, lengths: &[usize], repeats: u32) -> Result<Duration> {
         self.run(lengths, |_, row| row.fill(f16::ZERO), &[])?;
-        self.guarded(|network, current| {
+        let stream = Arc::clone(&self.stream);
+        self.guarded(&stream, |network, current| {
             let start = Instant::now();
             for _ in 0..repeats {
-                network.bilstm(current, lengths.len())?;
+                network.bilstm(current, &stream, lengths.len())?;
             }
-            network.stream.finish(current)?;
+            stream.finish(current)?;
             Ok(start.elapsed() / repeats.max(1))
         })
     }
 
-    /// Does `work` in the device's context. Where it fails, waits for what was begun and frees the memory of calls.
-    fn guarded<T>(&mut self, work: impl FnOnce(&mut Self, &Current) -> Result<T>) -> Result<T> {
+    /// Does `work` in the device's context. Where it fails, waits for what was begun on `stream`, and frees the memory of
+    /// calls.
+    pub(super) fn guarded<T>(
+        &mut self,
+        stream: &Stream,
+        work: impl FnOnce(&mut Self, &Current) -> Result<T>,
+    ) -> Result<T> {
         let device = Arc::clone(&self.device);
         let current = device.enter()?;
         let done = work(self, &current);
         if done.is_err() {
             // What fails here has failed already.
-            let _ = self.stream.finish(&current);
+            let _ = stream.finish(&current);
             self.work.clear(&current);
         }
         done
     }
 
-    /// Takes the memory of the BiLSTM, and copies rows and offsets there.
+    /// Takes the memory of a call that sends so many numbers, before its first launch: growing frees what was there.
+    pub(super) fn reserve(
+        &mut self,
+        current: &Current,
+        tokens: usize,
+        numbers: usize,
+        parts: &[[Part; 5]],
+    ) -> Result<()> {
+        let (units, work) = (self.sizes.units(), &mut self.work);
+        work.rows.reserve(current, tokens * self.sizes.row() * size_of::<f16>())?;
+        work.numbers.reserve(current, numbers * size_of::<i32>())?;
+        work.sent[1].reserve(current, numbers * size_of::<i32>())?;
+        work.gates.reserve(current, tokens * 2 * units * size_of::<[f32; 4]>())?;
+        work.states.reserve(current, tokens * 2 * units * size_of::<f16>())?;
+        work.reserve(current, parts)
+    }
+
+    /// Copies rows and offsets.
     fn send(
         &mut self,
         current: &Current,
@@ -192,38 +222,34 @@ impl Network {
         tokens: usize,
         mut fill: impl FnMut(usize, &mut [f16]),
     ) -> Result<()> {
-        let (row, units, work) = (self.sizes.row(), self.sizes.units(), &mut self.work);
-        let sizes = [tokens * row * size_of::<f16>(), (lengths.len() + 1) * size_of::<i32>()];
-        for (memory, bytes) in [&mut work.rows, &mut work.offsets].into_iter().zip(sizes) {
-            memory.reserve(current, bytes)?;
-        }
-        for (memory, bytes) in work.sent.iter_mut().zip(sizes) {
-            memory.reserve(current, bytes)?;
-        }
-        work.gates.reserve(current, tokens * 2 * units * size_of::<[f32; 4]>())?;
-        work.states.reserve(current, tokens * 2 * units * size_of::<f16>())?;
-        let inputs = self.sizes.inputs;
+        let (row, inputs, work) = (self.sizes.row(), self.sizes.inputs, &mut self.work);
+        work.sent[0].reserve(current, tokens * row * size_of::<f16>())?;
         for (token, row) in work.sent[0].values::<f16>(0, tokens * row).chunks_exact_mut(row).enumerate() {
             let (values, padding) = row.split_at_mut(inputs);
             fill(token, values);
             padding.fill(f16::ZERO);
         }
-        let mut end = 0;
-        let offsets = work.sent[1].values::<i32>(0, lengths.len() + 1);
-        for (offset, length) in offsets.iter_mut().zip(lengths.iter().chain([&0])) {
-            *offset = end as i32;
-            end += length;
-        }
-        for ((from, to), bytes) in work.sent.iter().zip([&work.rows, &work.offsets]).zip(sizes) {
+        write_offsets(work.sent[1].values(0, lengths.len() + 1), lengths.iter().copied());
+        let bytes = [tokens * row * size_of::<f16>(), (lengths.len() + 1) * size_of::<i32>()];
+        for ((from, to), bytes) in work.sent.iter().zip([&work.rows, &work.numbers]).zip(bytes) {
             if bytes > 0 {
                 // SAFETY: the pinned memory has so many bytes, and is written again after the stream is finished.
-                unsafe { self.stream.upload(current, from.pointer(), to, bytes) }?;
+                unsafe { self.stream.upload(current, from, to, bytes) }?;
             }
         }
         Ok(())
     }
 
-    fn project(&self, current: &Current, tokens: usize) -> Result<()> {
+    /// Launches what makes hidden states of rows.
+    pub(super) fn encode(&self, current: &Current, stream: &Stream, tokens: usize, sentences: usize) -> Result<()> {
+        if tokens == 0 {
+            return Ok(());
+        }
+        self.project(current, stream, tokens)?;
+        self.bilstm(current, stream, sentences)
+    }
+
+    fn project(&self, current: &Current, stream: &Stream, tokens: usize) -> Result<()> {
         let arguments = Projection {
             weights: self.projection.address(),
             bias: self.projection_bias.address(),
@@ -232,15 +258,15 @@ impl Network {
             tokens: tokens as i32,
             groups: (2 * self.sizes.units() / 8) as i32,
         };
-        // SAFETY: weights are packed for these sizes; `send` took the memory of rows and gates.
-        unsafe { self.stream.launch(current, &self.project, self.sizes.project_blocks(tokens), &arguments) }
+        // SAFETY: weights are packed for these sizes; `reserve` took the memory of rows and gates.
+        unsafe { stream.launch(current, &self.project, self.sizes.project_blocks(tokens), &arguments) }
     }
 
-    fn bilstm(&self, current: &Current, sentences: usize) -> Result<()> {
+    fn bilstm(&self, current: &Current, stream: &Stream, sentences: usize) -> Result<()> {
         let arguments = Bilstm {
             weights: self.recurrent.address(),
             inputs: self.work.gates.address(),
-            offsets: self.work.offsets.address(),
+            offsets: self.work.numbers.address(),
             states: self.work.states.address(),
             sentences: sentences as i32,
         };
@@ -250,43 +276,52 @@ impl Network {
         let Some((tiles, kernel)) = self.bilstm.iter().find(fits).or(self.bilstm.last()) else {
             return Err(Error::new(ErrorKind::Engine, "no kernel takes so many hidden units"));
         };
-        // SAFETY: weights are packed for these sizes; `send` took the memory of gates and states, and wrote the offsets.
-        unsafe { self.stream.launch(current, kernel, blocks(*tiles), &arguments) }
+        // SAFETY: weights are packed for these sizes; `reserve` took the memory of gates and states, and the caller sends
+        // the offsets.
+        unsafe { stream.launch(current, kernel, blocks(*tiles), &arguments) }
     }
 
-    /// What `request` gives, in the order of [`Scores`].
-    fn parts(&self, request: &Request, tokens: usize, sentences: usize) -> Result<[Part; 5]> {
-        let Some(head) = self.heads.get(request.head) else {
-            return Err(Error::new(ErrorKind::Argument, format!("there is no head {}", request.head)));
-        };
-        let (scores, marginals) = (tokens * head.labels, request.marginals.is_some());
-        let counts = [
-            (scores, size_of::<f32>(), true),
-            (tokens, size_of::<u16>(), request.path),
-            (scores, size_of::<f32>(), marginals),
-            (scores, size_of::<f32>(), marginals),
-            (sentences, size_of::<f32>(), marginals),
-        ];
-        Ok(counts.map(|(count, size, wanted)| {
-            let count = if wanted { count } else { 0 };
-            Part { skip: 0, count, bytes: count * size }
-        }))
+    /// What each of `requests` gives, in the order of [`Scores`].
+    pub(super) fn parts(&self, requests: &[Request], tokens: usize, sentences: usize) -> Result<Vec<[Part; 5]>> {
+        let parts = requests.iter().map(|request| {
+            let Some(head) = self.heads.get(request.head) else {
+                return Err(Error::new(ErrorKind::Argument, format!("there is no head {}", request.head)));
+            };
+            let (scores, marginals) = (tokens * head.labels, request.marginals.is_some());
+            let counts = [
+                (scores, size_of::<f32>(), true),
+                (tokens, size_of::<u16>(), request.path),
+                (scores, size_of::<f32>(), marginals),
+                (scores, size_of::<f32>(), marginals),
+                (sentences, size_of::<f32>(), marginals),
+            ];
+            Ok(counts.map(|(count, size, wanted)| {
+                let count = if wanted { count } else { 0 };
+                Part { skip: 0, count, bytes: count * size }
+            }))
+        });
+        parts.collect()
     }
 
-    /// Launches the output layer and the CRF, and copies what was asked for.
-    fn decode(&mut self, current: &Current, request: &Request, parts: &[Part; 5], sentences: usize) -> Result<()> {
-        let (head, work) = (&self.heads[request.head], &mut self.work);
+    /// Launches the output layer and the CRF; nothing where there are no tokens.
+    pub(super) fn decode(
+        &self,
+        current: &Current,
+        stream: &Stream,
+        request: &Request,
+        parts: &[Part; 5],
+        sentences: usize,
+    ) -> Result<()> {
         if parts[0].count == 0 {
-            // Nothing is launched for no tokens; the sum of no paths is 1.
-            work.received.values::<f32>(parts[4].skip, parts[4].count).fill(0.0);
             return Ok(());
         }
+        let (head, work) = (&self.heads[request.head], &self.work);
         let wanted = |memory: &Memory, part: usize| if parts[part].count > 0 { memory.address() } else { 0 };
         let arguments = Crf {
             weights: head.output.address(),
             bias: head.bias.address(),
             states: work.states.address(),
-            offsets: work.offsets.address(),
+            offsets: work.numbers.address(),
             start: head.start.address(),
             end: head.end.address(),
             entering: head.entering.address(),
@@ -299,22 +334,8 @@ impl Network {
             log_z: wanted(&work.log_z, 4),
             scale: request.marginals.map_or(1.0, |temperature| 1.0 / temperature),
         };
-        // SAFETY: weights are packed for these sizes; `send` and `run` took the memory.
-        unsafe { self.stream.launch(current, &head.kernel, sentences, &arguments) }?;
-        let memories = [&work.emissions, &work.path, &work.marginals, &work.log_beta, &work.log_z];
-        for (memory, part) in memories.into_iter().zip(parts).filter(|(_, part)| part.bytes > 0) {
-            self.stream.download(current, memory, &work.received, part.skip, part.bytes)?;
-        }
-        Ok(())
-    }
-
-    /// What was copied back; the stream is finished.
-    fn receive(&mut self, parts: &[Part; 5]) -> Scores {
-        let received = &mut self.work.received;
-        let mut floats = |part: usize| received.values::<f32>(parts[part].skip, parts[part].count).to_vec();
-        let [emissions, marginals, log_beta, log_z] = [0, 2, 3, 4].map(&mut floats);
-        let path = received.values::<u16>(parts[1].skip, parts[1].count).to_vec();
-        Scores { emissions, path, marginals, log_beta, log_z }
+        // SAFETY: weights are packed for these sizes; `reserve` took the memory.
+        unsafe { stream.launch(current, &head.kernel, sentences, &arguments) }
     }
 }
 
@@ -331,7 +352,7 @@ impl Drop for Network {
 const MOST: usize = 1 << 24;
 
 /// The tokens of sentences of these lengths.
-fn count(lengths: &[usize]) -> Result<usize> {
+pub(super) fn count(lengths: &[usize]) -> Result<usize> {
     let tokens = lengths.iter().fold(0, |sum: usize, &length| sum.saturating_add(length));
     if tokens.max(lengths.len()) <= MOST {
         return Ok(tokens);
@@ -340,10 +361,19 @@ fn count(lengths: &[usize]) -> Result<usize> {
     Err(Error::new(ErrorKind::Limit, message).remedy("pass less at once"))
 }
 
-/// A piece of what is copied back.
+/// Writes the first token of each sentence, and last the number of tokens.
+pub(super) fn write_offsets(offsets: &mut [i32], lengths: impl Iterator<Item = usize>) {
+    let mut end = 0;
+    for (offset, length) in offsets.iter_mut().zip(lengths.chain([0])) {
+        *offset = end as i32;
+        end += length;
+    }
+}
+
+/// A piece of what a head gives.
 #[derive(Debug, Clone, Copy)]
-struct Part {
-    /// Bytes before it.
+pub(super) struct Part {
+    /// Bytes before it, where it is copied back.
     skip: usize,
     count: usize,
     bytes: usize,
@@ -366,7 +396,7 @@ impl Work {
             sent: [pinned(), pinned()],
             received: pinned(),
             rows: memory(),
-            offsets: memory(),
+            numbers: memory(),
             gates: memory(),
             states: memory(),
             emissions: memory(),
@@ -388,16 +418,44 @@ impl Work {
         for (part, memory) in memories.into_iter().enumerate() {
             memory.reserve(current, largest(part))?;
         }
-        let received = parts.iter().flatten().map(|part| part.skip + part.bytes).max();
-        self.received.reserve(current, received.unwrap_or(0))
+        Ok(())
+    }
+
+    /// Takes the host's memory for it.
+    fn receive(&mut self, current: &Current, parts: &[[Part; 5]]) -> Result<()> {
+        let bytes = parts.iter().flatten().map(|part| part.skip + part.bytes).max();
+        self.received.reserve(current, bytes.unwrap_or(0))
+    }
+
+    /// Copies back what a head has given.
+    fn fetch(&mut self, current: &Current, stream: &Stream, parts: &[Part; 5]) -> Result<()> {
+        if parts[0].count == 0 {
+            // Nothing is launched for no tokens; the sum of no paths is 1.
+            self.received.values::<f32>(parts[4].skip, parts[4].count).fill(0.0);
+            return Ok(());
+        }
+        let memories = [&self.emissions, &self.path, &self.marginals, &self.log_beta, &self.log_z];
+        for (memory, part) in memories.into_iter().zip(parts).filter(|(_, part)| part.bytes > 0) {
+            stream.download(current, memory, &self.received, part.skip, part.bytes)?;
+        }
+        Ok(())
+    }
+
+    /// What was copied back; the stream is finished.
+    fn received(&mut self, parts: &[Part; 5]) -> Scores {
+        let received = &mut self.received;
+        let mut floats = |part: usize| received.values::<f32>(parts[part].skip, parts[part].count).to_vec();
+        let [emissions, marginals, log_beta, log_z] = [0, 2, 3, 4].map(&mut floats);
+        let path = received.values::<u16>(parts[1].skip, parts[1].count).to_vec();
+        Scores { emissions, path, marginals, log_beta, log_z }
     }
 
     fn clear(&mut self, current: &Current) {
         for memory in self.sent.iter_mut().chain([&mut self.received]) {
             memory.clear(current);
         }
-        let Self { rows, offsets, gates, states, emissions, pointers, path, marginals, log_beta, log_z, .. } = self;
-        for memory in [rows, offsets, gates, states, emissions, pointers, path, marginals, log_beta, log_z] {
+        let Self { rows, numbers, gates, states, emissions, pointers, path, marginals, log_beta, log_z, .. } = self;
+        for memory in [rows, numbers, gates, states, emissions, pointers, path, marginals, log_beta, log_z] {
             memory.clear(current);
         }
     }

@@ -24,8 +24,8 @@ class Model:
     `engine` is "native" or "onnx", the latter with `library`, the path of ONNX Runtime, and `providers` in order, such as
     ["cuda?", "cpu"]: with a question mark one is used if it is there, without one it must be. `gpu_memory` is in bytes.
     `graph` "fused" is for taggers that have it: libmtl's own kernels as an operator of ONNX Runtime, on the processor.
-    `engine` "cuda" is for taggers on NVIDIA GPUs, in a library that was built with it, and was not run on a GPU yet; `kernel_cache` is an
-    existing folder in which it keeps the kernels that it compiles.
+    `engine` "cuda" is for taggers on NVIDIA GPUs, in a library that was built with it, and was not run on a GPU yet, nor was the
+    fused graph on the provider "cuda"; `kernel_cache` is an existing folder in which they keep the kernels that they compile.
     `threads` counts the caller's; models with the same `pool` share its threads. `kernel` forces one of the native engine's;
     `word_cache` is how many bytes it may keep of the words that come again, 2 MiB without it, and 0 keeps none.
     `vectors` is the path of the word vectors by sentence that some scorers need.
