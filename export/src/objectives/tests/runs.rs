@@ -91,7 +91,8 @@ fn an_objective_of_no_weight_changes_nothing() {
 
 #[test]
 fn the_experiments_of_the_tree_are_sound() {
-    for (name, objectives) in [("parts", 6), ("names", 6), ("states", 1), ("private", 2), ("tasks", 3), ("layers", 0), ("sluice", 1)]
+    for (name, objectives) in
+        [("parts", 6), ("names", 6), ("states", 1), ("private", 2), ("tasks", 3), ("layers", 0), ("sluice", 1)]
     {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("configs/objectives/{name}.toml"));
         let config = Config::read(&path, None).unwrap();
