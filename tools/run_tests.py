@@ -8,6 +8,7 @@ language, add its line to SUITES and, if its runner's closing lines are of a new
 import re
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 
 
@@ -132,13 +133,16 @@ def run(name, command, reader):
 
 
 def main(suites=SUITES):
-    tallies = [(name, run(name, command, reader)) for name, command, reader in suites]
-    print()
-    for name, tally in tallies:
+    tallies, report = [], []
+    for name, command, reader in suites:
+        begun = time.monotonic()
+        tally = run(name, command, reader)
         skipped = f", {tally.skipped} SKIPPED" if tally.skipped else ""
-        print(f"{name}: {tally.passed} tests pass, {tally.failed} fail{skipped}")
-    failed = sum(tally.failed for _, tally in tallies)
-    print(f"{sum(tally.passed for _, tally in tallies)} passed, {failed} failed")
+        report.append(f"{name}: {tally.passed} tests pass, {tally.failed} fail{skipped}; {time.monotonic() - begun:.0f} s")
+        tallies.append(tally)
+    print("", *report, sep="\n")
+    failed = sum(tally.failed for tally in tallies)
+    print(f"{sum(tally.passed for tally in tallies)} passed, {failed} failed")
     return 1 if failed else 0
 
 
