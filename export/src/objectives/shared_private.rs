@@ -30,6 +30,7 @@ impl SharedPrivate {
         }
         for (domain, tasks) in domains {
             setup.model.add_private_lstm(&format!("objective.{}.{domain}", setup.name), &tasks);
+            setup.model.train_layers(&tasks, setup.layer);
         }
         Self { layer: setup.layer }
     }

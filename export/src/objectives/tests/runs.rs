@@ -226,6 +226,20 @@ fn what_a_task_cannot_have_is_refused() {
     assert_eq!(refusal(presence, &one), "");
 }
 
+/// The shared states that are kept apart are those of the highest layer, whichever a task reads.
+#[test]
+fn a_lower_task_has_a_private_lstm_too() {
+    let _turn = fixture::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = composed(folder.path(), "lower", |c| {
+        c.objectives = parsed("[[objective]]\nkind = \"shared-private\"\ndomain = \"language\"");
+        c.model.lstm_layers = 2;
+        c.tasks.iter_mut().for_each(|task| task.layer = Some(1));
+    });
+    assert!(run.model.names_of(0).contains(&"lstm.2.fw.weight_hh".to_string()));
+    assert_eq!(run.train(|_| false).unwrap().steps, 30);
+}
+
 /// Two tasks, one and two subspaces: the same unit of every subspace is mixed, and the penalty is of products of rows.
 #[test]
 fn sluices_mix_the_same_units_of_subspaces() {
