@@ -9,6 +9,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 from installed import BUNDLE, C_TESTS, ROOT
 
@@ -145,8 +146,10 @@ def check_exits(checks):
 
 
 def check(checks, archive, seconds):
-    """All of it; check_capi.py has built the C tests before."""
-    check_sanitized(checks, archive, seconds)
-    check_threads(checks, archive, seconds)
-    check_valgrind(checks, archive)
+    """All of it; check_capi.py has built the C tests before. Valgrind, which takes minutes of one core, runs beside the rest."""
+    with ThreadPoolExecutor(1) as beside:
+        valgrind = beside.submit(check_valgrind, checks, archive)
+        check_sanitized(checks, archive, seconds)
+        check_threads(checks, archive, seconds)
+        valgrind.result()
     check_exits(checks)

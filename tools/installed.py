@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import subprocess
+import threading
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUNDLE = ROOT / "models/mtl-mobile"
@@ -18,16 +19,19 @@ class Checks:
     def __init__(self, prefix, work):
         self.prefix, self.work = prefix, work
         self.passed = self.failed = 0
+        # Checks may run side by side.
+        self.lock = threading.Lock()
         # The installed copy is found by these, and by nothing that was there before.
         self.environment = os.environ | {"PKG_CONFIG_PATH": f"{prefix}/lib/pkgconfig", "LD_LIBRARY_PATH": f"{prefix}/lib"}
 
     def note(self, name, complaint=None):
         """One check: passed, or failed with a complaint."""
-        if complaint is None:
-            self.passed += 1
-        else:
-            self.failed += 1
-            print(f"FAILED: {name}\n{complaint}", flush=True)
+        with self.lock:
+            if complaint is None:
+                self.passed += 1
+            else:
+                self.failed += 1
+                print(f"FAILED: {name}\n{complaint}", flush=True)
 
     def run(self, command, **options):
         """Runs a command on the installed copy, its output and errors as one text."""
@@ -44,10 +48,11 @@ class Checks:
     def tests(self, name, command, **options):
         """Runs a program that counts its tests itself. Returns its output."""
         done = self.run(command, **options)
-        print(f"{name}:\n{done.stdout}", end="", flush=True)
         found = COUNTED.findall(done.stdout)
-        self.passed += sum(int(passed) for passed, _ in found)
-        self.failed += sum(int(failed) for _, failed in found)
+        with self.lock:
+            print(f"{name}:\n{done.stdout}", end="", flush=True)
+            self.passed += sum(int(passed) for passed, _ in found)
+            self.failed += sum(int(failed) for _, failed in found)
         if not found or bool(done.returncode) != any(int(failed) for _, failed in found):
             self.note(name, f"ended with status {done.returncode}")
         return done.stdout
