@@ -192,7 +192,7 @@ asan: ## Run the tests of all arithmetic under AddressSanitizer (a nightly Rust)
 .PHONY: miri
 miri: ## Run the generic kernel and the thread pool under Miri (a nightly Rust)
 	MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --lib --target-dir target/miri \
-		-- kernels::dense kernels::tiles states_are_right_and_do_not engine::pool engine::native::schedule
+		-- kernels::dense states_are_right_and_do_not engine::pool engine::native::schedule
 
 .PHONY: size-check
 size-check: capi ## Check the release build of the C library against its size budget, abi/sizes.txt
