@@ -254,7 +254,7 @@ fn check(layer: &Layer, expected: &[f32], states: [Vec<f32>; 2]) {
     for (token, row) in expected.chunks_exact(2 * width).enumerate() {
         for (theirs, states) in row.chunks_exact(width).zip(&states) {
             let ours = &states[token * width..][..width];
-            assert!(theirs.iter().zip(ours).all(|(a, b)| (a - b).abs() < 1e-4), "token {token} differs");
+            assert!(theirs.iter().zip(ours).all(|(a, b)| (a - b).abs() < 3e-3), "token {token} differs");
         }
     }
 }

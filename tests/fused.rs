@@ -7,8 +7,8 @@ use common::scorer::random_scorer;
 use common::{Sizes, onnx_options, paths, random_batch, random_bundle};
 use libmtl::bundle::{self, Bundle};
 use libmtl::engine::{self, Batch, Engine, EngineKind, EngineOptions, Form, Head, Provider, ProviderRequest};
-use libmtl::kernels::Kernel;
 use libmtl::kernels::crf::{Constraints, Transitions, viterbi};
+use libmtl::kernels::{Kernel, KernelName};
 use libmtl::scorer::Scorer;
 use libmtl::tagger::{DecodeOptions, Tagger};
 use libmtl::{Cancel, ErrorKind, zoo};
@@ -21,6 +21,8 @@ use tempfile::TempDir;
 
 /// The largest difference of an emission between the graphs: both compute in 32 bits, in other orders.
 const BETWEEN_GRAPHS: f32 = 1e-4;
+/// The same, where the kernel rounds.
+const ROUNDED: f32 = 2e-2;
 /// The largest difference that ONNX Runtime's choice of kernels by batch size may make to the words' features.
 const BETWEEN_BATCHES: f32 = 1e-4;
 
@@ -85,7 +87,9 @@ fn graphs_agree_on_random_networks() {
         };
         let folder = fused(random_bundle(rng.random(), &sizes).path());
         let bundle = Bundle::open(folder.path()).unwrap();
-        let (portable, fused) = (open(&bundle, &onnx_options()), open(&bundle, &fused_options(1 + case % 3)));
+        let exact = Kernel::available().map(Kernel::name).rfind(|kernel| !kernel.rounds());
+        let options = EngineOptions { kernel: exact, ..fused_options(1 + case % 3) };
+        let (portable, fused) = (open(&bundle, &onnx_options()), open(&bundle, &options));
         let lengths: Vec<usize> = (0..40).map(|_| rng.random_range(1..40)).collect();
         let batch = random_batch(rng.random(), &bundle, &lengths);
         for head in heads(&bundle) {
@@ -110,7 +114,8 @@ fn a_sentence_does_not_depend_on_its_neighbours() {
     let batch = random_batch(31, &bundle, &lengths);
     let all = heads(&bundle);
     let heads = [all[1], all[all.len() - 1]];
-    let engines = [1, 4].map(|threads| open(&bundle, &fused_options(threads)));
+    let kernel = Kernel::available().map(Kernel::name).rfind(|kernel| !kernel.rounds());
+    let engines = [1, 4].map(|threads| open(&bundle, &EngineOptions { kernel, ..fused_options(threads) }));
     let [together, threaded] =
         engines.each_ref().map(|engine| engine.emissions(&batch, &heads, &Cancel::new()).unwrap());
     for (together, threaded) in together.iter().flatten().zip(threaded.iter().flatten()) {
@@ -134,28 +139,34 @@ fn graphs_agree_on_the_models_of_the_zoo() {
     for id in ["mtl-base", "mtl-mobile"] {
         let folder = fused(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(id));
         let bundle = Arc::new(Bundle::open(folder.path()).unwrap());
-        let [portable, fused] =
-            [onnx_options(), fused_options(2)].map(|options| Tagger::open(Arc::clone(&bundle), &options).unwrap());
-        let cases = bundle.golden().unwrap();
-        let check = zoo::verify(&fused, &cases, &Cancel::new()).unwrap();
-        assert!(check.passed() && check.alone.cases == cases.len() && cases.len() >= 10, "{id}: {check:?}");
-        assert!(check.batch_difference <= BETWEEN_BATCHES, "{id}: {check:?}");
-        let sentences: Vec<&[String]> = cases.iter().map(|case| &case.tokens[..]).collect();
-        let mut largest: f32 = 0.0;
-        for task in &bundle.manifest().tasks {
-            for language in &bundle.manifest().languages {
-                let [ours, theirs] = [&fused, &portable].map(|tagger| {
-                    let options = DecodeOptions { zero_shot: true, ..DecodeOptions::default() };
-                    let tagged = tagger.tag(&sentences, &task.name, language, &options, &Cancel::new()).unwrap();
-                    let emissions = tagger.emissions(&sentences, &task.name, language, &Cancel::new()).unwrap();
-                    (tagged, emissions)
-                });
-                assert_eq!(ours.0, theirs.0, "{id}, {}, {language}", task.name);
-                largest = ours.1.iter().zip(&theirs.1).map(|(a, b)| difference(a, b)).fold(largest, f32::max);
+        for kernel in Kernel::available().map(Kernel::name) {
+            let fused_options = EngineOptions { kernel: Some(kernel), ..fused_options(2) };
+            let [portable, fused] =
+                [onnx_options(), fused_options].map(|options| Tagger::open(Arc::clone(&bundle), &options).unwrap());
+            let cases = bundle.golden().unwrap();
+            let check = zoo::verify(&fused, &cases, &Cancel::new()).unwrap();
+            assert!(check.passed() && check.alone.cases == cases.len() && cases.len() >= 10, "{id}: {check:?}");
+            // Rounding may turn the last digit of a feature into one of its own.
+            let between_batches = if kernel.rounds() { 10.0 * BETWEEN_BATCHES } else { BETWEEN_BATCHES };
+            assert!(check.batch_difference <= between_batches, "{id}: {check:?}");
+            let sentences: Vec<&[String]> = cases.iter().map(|case| &case.tokens[..]).collect();
+            let mut largest: f32 = 0.0;
+            for task in &bundle.manifest().tasks {
+                for language in &bundle.manifest().languages {
+                    let [ours, theirs] = [&fused, &portable].map(|tagger| {
+                        let options = DecodeOptions { zero_shot: true, ..DecodeOptions::default() };
+                        let tagged = tagger.tag(&sentences, &task.name, language, &options, &Cancel::new()).unwrap();
+                        let emissions = tagger.emissions(&sentences, &task.name, language, &Cancel::new()).unwrap();
+                        (tagged, emissions)
+                    });
+                    assert_eq!(ours.0, theirs.0, "{id}, {}, {language}", task.name);
+                    largest = ours.1.iter().zip(&theirs.1).map(|(a, b)| difference(a, b)).fold(largest, f32::max);
+                }
             }
+            println!("{id}, {kernel}: {} golden cases, largest difference between graphs {largest:e}", cases.len());
+            let bound = if kernel.rounds() { ROUNDED } else { BETWEEN_GRAPHS };
+            assert!(largest <= bound, "{id}, {kernel}: {largest}");
         }
-        println!("{id}: {} golden cases, largest difference between graphs {largest:e}", cases.len());
-        assert!(largest <= BETWEEN_GRAPHS, "{id}: {largest}");
     }
 }
 
@@ -200,6 +211,9 @@ fn the_report_names_the_kernel_and_counts_fewer_operators() {
     let [portable, fused] = [onnx_options(), fused_options(1)].map(|options| open(&bundle, &options));
     assert_eq!(portable.report().kernel, None);
     assert_eq!(fused.report().kernel.as_deref(), Some(Kernel::best().name().name()));
+    let generic = EngineOptions { kernel: Some(KernelName::Generic), ..fused_options(1) };
+    let report = open(&bundle, &generic).report().clone();
+    assert_eq!((report.kernel.as_deref(), &*report.precision), (Some("generic"), "fp32 arithmetic on fp16 weights"));
     let operators = |engine: &dyn Engine| -> usize {
         let reason = &engine.report().providers[0].reason;
         reason.split(' ').find_map(|word| word.parse().ok()).unwrap()

@@ -92,7 +92,7 @@ fn numbers(bundle: &Arc<Bundle>, options: &EngineOptions) -> Vec<f32> {
     bundle.golden().unwrap().into_iter().flat_map(emissions).collect()
 }
 
-/// By how much the kernels differ from the generic one; `neon-fhm`, `avx512-fp16` and `amx-bf16` round an LSTM's states. docs/determinism.md has the figures.
+/// By how much the kernels differ from the generic one; some round what an LSTM multiplies. docs/determinism.md has the figures.
 #[test]
 fn kernels_differ_in_their_last_digits() {
     for folder in models() {
@@ -105,6 +105,7 @@ fn kernels_differ_in_their_last_digits() {
             let largest = found.iter().zip(&generic).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             println!("{}: {name} against generic: {largest:e}", folder.display());
             let bound = match name {
+                KernelName::Avx512Int16 => 5e-3,
                 KernelName::Avx512Fp16 => 1e-2,
                 KernelName::AmxBf16 => AMX_BF16,
                 KernelName::NeonFhm => 2e-3,

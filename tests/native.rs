@@ -162,15 +162,24 @@ fn heads(bundle: &Bundle) -> Vec<Head> {
     tasks.flat_map(|(task, t)| languages(t.languages.len()).map(move |language| Head { task, language })).collect()
 }
 
-/// Emissions are within 2e-5 (1 + |y|) of the formulas in double precision.
+/// Emissions are within 2e-5 (1 + |y|) of the formulas in double precision; on a kernel that rounds, near them.
 #[test]
 fn emissions_equal_the_formulas() {
+    let exact = Kernel::available().rfind(|kernel| !kernel.name().rounds()).unwrap();
+    emissions_near_the_formulas(exact.name(), 2e-5);
+    if Kernel::best().name().rounds() {
+        emissions_near_the_formulas(Kernel::best().name(), 5e-3);
+    }
+}
+
+fn emissions_near_the_formulas(kernel: KernelName, bound: f64) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed());
     let mut worst = 0f64;
     for _ in 0..12 {
         let contents = random_contents(rng.random(), &random_sizes(&mut rng));
         let (_dir, bundle) = open(&contents);
-        let native = native(&bundle, 1);
+        let options = EngineOptions { kernel: Some(kernel), ..EngineOptions::default() };
+        let native = Native::open(&bundle, &options).unwrap();
         let batch = random_batch(rng.random(), &bundle, &[1, 13, 2, 5, 3, 8, 1, 4, 40]);
         let reference = Reference(&contents);
         for head in heads(&bundle) {
@@ -184,8 +193,8 @@ fn emissions_equal_the_formulas() {
             }
         }
     }
-    println!("largest error {worst:.1e}");
-    assert!(worst < 2e-5, "error {worst:.1e}");
+    println!("{kernel}: largest error {worst:.1e}");
+    assert!(worst < bound, "{kernel}: error {worst:.1e}");
 }
 
 /// Bit for bit: each sentence alone, in shuffled batches, on any number of threads.
@@ -397,6 +406,7 @@ fn a_kernel_can_be_forced() {
         for (a, b) in found.iter().flatten().zip(expected.iter().flatten()) {
             // An LSTM's sums in half precision; its factors in bfloat16.
             let bound = match kernel.name() {
+                KernelName::Avx512Int16 => 1e-3,
                 KernelName::Avx512Fp16 => 1e-2,
                 KernelName::AmxBf16 => 5e-2,
                 _ => 1e-4,

@@ -70,7 +70,7 @@ fn an_archive_in_memory_computes_what_its_folder_does() {
 }
 
 #[test]
-fn a_kernel_is_refused() {
+fn a_kernel_is_refused_for_the_portable_graph() {
     let folder = random_bundle(12, &Sizes::default());
     let bundle = Bundle::open(folder.path()).unwrap();
     let error = refused(&bundle, &EngineOptions { kernel: Some(KernelName::Generic), ..onnx_options() });

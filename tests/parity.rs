@@ -9,8 +9,8 @@ use libmtl::Cancel;
 use libmtl::bundle::manifest::{Activation, Combine, Context, Encoder, Scorer as Settings, Summary, Task};
 use libmtl::bundle::{Bundle, write};
 use libmtl::engine::{self, Batch, Engine, EngineOptions, Head};
+use libmtl::kernels::Kernel;
 use libmtl::kernels::crf::{Constraints, Transitions, viterbi};
-use libmtl::kernels::{Kernel, KernelName};
 use libmtl::scorer::{Exercise, ScoreOptions, Scorer};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -102,7 +102,9 @@ fn engines_agree_on_random_networks() {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let folder = random_bundle(seed, &random_sizes(&mut rng));
         let bundle = Bundle::open(folder.path()).unwrap();
-        let native = engine::open(&bundle, &EngineOptions::default()).unwrap();
+        // Labels of a random network are near ties: only a kernel that rounds nothing gives them all.
+        let exact = Kernel::available().map(Kernel::name).rfind(|kernel| !kernel.rounds());
+        let native = engine::open(&bundle, &EngineOptions { kernel: exact, ..EngineOptions::default() }).unwrap();
         let onnx = engine::open(&bundle, &onnx_options()).unwrap();
         let lengths: Vec<usize> = (0..30).map(|_| rng.random_range(1..40)).collect();
         let batch = random_batch(seed, &bundle, &lengths);
@@ -150,8 +152,7 @@ fn each_kernel_agrees_with_onnx_runtime_on_random_shapes() {
             engine::open(&bundle, options).unwrap().emissions(&batch, &[head], &Cancel::new()).unwrap().remove(0)
         };
         let theirs = emissions(&onnx_options());
-        let rounds = |name| matches!(name, KernelName::Avx512Fp16 | KernelName::AmxBf16 | KernelName::NeonFhm);
-        for kernel in Kernel::available().filter(|kernel| !rounds(kernel.name())) {
+        for kernel in Kernel::available().filter(|kernel| !kernel.name().rounds()) {
             let options = EngineOptions { kernel: Some(kernel.name()), ..EngineOptions::default() };
             for (ours, theirs) in emissions(&options).iter().zip(&theirs) {
                 let relative = |(a, b): (&f32, &f32)| (a - b).abs() / (1.0 + b.abs());

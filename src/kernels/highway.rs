@@ -2,7 +2,7 @@
 
 use super::Kernel;
 use super::activation::{Function, relu, selu, sigmoid};
-use super::dense::{Affine, Dense};
+use super::dense::{Affine, Dense, Matrix};
 use super::simd::fused;
 use pulp::{Simd, WithSimd};
 
@@ -31,7 +31,8 @@ impl Highway {
             let (part, row) = part(output);
             part.bias[row]
         };
-        Self { size, layer: Dense::new(kernel, 2 * size, size, weight, bias), function }
+        let matrix = Matrix::for_features(kernel, 2 * size, size, weight);
+        Self { size, layer: Dense::with(matrix, 2 * size, bias), function }
     }
 
     /// Columns that a row of `scratch` needs.
@@ -139,8 +140,10 @@ mod tests {
         for (z, found) in rows.chunks(size).zip(found.chunks(size)) {
             // A sum, and what rounding may move it by: it grows with the size of the terms.
             let affine = |layer: Affine, o: usize| -> (f64, f64) {
-                let terms = (0..size).map(|i| f64::from(layer.weights[o * size + i]) * f64::from(z[i]));
-                terms.fold((f64::from(layer.bias[o]), 2e-6), |(sum, moved), t| (sum + t, moved + 2e-6 * t.abs()))
+                let weights = &layer.weights[o * size..][..size];
+                let terms = weights.iter().zip(z).map(|(w, z)| f64::from(*w) * f64::from(*z));
+                let moved = 2e-6 + crate::kernels::dense::moved(weights, z, false);
+                terms.fold((f64::from(layer.bias[o]), moved), |(sum, moved), t| (sum + t, moved + 2e-6 * t.abs()))
             };
             for (o, &value) in found.iter().enumerate() {
                 let ((x, moved_x), (y, moved_y), z) = (affine(transform, o), affine(gate, o), f64::from(z[o]));

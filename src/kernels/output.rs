@@ -39,7 +39,7 @@ impl Output {
         }
         let columns = labels * layers.len();
         let half = |first: usize| {
-            Matrix::new(kernel, columns, hidden, |column, input| {
+            Matrix::for_outputs(kernel, columns, hidden, |column, input| {
                 layers[column / labels].weights[column % labels * 2 * hidden + first + input]
             })
         };
@@ -119,6 +119,7 @@ impl WithSimd for Combine<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::dense;
     use crate::kernels::simd::on_each_kernel;
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
@@ -158,7 +159,14 @@ mod tests {
                         };
                         let affine = |layer: Affine| f64::from(layer.bias[k]) + terms(layer).iter().sum::<f64>();
                         // What rounding may do grows with the terms' sizes, and by the gate's slope with the layers' difference.
-                        let size = |layer: Affine| 1.0 + terms(layer).iter().map(|term| term.abs()).sum::<f64>();
+                        let moved = |layer: Affine| -> f64 {
+                            let weights = &layer.weights[k * 2 * hidden..][..2 * hidden];
+                            let halves = weights.chunks_exact(hidden).zip(&halves);
+                            halves.map(|(w, half)| dense::moved(w, &half[row * stride..][..hidden], true)).sum()
+                        };
+                        let size = |layer: Affine| {
+                            1.0 + terms(layer).iter().map(|term| term.abs()).sum::<f64>() + moved(layer) / 2e-6
+                        };
                         let g = if specific { 1.0 / (1.0 + (-affine(gate)).exp()) } else { 0.0 };
                         let expected = g * affine(own) + (1.0 - g) * affine(universal);
                         let between = 0.25 * (affine(own) - affine(universal)).abs() * size(gate);

@@ -2,7 +2,7 @@
 
 /// The features of this architecture that kernels are or may be written for.
 #[cfg(target_arch = "x86_64")]
-pub const FEATURES: &[&str] = &["avx2", "fma", "f16c", "avx512f", "avx512_fp16", "amx_bf16"];
+pub const FEATURES: &[&str] = &["avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx512_fp16", "amx_bf16"];
 /// The features of this architecture that kernels are or may be written for.
 #[cfg(target_arch = "aarch64")]
 pub const FEATURES: &[&str] = &["neon", "fp16", "fhm"];
@@ -45,6 +45,7 @@ mod x86 {
             "f16c" => is_x86_feature_detected!("f16c"),
             // As much of AVX-512 as every processor since Skylake has.
             "avx512f" => pulp::x86::V4::try_new().is_some(),
+            "avx512_vnni" => is_x86_feature_detected!("avx512vnni"),
             // Leaf 7 and XCR0 as in Intel's manual, volume 1, 13.3 and 14.1; the standard library's macro knows these two only
             // since later versions of Rust than ours.
             "avx512_fp16" => is_x86_feature_detected!("avx512f") && leaf_7(23),
@@ -98,7 +99,7 @@ mod tests {
 
     #[test]
     fn features_of_other_architectures_are_absent() {
-        let all = ["avx2", "fma", "f16c", "avx512f", "avx512_fp16", "amx_bf16", "neon", "fp16", "fhm"];
+        let all = ["avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx512_fp16", "amx_bf16", "neon", "fp16", "fhm"];
         for feature in all {
             println!("{feature}: {}", has(feature));
             assert!(FEATURES.contains(&feature) || !has(feature));

@@ -20,6 +20,8 @@ pub enum KernelName {
     Avx2,
     /// x86-64 with AVX-512: vectors of 512 bits.
     Avx512,
+    /// As [`KernelName::Avx512`], but an LSTM, and the highway and output layers beside it, multiply as integers of 16 bits (AVX512-VNNI).
+    Avx512Int16,
     /// As [`KernelName::Avx512`], but an LSTM's products are summed in half precision for up to 64 inputs (AVX512-FP16),
     /// where its weights are halves. Its speed has been measured nowhere: it is never chosen unasked.
     Avx512Fp16,
@@ -39,10 +41,11 @@ pub enum KernelName {
 
 impl KernelName {
     /// Every kernel.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Generic,
         Self::Avx2,
         Self::Avx512,
+        Self::Avx512Int16,
         Self::Avx512Fp16,
         Self::AmxBf16,
         Self::Neon,
@@ -56,6 +59,7 @@ impl KernelName {
             Self::Generic => "generic",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
+            Self::Avx512Int16 => "avx512-int16",
             Self::Avx512Fp16 => "avx512-fp16",
             Self::AmxBf16 => "amx-bf16",
             Self::Neon => "neon",
@@ -70,11 +74,17 @@ impl KernelName {
             Self::Generic => &[],
             Self::Avx2 => &["avx2", "fma", "f16c"],
             Self::Avx512 => &["avx2", "fma", "f16c", "avx512f"],
+            Self::Avx512Int16 => &["avx2", "fma", "f16c", "avx512f", "avx512_vnni"],
             Self::Avx512Fp16 => &["avx2", "fma", "f16c", "avx512f", "avx512_fp16"],
             Self::AmxBf16 => &["avx2", "fma", "f16c", "avx512f", "amx_bf16"],
             Self::Neon | Self::NeonFp16 => &["neon"],
             Self::NeonFhm => &["neon", "fhm"],
         }
+    }
+
+    /// Whether it rounds what an LSTM multiplies further than weights in half precision are. docs/determinism.md says what that moves.
+    pub fn rounds(self) -> bool {
+        matches!(self, Self::Avx512Int16 | Self::Avx512Fp16 | Self::AmxBf16 | Self::NeonFhm)
     }
 
     /// Whether it may be chosen unasked: whether its speed has been measured.
@@ -89,7 +99,9 @@ impl KernelName {
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => pulp::x86::V3::try_new().map(Arch::V3),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 | Self::Avx512Fp16 | Self::AmxBf16 => pulp::x86::V4::try_new().map(Arch::V4),
+            Self::Avx512 | Self::Avx512Int16 | Self::Avx512Fp16 | Self::AmxBf16 => {
+                pulp::x86::V4::try_new().map(Arch::V4)
+            }
             #[cfg(target_arch = "aarch64")]
             Self::Neon | Self::NeonFp16 | Self::NeonFhm => pulp::aarch64::Neon::try_new().map(Arch::Neon),
             #[allow(unreachable_patterns, reason = "kernels of other architectures")]

@@ -53,7 +53,7 @@ fn unknown_names_list_the_known_ones() {
     tag(&["--kernel", "sse9"]).refused(&["sse9", "generic, avx2"]);
     let foreign = if cfg!(target_arch = "x86_64") { "neon" } else { "avx512" };
     tag(&["--kernel", foreign]).refused(&[foreign, "this processor lacks", "use generic"]);
-    tag(&["--kernel", "generic", "--engine", "onnx"]).refused(&["kernel generic", "native engine"]);
+    tag(&["--kernel", "generic", "--engine", "onnx"]).refused(&["kernel generic", "native engine", "fused"]);
     tag(&["--graph", "bar"]).refused(&["bar", "portable, fused"]);
     tag(&["--graph", "fused"]).refused(&["the fused graph is for ONNX Runtime", "engine `onnx`"]);
     // No machine has so many GPUs.

@@ -152,7 +152,7 @@ fn info_names_the_chosen_kernel_which_can_be_forced() {
     let info: Value = serde_json::from_str(&run(&["info", "--json"], b"").good()).unwrap();
     let chosen = info["kernel"].as_str().unwrap();
     let kernels: Vec<&str> = info["kernels"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
-    assert_eq!((kernels[0], kernels.last()), ("generic", Some(&chosen)));
+    assert!(kernels[0] == "generic" && kernels.contains(&chosen), "{kernels:?}");
     assert!(info["features"].as_object().unwrap().values().all(Value::is_boolean));
     let text = run(&["info"], b"").good();
     assert!(text.lines().any(|line| line.ends_with(&format!("chosen     {chosen}"))), "{text}");

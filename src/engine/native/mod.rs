@@ -96,9 +96,10 @@ pub(crate) fn kernel(options: &EngineOptions) -> Result<Kernel> {
 }
 
 /// What a kernel computes an LSTM in.
-fn precision(kernel: KernelName) -> &'static str {
+pub(crate) fn precision(kernel: KernelName) -> &'static str {
     match kernel {
         KernelName::Avx512Fp16 | KernelName::NeonFhm => "fp16 and fp32 arithmetic on fp16 weights",
+        KernelName::Avx512Int16 => "16-bit integer and fp32 arithmetic on fp16 weights",
         KernelName::AmxBf16 => "bf16 and fp32 arithmetic on fp16 weights",
         _ => "fp32 arithmetic on fp16 weights",
     }

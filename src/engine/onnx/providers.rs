@@ -7,7 +7,8 @@ use super::session::Probe;
 use super::{assignment, failed};
 use crate::bundle::Bundle;
 use crate::bundle::graph::{self, Form};
-use crate::engine::{Attempt, EngineOptions, Provider, ProviderRequest};
+use crate::engine::{Attempt, EngineOptions, Provider, ProviderRequest, native};
+use crate::kernels::Kernel;
 use crate::{Error, ErrorKind, Result};
 use ort::ep::{self, ExecutionProvider};
 use ort::logging::LogLevel;
@@ -39,6 +40,7 @@ pub fn open(
     let weights: Arc<[u8]> = Arc::from(bundle.weights().as_ref());
     let mut gpu = Gpu::new(options, bundle.digest());
     let fused = options.graph == Form::Fused;
+    let kernel = native::kernel(options)?;
     // Why each provider is not in use; each round adds one, so rounds end.
     let mut refusals = unfit(&requests, fused)?;
     loop {
@@ -50,7 +52,7 @@ pub fn open(
                 refuse(&requests, &mut refusals, i, reason)?;
             }
         }
-        let operator = match fused.then(|| place(bundle, &requests, &refusals, options)).transpose() {
+        let operator = match fused.then(|| place(bundle, &requests, &refusals, options, kernel)).transpose() {
             Ok(operator) => operator,
             Err((i, reason)) => {
                 refuse(&requests, &mut refusals, i, reason)?;
@@ -107,10 +109,14 @@ fn place(
     requests: &[ProviderRequest],
     refusals: &[Option<String>],
     options: &EngineOptions,
+    kernel: Kernel,
 ) -> std::result::Result<Place, (usize, String)> {
     let cuda = |i: &usize| requests[*i].provider == Provider::Cuda && refusals[*i].is_none();
     match (0..requests.len()).find(cuda) {
-        None => Ok(Place::Processor(options.threads.max(1))),
+        None => Ok(Place::Processor(kernel, options.threads.max(1))),
+        Some(i) if options.kernel.is_some() => {
+            Err((i, format!("the kernel {} is the processor's; name none with {}", kernel.name(), Provider::Cuda)))
+        }
         Some(i) => Place::gpu(&options.gpu, bundle.manifest()).map_err(|error| (i, error.to_string())),
     }
 }

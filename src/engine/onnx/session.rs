@@ -4,8 +4,9 @@
 use super::operator::Place;
 use super::{failed, guarded, library, providers};
 use crate::bundle::Bundle;
+use crate::bundle::graph::Form;
 use crate::engine::gate::Gate;
-use crate::engine::{EngineKind, EngineOptions, Provider, Report};
+use crate::engine::{EngineKind, EngineOptions, Provider, Report, native};
 use crate::{Cancel, Error, ErrorKind, Result};
 use ort::session::{OutputSelector, RunOptions, Session, SessionInputValue};
 use ort::value::{DynValue, PrimitiveTensorElementType, TensorRef};
@@ -32,9 +33,11 @@ impl Sessions {
     /// Loads ONNX Runtime where no other engine has, and opens a session on each of `graphs`, on the first providers
     /// that work; `probe` is for accelerators.
     pub fn open(bundle: &Bundle, graphs: &[Cow<[u8]>], options: &EngineOptions, probe: Probe) -> Result<Self> {
-        if let Some(kernel) = options.kernel {
-            let message = format!("the kernel {kernel} belongs to the native engine, and the engine is onnx");
-            return Err(Error::new(ErrorKind::Argument, message).remedy("name no kernel, or use the engine `native`"));
+        if let Some(kernel) = options.kernel.filter(|_| options.graph == Form::Portable) {
+            let message =
+                format!("the kernel {kernel} belongs to the native engine and the fused graph, and the engine is onnx");
+            let remedy = "name no kernel, or use the engine `native`, or the graph `fused`";
+            return Err(Error::new(ErrorKind::Argument, message).remedy(remedy));
         }
         if options.word_cache.is_some() {
             let message = "option word_cache belongs to the native engine, and the engine is onnx";
@@ -51,6 +54,8 @@ impl Sessions {
             "fp32 arithmetic on fp16 weights; BiLSTM and output layers: fp16 products in fp32 sums"
         } else if tensorrt && options.gpu.tensorrt_fp16 {
             "fp16 and fp32 arithmetic on fp16 weights"
+        } else if place.is_some() {
+            native::precision(native::kernel(options)?.name())
         } else {
             "fp32 arithmetic on fp16 weights"
         };

@@ -7,6 +7,8 @@
 mod amx_bf16;
 #[cfg(target_arch = "x86_64")]
 mod avx512_fp16;
+#[cfg(target_arch = "x86_64")]
+mod avx512_int16;
 mod generic;
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -43,34 +45,55 @@ enum Weights {
     Half(avx512_fp16::Halves),
     /// With what multiplies rows that must not be rounded, where there are any.
     #[cfg(target_arch = "x86_64")]
+    Fixed(avx512_int16::Fixed, Option<Vec<Line>>),
+    /// Likewise.
+    #[cfg(target_arch = "x86_64")]
     Tiles(amx_bf16::Tiles, Option<Vec<Line>>),
 }
 
 /// What a kernel may do to the input rows of a matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rows {
-    /// Nothing.
+struct Rows {
+    rounding: Rounding,
+    /// They are between -1 and 1.
+    bounded: bool,
+}
+
+/// How far a kernel may round, where it sees to the rows' range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rounding {
+    /// Not at all.
     Exact,
-    /// Round them, where it sees to their range.
-    Inputs,
-    /// Round them: they are between -1 and 1.
-    States,
+    /// To fixed point of 16 bits with a scale for each row.
+    Fixed,
+    /// To half precision or bfloat16, too.
+    Half,
 }
 
 impl Matrix {
     /// Packs for `kernel` a matrix of `outputs` columns; `weight(output, input)` gives its entries. Padding columns are zero.
     pub fn new(kernel: Kernel, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
-        Self::pack(kernel, outputs, inputs, weight, Rows::Exact)
+        Self::pack(kernel, outputs, inputs, weight, Rows { rounding: Rounding::Exact, bounded: false })
+    }
+
+    /// As [`Matrix::new`], for rows of a layer before the LSTM, which the kernel may round a little.
+    pub fn for_features(kernel: Kernel, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
+        Self::pack(kernel, outputs, inputs, weight, Rows { rounding: Rounding::Fixed, bounded: false })
     }
 
     /// As [`Matrix::new`], for input rows of an LSTM, which the kernel may round.
     pub fn for_inputs(kernel: Kernel, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
-        Self::pack(kernel, outputs, inputs, weight, Rows::Inputs)
+        Self::pack(kernel, outputs, inputs, weight, Rows { rounding: Rounding::Half, bounded: false })
     }
 
-    /// As [`Matrix::new`], for input rows between -1 and 1, which the kernel may round.
+    /// As [`Matrix::new`], for an LSTM's states, between -1 and 1, that it reads itself, and which the kernel may round.
     pub fn for_states(kernel: Kernel, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
-        Self::pack(kernel, outputs, inputs, weight, Rows::States)
+        Self::pack(kernel, outputs, inputs, weight, Rows { rounding: Rounding::Half, bounded: true })
+    }
+
+    /// As [`Matrix::new`], for an LSTM's states that an output layer reads, and which the kernel may round a little.
+    pub fn for_outputs(kernel: Kernel, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
+        Self::pack(kernel, outputs, inputs, weight, Rows { rounding: Rounding::Fixed, bounded: true })
     }
 
     fn pack(kernel: Kernel, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32, may: Rows) -> Self {
@@ -103,16 +126,34 @@ impl Matrix {
             #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
             Weights::Half(halves) => halves.multiply_add(rows, stride, outputs),
             #[cfg(target_arch = "x86_64")]
-            Weights::Tiles(tiles, None) => tiles.multiply_add(rows, stride, outputs),
+            Weights::Fixed(fixed, lines) => {
+                let multiply = |rows: &[f32], outputs: &mut [f32]| fixed.multiply_add(rows, stride, outputs);
+                self.multiply_rounded(lines.as_deref(), avx512_int16::INPUT, rows, stride, outputs, multiply);
+            }
             #[cfg(target_arch = "x86_64")]
-            Weights::Tiles(tiles, Some(lines)) => {
-                let shape = [self.inputs, stride, self.width()];
-                in_runs(amx_bf16::INPUT, shape, rows, outputs, |fit, rows, outputs| match fit {
-                    true => tiles.multiply_add(rows, stride, outputs),
-                    false => self.multiply_singly(lines, rows, stride, outputs),
-                });
+            Weights::Tiles(tiles, lines) => {
+                let multiply = |rows: &[f32], outputs: &mut [f32]| tiles.multiply_add(rows, stride, outputs);
+                self.multiply_rounded(lines.as_deref(), amx_bf16::INPUT, rows, stride, outputs, multiply);
             }
         }
+    }
+
+    /// By `multiply`, but in single precision by `lines`, where there are any, each row with an input above `limit`.
+    #[cfg(target_arch = "x86_64")]
+    fn multiply_rounded(
+        &self,
+        lines: Option<&[Line]>,
+        limit: f32,
+        rows: &[f32],
+        stride: usize,
+        outputs: &mut [f32],
+        multiply: impl Fn(&[f32], &mut [f32]),
+    ) {
+        let Some(lines) = lines else { return multiply(rows, outputs) };
+        in_runs(limit, [self.inputs, stride, self.width()], rows, outputs, |fit, rows, outputs| match fit {
+            true => multiply(rows, outputs),
+            false => self.multiply_singly(lines, rows, stride, outputs),
+        });
     }
 
     /// In single precision.
@@ -147,7 +188,7 @@ impl Weights {
     fn new(kernel: Kernel, inputs: usize, lines: Vec<Line>, may: Rows) -> Self {
         let arithmetic = match kernel.name() {
             KernelName::NeonFp16 => neon::Arithmetic::Widening,
-            KernelName::NeonFhm if may == Rows::States => neon::Arithmetic::Fused,
+            KernelName::NeonFhm if may == Rows { rounding: Rounding::Half, bounded: true } => neon::Arithmetic::Fused,
             KernelName::NeonFhm => neon::Arithmetic::Widening,
             _ => return Self::Single(lines),
         };
@@ -157,11 +198,15 @@ impl Weights {
     #[cfg(target_arch = "x86_64")]
     fn new(kernel: Kernel, inputs: usize, lines: Vec<Line>, may: Rows) -> Self {
         match kernel.name() {
-            KernelName::Avx512Fp16 if may != Rows::Exact => {
+            KernelName::Avx512Fp16 if may.rounding == Rounding::Half => {
                 avx512_fp16::Halves::new(inputs, &lines).map_or(Self::Single(lines), Self::Half)
             }
-            KernelName::AmxBf16 if may != Rows::Exact && inputs > 0 => {
-                Self::Tiles(amx_bf16::Tiles::new(inputs, &lines), (may == Rows::Inputs).then_some(lines))
+            KernelName::Avx512Int16 if may.rounding >= Rounding::Fixed && inputs > 0 => {
+                let fixed = avx512_int16::Fixed::new(inputs, &lines);
+                Self::Fixed(fixed, (!may.bounded).then_some(lines))
+            }
+            KernelName::AmxBf16 if may.rounding == Rounding::Half && inputs > 0 => {
+                Self::Tiles(amx_bf16::Tiles::new(inputs, &lines), (!may.bounded).then_some(lines))
             }
             _ => Self::Single(lines),
         }
@@ -198,7 +243,11 @@ impl Dense {
         weight: impl Fn(usize, usize) -> f32,
         bias: impl Fn(usize) -> f32,
     ) -> Self {
-        let matrix = Matrix::new(kernel, outputs, inputs, weight);
+        Self::with(Matrix::new(kernel, outputs, inputs, weight), outputs, bias)
+    }
+
+    /// A layer of `matrix`, whose columns from `outputs` on are padding.
+    pub fn with(matrix: Matrix, outputs: usize, bias: impl Fn(usize) -> f32) -> Self {
         let bias = (0..matrix.width()).map(|output| if output < outputs { bias(output) } else { 0.0 }).collect();
         Self { matrix, bias }
     }
@@ -218,6 +267,18 @@ impl Dense {
         outputs.chunks_exact_mut(self.width()).for_each(|row| row.copy_from_slice(&self.bias));
         self.matrix.multiply_add(rows, stride, outputs);
     }
+}
+
+/// By how much the best kernel's rounding moves a row's product with an output's weights, at most, beside single precision.
+/// `bounded` are rows of states.
+#[cfg(test)]
+pub(crate) fn moved(weights: &[f32], row: &[f32], bounded: bool) -> f64 {
+    #[cfg(target_arch = "x86_64")]
+    if Kernel::best().name() == KernelName::Avx512Int16 {
+        return avx512_int16::moved(weights, row, bounded);
+    }
+    let _ = (weights, row, bounded);
+    0.0
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The elementwise part of a step, for any vector length.
 
-use crate::kernels::activation::bounded;
+use crate::kernels::activation::decay;
 use crate::kernels::simd::fused;
 use pulp::{Simd, WithSimd};
 
@@ -26,12 +26,12 @@ impl WithSimd for Cell<'_> {
             for k in 0..width {
                 // sigmoid(x) = 1 / (1 + e^-x), tanh(x) = (1 - e^-2x) / (1 + e^-2x), brought to a common denominator: a
                 // division costs as much as an exponential.
-                let [i, o, f, c] =
-                    [bounded::<S>(-i[k]), bounded::<S>(-o[k]), bounded::<S>(-f[k]), bounded::<S>(-2.0 * c[k])];
+                let [i, o, f] = [i, o, f].map(|gate| decay::<S>(gate[k], 1.0));
+                let c = decay::<S>(c[k], 2.0);
                 let candidate = (1.0 + i) * (1.0 + c);
                 let sum = fused::<S>(cells[k], candidate, (1.0 - c) * (1.0 + f));
                 cells[k] = sum / (candidate * (1.0 + f));
-                let t = bounded::<S>(-2.0 * cells[k]);
+                let t = decay::<S>(cells[k], 2.0);
                 hidden[k] = (1.0 - t) / ((1.0 + o) * (1.0 + t));
             }
         }

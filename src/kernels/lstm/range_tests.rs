@@ -16,6 +16,7 @@ fn tolerance(kernel: KernelName, case: &Case) -> f32 {
     let terms = LARGE * case.inputs as f32 / (case.hidden as f32).sqrt();
     let rounding = f32::EPSILON * terms;
     match kernel {
+        KernelName::Avx512Int16 => 5e-3,
         KernelName::NeonFhm => 5e-3,
         KernelName::Avx512Fp16 => 1e-2,
         KernelName::AmxBf16 => 3e-2,

@@ -1,4 +1,4 @@
-//! The kernels of half precision against single precision and against the formulas.
+//! The kernels that round against single precision and against the formulas.
 
 use super::range_tests::Case;
 use crate::kernels::simd::test_seed;
@@ -17,7 +17,8 @@ const SINGLE: KernelName = KernelName::Avx512;
 #[cfg(target_arch = "aarch64")]
 const OTHERS: [(KernelName, f64); 2] = [(KernelName::NeonFp16, 0.0), (KernelName::NeonFhm, 2e-3)];
 #[cfg(target_arch = "x86_64")]
-const OTHERS: [(KernelName, f64); 2] = [(KernelName::Avx512Fp16, 1e-2), (KernelName::AmxBf16, 5e-2)];
+const OTHERS: [(KernelName, f64); 3] =
+    [(KernelName::Avx512Int16, 5e-3), (KernelName::Avx512Fp16, 1e-2), (KernelName::AmxBf16, 5e-2)];
 
 /// Weights of the size that training leaves, all of them halves, and `count` sequences; some have inputs that saturate the gates.
 fn case(rng: &mut ChaCha8Rng, hidden: usize, count: usize) -> Case {

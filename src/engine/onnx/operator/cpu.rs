@@ -22,6 +22,7 @@ const BLOCK: usize = 64;
 /// The operator before it has weights.
 pub struct BiLstmCrf {
     pub manifest: Arc<Manifest>,
+    pub kernel: Kernel,
     pub threads: usize,
 }
 
@@ -45,7 +46,7 @@ impl Operator for BiLstmCrf {
     }
 
     fn create_kernel<'attr>(&self, context: &KernelContext<'attr>) -> ort::Result<Computation> {
-        guarded(|| Computation::new(Arc::clone(&self.manifest), self.threads, context))
+        guarded(|| Computation::new(Arc::clone(&self.manifest), self.kernel, self.threads, context))
     }
 }
 
@@ -69,9 +70,9 @@ type Decoded = (Vec<f32>, Vec<u16>, f32);
 
 impl Computation {
     /// Packs the node's weights.
-    fn new(manifest: Arc<Manifest>, threads: usize, context: &KernelContext) -> Result<Self> {
+    fn new(manifest: Arc<Manifest>, kernel: Kernel, threads: usize, context: &KernelContext) -> Result<Self> {
         let read = reader(&manifest, context);
-        let network = Network::new(&manifest, Kernel::best(), &read)?;
+        let network = Network::new(&manifest, kernel, &read)?;
         network.pack_all(&manifest, &read)?;
         let viterbi =
             manifest.tasks.iter().map(|task| Ok(Viterbi::new(&transitions(task, &read)?))).collect::<Result<_>>()?;

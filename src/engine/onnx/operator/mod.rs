@@ -30,7 +30,7 @@ use std::sync::Arc;
 /// Where the operator of a session computes.
 pub enum Place {
     /// On the processor, with so many threads.
-    Processor(usize),
+    Processor(Kernel, usize),
     /// On CUDA's provider.
     #[cfg(feature = "cuda")]
     Gpu(cuda::Gpu),
@@ -68,7 +68,9 @@ impl Place {
     pub fn domain(&self, manifest: &Manifest) -> ort::Result<OperatorDomain> {
         let (domain, manifest) = (OperatorDomain::new(fused::DOMAIN)?, Arc::new(manifest.clone()));
         match self {
-            Self::Processor(threads) => domain.add(cpu::BiLstmCrf { manifest, threads: *threads }),
+            Self::Processor(kernel, threads) => {
+                domain.add(cpu::BiLstmCrf { manifest, kernel: *kernel, threads: *threads })
+            }
             #[cfg(feature = "cuda")]
             Self::Gpu(gpu) => domain.add(cuda::BiLstmCrf { manifest, gpu: gpu.clone() }),
         }
@@ -76,13 +78,13 @@ impl Place {
 
     /// Whether it is a GPU.
     pub fn is_gpu(&self) -> bool {
-        !matches!(self, Self::Processor(_))
+        !matches!(self, Self::Processor(..))
     }
 
     /// The kernel, for a report.
     pub fn kernel(&self) -> String {
         match self {
-            Self::Processor(_) => Kernel::best().name().to_string(),
+            Self::Processor(kernel, _) => kernel.name().to_string(),
             #[cfg(feature = "cuda")]
             Self::Gpu(gpu) => gpu.kernel.clone(),
         }
