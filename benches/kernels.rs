@@ -66,7 +66,10 @@ fn dense(c: &mut Criterion<CpuTime>) {
         let input = draw(&mut rng, rows * inputs);
         group.throughput(Throughput::Elements(rows as u64));
         for kernel in Kernel::available() {
-            let matrix = Matrix::new(kernel, outputs, inputs, |output, input| weights[output * inputs + input]);
+            let matrix = Matrix::new(kernel, outputs, inputs, |output| {
+                let row = &weights[output * inputs..];
+                move |input| row[input]
+            });
             let mut sums = vec![0.0; rows * matrix.width()];
             group.bench_function(format!("{rows} rows, {}", kernel.name()), |b| {
                 b.iter(|| {

@@ -11,6 +11,9 @@ use std::sync::Arc;
 /// What a file's bytes are aligned to, so that half-precision numbers can be viewed in place.
 const ALIGNMENT: usize = 8;
 
+/// Bytes from which on memory is asked of the system itself.
+const LARGE: usize = 4 << 20;
+
 /// Immutable bytes, and a share in whatever keeps them alive.
 #[derive(Clone)]
 pub struct Bytes {
@@ -94,17 +97,26 @@ impl Bytes {
 
     /// New memory that `fill` writes to; too little memory is an error, not an abort.
     fn filled(length: usize, fill: impl FnOnce(&mut [u8]) -> io::Result<()>) -> Result<Self> {
+        if length >= LARGE {
+            let mut map = memmap2::MmapMut::map_anon(length).map_err(|e| no_memory(length).caused_by(e))?;
+            // A fault for each 2 MiB instead of each 4 KiB; a system without such pages says no, and takes longer.
+            #[cfg(target_os = "linux")]
+            let _ = map.advise(memmap2::Advice::HugePage);
+            fill(&mut map).map_err(refused)?;
+            return Ok(Self::from_owner(map));
+        }
         let count = length.div_ceil(ALIGNMENT);
         let mut words = Vec::new();
-        words.try_reserve_exact(count).map_err(|e| {
-            Error::new(ErrorKind::Limit, format!("no memory for {length} bytes"))
-                .remedy("free some memory, or open the bundle as trusted so that it is mapped")
-                .caused_by(e)
-        })?;
+        words.try_reserve_exact(count).map_err(|e| no_memory(length).caused_by(e))?;
         words.resize(count, 0u64);
         fill(&mut bytemuck::cast_slice_mut(&mut words)[..length]).map_err(refused)?;
         Ok(Self::from_owner(Words { words, length }))
     }
+}
+
+fn no_memory(length: usize) -> Error {
+    Error::new(ErrorKind::Limit, format!("no memory for {length} bytes"))
+        .remedy("free some memory, or open the bundle as trusted so that it is mapped")
 }
 
 /// Fills `buffer` with the file's bytes from `offset` on, wherever its cursor stands.

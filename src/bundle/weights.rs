@@ -92,7 +92,11 @@ impl Weights {
         const EXPONENT: u16 = 0x7c00;
         for (name, place) in &self.tensors {
             let values: &[u16] = bytemuck::cast_slice(&self.bytes[place.range.clone()]);
-            if let Some(i) = values.iter().position(|v| v & EXPONENT == EXPONENT) {
+            // Block by block without a branch inside, so that it vectorises.
+            let infinite = |block: &[u16]| block.iter().fold(false, |any, v| any | (v & EXPONENT == EXPONENT));
+            if let Some(i) = values.chunks(1 << 12).position(infinite) {
+                let first = i << 12;
+                let i = first + values[first..].iter().take_while(|&v| v & EXPONENT != EXPONENT).count();
                 let message =
                     format!("{} at index {i}, where only finite numbers are allowed", f16::from_bits(values[i]));
                 return Err(malformed(message).at(name));

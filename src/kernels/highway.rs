@@ -23,15 +23,16 @@ impl Highway {
             assert_eq!((part.weights.len(), part.bias.len()), (size * size, size));
         }
         let part = |output: usize| if output < size { (transform, output) } else { (gate, output - size) };
-        let weight = |output: usize, input: usize| {
+        let weights = |output: usize| {
             let (part, row) = part(output);
-            part.weights[row * size + input]
+            let weights = &part.weights[row * size..][..size];
+            move |input: usize| weights[input]
         };
         let bias = |output: usize| {
             let (part, row) = part(output);
             part.bias[row]
         };
-        let matrix = Matrix::for_features(kernel, 2 * size, size, weight);
+        let matrix = Matrix::for_features(kernel, 2 * size, size, weights);
         Self { size, layer: Dense::with(matrix, 2 * size, bias), function }
     }
 

@@ -39,8 +39,9 @@ impl Output {
         }
         let columns = labels * layers.len();
         let half = |first: usize| {
-            Matrix::for_outputs(kernel, columns, hidden, |column, input| {
-                layers[column / labels].weights[column % labels * 2 * hidden + first + input]
+            Matrix::for_outputs(kernel, columns, hidden, |column| {
+                let weights = &layers[column / labels].weights[column % labels * 2 * hidden + first..][..hidden];
+                move |input: usize| weights[input]
             })
         };
         let halves = [half(0), half(hidden)];

@@ -158,7 +158,11 @@ fn read(from: Source, name: &str) -> Result<Vec<f32>> {
 
 fn dense(from: Source, name: &str, outputs: usize, inputs: usize) -> Result<Dense> {
     let (weights, bias) = (read(from, &format!("{name}.weight"))?, read(from, &format!("{name}.bias"))?);
-    Ok(Dense::new(from.kernel, outputs, inputs, |o, i| weights[o * inputs + i], |o| bias[o]))
+    let row = |output: usize| {
+        let row = &weights[output * inputs..][..inputs];
+        move |input: usize| row[input]
+    };
+    Ok(Dense::new(from.kernel, outputs, inputs, row, |output| bias[output]))
 }
 
 /// The `count` directions of an LSTM layer; the second one runs backward.

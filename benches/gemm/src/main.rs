@@ -47,7 +47,7 @@ fn main() {
         for count in [1, 8, 32, 128, 800] {
             let (weights, rows) = (draw(outputs * inputs), draw(count * inputs));
             let matrix =
-                Matrix::new(Kernel::best(), outputs, inputs, |output, input| weights[input * outputs + output]);
+                Matrix::new(Kernel::best(), outputs, inputs, |output| move |input| weights[input * outputs + output]);
             let repeats = (WORK / (count * outputs * inputs)).max(1);
             let (mut a, mut b) = (vec![0.0; count * matrix.width()], vec![0.0; count * outputs]);
             matrix.multiply_add(&rows, inputs, &mut a);

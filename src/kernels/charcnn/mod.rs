@@ -126,27 +126,29 @@ impl Convolution {
         let width = given.width;
         assert!(width > 0 && given.weights.len() == filters * char_dim * width && given.bias.len() == filters);
         let padded = filters.next_multiple_of(LANES);
-        let mut terms = Vec::with_capacity(embedding.len().checked_div(char_dim).unwrap_or(0) * width * padded);
+        let characters = embedding.len().checked_div(char_dim).unwrap_or(0);
+        let mut terms = Vec::with_capacity(characters * width * padded);
         for position in 0..width {
-            let matrix = Matrix::new(kernel, padded, char_dim, |filter, dimension| {
-                given.weights.get((filter * char_dim + dimension) * width + position).copied().unwrap_or(0.0)
+            let matrix = Matrix::new(kernel, padded, char_dim, |filter| {
+                move |dimension| {
+                    given.weights.get((filter * char_dim + dimension) * width + position).copied().unwrap_or(0.0)
+                }
             });
-            let mut row = vec![0.0; matrix.width()];
-            for character in embedding.chunks_exact(char_dim.max(1)) {
-                row.fill(0.0);
-                matrix.multiply_add(character, char_dim, &mut row);
-                terms.extend_from_slice(&row[..padded]);
-            }
+            let mut rows = vec![0.0; characters * matrix.width()];
+            matrix.multiply_add(embedding, char_dim, &mut rows);
+            rows.chunks_exact(matrix.width()).for_each(|row| terms.extend_from_slice(&row[..padded]));
         }
         let bias = (0..padded).map(|filter| given.bias.get(filter).copied().unwrap_or(0.0)).collect();
         let second = given.second.map(|Affine { weights, bias }| {
             assert!(weights.len() == filters * filters * width && bias.len() == filters);
             // An input of the window is (position, filter padded).
-            let weight = |output: usize, input: usize| match input % padded {
-                filter if filter < filters => weights[(output * filters + filter) * width + input / padded],
-                _ => 0.0,
+            let of = |output: usize| {
+                move |input: usize| match input % padded {
+                    filter if filter < filters => weights[(output * filters + filter) * width + input / padded],
+                    _ => 0.0,
+                }
             };
-            Dense::new(kernel, filters, width * padded, weight, |output| bias[output])
+            Dense::new(kernel, filters, width * padded, of, |output| bias[output])
         });
         Self { width, terms, bias, second }
     }

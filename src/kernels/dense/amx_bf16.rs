@@ -303,7 +303,7 @@ mod tests {
 
         /// Packed for `kernel` as those of an LSTM's states, or of its inputs.
         fn matrix(&self, kernel: Kernel, states: bool) -> Matrix {
-            let weight = |o, i| self.weights[o * self.inputs + i];
+            let weight = |o: usize| move |i: usize| self.weights[o * self.inputs + i];
             let new = if states { Matrix::for_states } else { Matrix::for_inputs };
             new(kernel, self.outputs, self.inputs, weight)
         }
@@ -355,7 +355,7 @@ mod tests {
             [(4.0, true), (4.01, false), (f32::MAX, false), (f32::INFINITY, false), (f32::NAN, false)]
         {
             let run = |kernel| {
-                let matrix = Matrix::for_inputs(kernel, 40, 100, |_, _| 0.123);
+                let matrix = Matrix::for_inputs(kernel, 40, 100, |_| |_| 0.123);
                 let row: Vec<f32> = (0..100).map(|i| if i == 70 { value } else { 0.37 }).collect();
                 let mut outputs = vec![0.0f32; matrix.width()];
                 matrix.multiply_add(&row, 100, &mut outputs);
@@ -363,6 +363,6 @@ mod tests {
             };
             assert_eq!(run(single) == run(tiles), !rounded, "{value}");
         }
-        assert!(matches!(Matrix::new(tiles, 5, 3, |_, _| 0.5).weights, Weights::Single(_)));
+        assert!(matches!(Matrix::new(tiles, 5, 3, |_| |_| 0.5).weights, Weights::Single(_)));
     }
 }

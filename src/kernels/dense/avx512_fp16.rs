@@ -324,7 +324,7 @@ mod tests {
         }
 
         fn matrix(&self, kernel: Kernel) -> Matrix {
-            Matrix::for_inputs(kernel, self.outputs, self.inputs, |o, i| self.weights[o * self.inputs + i])
+            Matrix::for_inputs(kernel, self.outputs, self.inputs, |o| move |i| self.weights[o * self.inputs + i])
         }
 
         /// The outputs of rows from `first` on.
@@ -370,7 +370,8 @@ mod tests {
         let cases = [(7.5, 128.0, true), (7.6, 128.0, false), (8.0, 0.125, true), (8.1, 0.125, false)];
         let others = [f32::INFINITY, f32::NAN].map(|value| (value, 0.125, false));
         for (value, weight, rounded) in cases.into_iter().chain(others) {
-            let [single, halves] = [single, halves].map(|kernel| Matrix::for_inputs(kernel, 40, 100, |_, _| weight));
+            let [single, halves] =
+                [single, halves].map(|kernel| Matrix::for_inputs(kernel, 40, 100, |_| move |_| weight));
             let row: Vec<f32> = (0..100).map(|i| if i == 70 { value } else { 0.37 }).collect();
             let [single, halves] = [single, halves].map(|matrix| {
                 let mut outputs = vec![0.0; matrix.width()];
@@ -386,7 +387,7 @@ mod tests {
     fn a_weight_that_is_no_half_keeps_single_precision_and_so_do_rows_that_must_not_be_rounded() {
         let Some([_, kernel]) = kernels() else { return };
         for (value, fits) in [(0.5, true), (-0.0, true), (6e-8, false), (0.1, false), (7e4, false)] {
-            let weight = |o, i| if (o, i) == (4, 2) { value } else { 1.0 };
+            let weight = |o| move |i| if (o, i) == (4, 2) { value } else { 1.0 };
             assert_eq!(matches!(Matrix::for_states(kernel, 5, 3, weight).weights, Weights::Half(_)), fits, "{value}");
             assert!(matches!(Matrix::new(kernel, 5, 3, weight).weights, Weights::Single(_)));
         }

@@ -370,7 +370,7 @@ mod tests {
         fn matrix(&self, kernel: Kernel, bounded: bool) -> Matrix {
             let [outputs, inputs, _] = self.shape;
             let new = if bounded { Matrix::for_states } else { Matrix::for_inputs };
-            new(kernel, outputs, inputs, |o, i| self.weights[o * inputs + i])
+            new(kernel, outputs, inputs, |o| move |i| self.weights[o * inputs + i])
         }
 
         /// The outputs of rows from `first` on.
@@ -422,7 +422,7 @@ mod tests {
         let values = [(32.0, true), (32.1, false), (f32::MAX, false), (f32::INFINITY, false), (f32::NAN, false)];
         for (value, rounded) in values {
             let run = |kernel| {
-                let matrix = Matrix::for_inputs(kernel, 40, 100, |_, _| 0.123);
+                let matrix = Matrix::for_inputs(kernel, 40, 100, |_| |_| 0.123);
                 let row: Vec<f32> = (0..100).map(|i| if i == 70 { value } else { 0.37 }).collect();
                 let mut outputs = vec![0.0f32; matrix.width()];
                 matrix.multiply_add(&row, 100, &mut outputs);
@@ -430,6 +430,6 @@ mod tests {
             };
             assert_eq!(run(single) == run(fixed), !rounded, "{value}");
         }
-        assert!(matches!(Matrix::new(fixed, 5, 3, |_, _| 0.5).weights, Weights::Single(_)));
+        assert!(matches!(Matrix::new(fixed, 5, 3, |_| |_| 0.5).weights, Weights::Single(_)));
     }
 }

@@ -71,39 +71,70 @@ enum Rounding {
 }
 
 impl Matrix {
-    /// Packs for `kernel` a matrix of `outputs` columns; `weight(output, input)` gives its entries. Padding columns are zero.
-    pub fn new(kernel: Kernel, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
-        Self::pack(kernel, outputs, inputs, weight, Rows { rounding: Rounding::Exact, bounded: false })
+    /// Packs for `kernel` a matrix of `outputs` columns; `weights(output)(input)` gives its entries. Padding columns are zero.
+    pub fn new<R: Fn(usize) -> f32>(
+        kernel: Kernel,
+        outputs: usize,
+        inputs: usize,
+        weights: impl Fn(usize) -> R,
+    ) -> Self {
+        Self::pack(kernel, outputs, inputs, weights, Rows { rounding: Rounding::Exact, bounded: false })
     }
 
     /// As [`Matrix::new`], for rows of a layer before the LSTM, which the kernel may round a little.
-    pub fn for_features(kernel: Kernel, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
-        Self::pack(kernel, outputs, inputs, weight, Rows { rounding: Rounding::Fixed, bounded: false })
+    pub fn for_features<R: Fn(usize) -> f32>(
+        kernel: Kernel,
+        outputs: usize,
+        inputs: usize,
+        weights: impl Fn(usize) -> R,
+    ) -> Self {
+        Self::pack(kernel, outputs, inputs, weights, Rows { rounding: Rounding::Fixed, bounded: false })
     }
 
     /// As [`Matrix::new`], for input rows of an LSTM, which the kernel may round.
-    pub fn for_inputs(kernel: Kernel, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
-        Self::pack(kernel, outputs, inputs, weight, Rows { rounding: Rounding::Half, bounded: false })
+    pub fn for_inputs<R: Fn(usize) -> f32>(
+        kernel: Kernel,
+        outputs: usize,
+        inputs: usize,
+        weights: impl Fn(usize) -> R,
+    ) -> Self {
+        Self::pack(kernel, outputs, inputs, weights, Rows { rounding: Rounding::Half, bounded: false })
     }
 
     /// As [`Matrix::new`], for an LSTM's states, between -1 and 1, that it reads itself, and which the kernel may round.
-    pub fn for_states(kernel: Kernel, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
-        Self::pack(kernel, outputs, inputs, weight, Rows { rounding: Rounding::Half, bounded: true })
+    pub fn for_states<R: Fn(usize) -> f32>(
+        kernel: Kernel,
+        outputs: usize,
+        inputs: usize,
+        weights: impl Fn(usize) -> R,
+    ) -> Self {
+        Self::pack(kernel, outputs, inputs, weights, Rows { rounding: Rounding::Half, bounded: true })
     }
 
     /// As [`Matrix::new`], for an LSTM's states that an output layer reads, and which the kernel may round a little.
-    pub fn for_outputs(kernel: Kernel, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
-        Self::pack(kernel, outputs, inputs, weight, Rows { rounding: Rounding::Fixed, bounded: true })
+    pub fn for_outputs<R: Fn(usize) -> f32>(
+        kernel: Kernel,
+        outputs: usize,
+        inputs: usize,
+        weights: impl Fn(usize) -> R,
+    ) -> Self {
+        Self::pack(kernel, outputs, inputs, weights, Rows { rounding: Rounding::Fixed, bounded: true })
     }
 
-    fn pack(kernel: Kernel, outputs: usize, inputs: usize, weight: impl Fn(usize, usize) -> f32, may: Rows) -> Self {
+    fn pack<R: Fn(usize) -> f32>(
+        kernel: Kernel,
+        outputs: usize,
+        inputs: usize,
+        weights: impl Fn(usize) -> R,
+        may: Rows,
+    ) -> Self {
         let panels = outputs.div_ceil(PANEL);
-        let mut lines = Vec::with_capacity(panels * inputs);
-        for first in (0..panels).map(|panel| panel * PANEL) {
-            lines.extend((0..inputs).map(|input| {
-                let entry = |lane| if first + lane < outputs { weight(first + lane, input) } else { 0.0 };
-                Line(std::array::from_fn(entry))
-            }));
+        let mut lines = vec![Line([0.0; PANEL]); panels * inputs];
+        // An output's weights are read one behind the other, and each panel is written while it is in the first cache.
+        for output in 0..outputs {
+            let (panel, lane, weight) = (output / PANEL, output % PANEL, weights(output));
+            let lines = &mut lines[panel * inputs..][..inputs];
+            lines.iter_mut().enumerate().for_each(|(input, line)| line.0[lane] = weight(input));
         }
         Self { kernel, inputs, panels, weights: Weights::new(kernel, inputs, lines, may) }
     }
@@ -235,15 +266,15 @@ pub struct Dense {
 }
 
 impl Dense {
-    /// Packs the layer for `kernel`; `weight(output, input)` and `bias(output)` give its parameters.
-    pub fn new(
+    /// Packs the layer for `kernel`; `weights(output)(input)` and `bias(output)` give its parameters.
+    pub fn new<R: Fn(usize) -> f32>(
         kernel: Kernel,
         outputs: usize,
         inputs: usize,
-        weight: impl Fn(usize, usize) -> f32,
+        weights: impl Fn(usize) -> R,
         bias: impl Fn(usize) -> f32,
     ) -> Self {
-        Self::with(Matrix::new(kernel, outputs, inputs, weight), outputs, bias)
+        Self::with(Matrix::new(kernel, outputs, inputs, weights), outputs, bias)
     }
 
     /// A layer of `matrix`, whose columns from `outputs` on are padding.
@@ -297,7 +328,16 @@ mod tests {
             for (outputs, inputs, stride) in shapes.into_iter().take(if cfg!(miri) { 4 } else { shapes.len() }) {
                 let mut draw = |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() - 0.5).collect() };
                 let (weights, bias) = (draw(outputs * inputs), draw(outputs));
-                let layer = Dense::new(Kernel::best(), outputs, inputs, |o, i| weights[o * inputs + i], |o| bias[o]);
+                let layer = Dense::new(
+                    Kernel::best(),
+                    outputs,
+                    inputs,
+                    |o| {
+                        let row = &weights[o * inputs..];
+                        move |i| row[i]
+                    },
+                    |o| bias[o],
+                );
                 for count in 1..=19 {
                     let rows = draw((count - 1) * stride + inputs);
                     let mut together = vec![0.0; count * layer.width()];
@@ -332,7 +372,16 @@ mod tests {
                     (0..n).map(|_| (rng.random::<f32>() * 2.0 - 1.0) * scale).collect()
                 };
                 let (weights, bias) = (draw(outputs * inputs, 1.0), draw(outputs, 1.0));
-                let layer = Dense::new(Kernel::best(), outputs, inputs, |o, i| weights[o * inputs + i], |o| bias[o]);
+                let layer = Dense::new(
+                    Kernel::best(),
+                    outputs,
+                    inputs,
+                    |o| {
+                        let row = &weights[o * inputs..];
+                        move |i| row[i]
+                    },
+                    |o| bias[o],
+                );
                 // Rows of ordinary numbers, of denormals, and of large ones.
                 let rows: Vec<f32> = (0..count).flat_map(|r| draw(inputs, [1.0, 1e-40, 1e4][r % 3])).collect();
                 let mut found = vec![0.0; count * layer.width()];

@@ -258,7 +258,7 @@ mod tests {
 
         fn matrix(&self, name: KernelName) -> Matrix {
             let kernel = Kernel::named(name).unwrap();
-            Matrix::for_states(kernel, 4 * self.hidden, self.hidden, |o, i| self.weights[o * self.hidden + i])
+            Matrix::for_states(kernel, 4 * self.hidden, self.hidden, |o| move |i| self.weights[o * self.hidden + i])
         }
 
         fn run(matrix: &Matrix, rows: &[f32], stride: usize, start: &[f32]) -> Vec<f32> {
@@ -324,7 +324,7 @@ mod tests {
     fn a_weight_that_is_no_half_keeps_single_precision() {
         let kernel = Kernel::named(KernelName::NeonFp16).unwrap();
         for (value, fits) in [(0.5, true), (-0.0, true), (6e-8, false), (0.1, false), (7e4, false)] {
-            let matrix = Matrix::new(kernel, 5, 3, |o, i| if (o, i) == (4, 2) { value } else { 1.0 });
+            let matrix = Matrix::new(kernel, 5, 3, |o| move |i| if (o, i) == (4, 2) { value } else { 1.0 });
             assert_eq!(matches!(matrix.weights, Weights::Half(_)), fits, "{value}");
         }
     }

@@ -60,14 +60,13 @@ impl Direction {
         let units = hidden.next_multiple_of(UNITS);
         // A padded unit has zero weights: its gates are 1/2, its candidate 0, so its state stays 0.
         let row = |column: usize| (column % units < hidden).then(|| column / units * hidden + column % units);
-        let weight = |matrix: &[f32], inputs: usize, column, i| row(column).map_or(0.0, |row| matrix[row * inputs + i]);
         let both = |column: usize| row(column).map_or(0.0, |row| bias[row] + bias[4 * hidden + row]);
         Self {
             kernel,
             hidden,
             units,
-            input: Matrix::for_inputs(kernel, 4 * units, inputs, |column, i| weight(input, inputs, column, i)),
-            recurrent: Matrix::for_states(kernel, 4 * units, hidden, |column, i| weight(recurrent, hidden, column, i)),
+            input: Matrix::for_inputs(kernel, 4 * units, inputs, |column| weights(input, inputs, row(column))),
+            recurrent: Matrix::for_states(kernel, 4 * units, hidden, |column| weights(recurrent, hidden, row(column))),
             bias: (0..4 * units).map(both).collect(),
             reverse,
         }
@@ -207,6 +206,12 @@ impl Direction {
     pub fn hidden(&self) -> usize {
         self.hidden
     }
+}
+
+/// The weights of a row of `matrix`, or those of padding.
+fn weights(matrix: &[f32], inputs: usize, row: Option<usize>) -> impl Fn(usize) -> f32 {
+    let row = row.map(|row| &matrix[row * inputs..][..inputs]);
+    move |input| row.map_or(0.0, |row| row[input])
 }
 
 /// What a run works in; reused, it saves allocations.
