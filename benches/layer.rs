@@ -208,7 +208,8 @@ fn compare(environment: &Environment, layer: &Layer, threads: usize) -> Value {
         };
         for kernel in 0..kernels.len() {
             ours(kernel);
-            check(layer, &expected, [0, 1].map(|backward| work[backward].lock().unwrap().1.clone()));
+            let most = if kernels[kernel].name().rounds() { 5e-2 } else { 1e-4 };
+            check(layer, &expected, most, [0, 1].map(|backward| work[backward].lock().unwrap().1.clone()));
         }
         let times = measure(threads, (800 * 50 / layer.batch / layer.hidden).max(1), kernels.len() + 1, |contender| {
             match contender.checked_sub(1) {
@@ -248,13 +249,13 @@ fn measure(threads: usize, calls: usize, contenders: usize, mut call: impl FnMut
     (0..=ROUNDS).map(|_| round()).skip(1).collect()
 }
 
-/// Ours is what ONNX Runtime computes, within the errors of both sides' activations.
-fn check(layer: &Layer, expected: &[f32], states: [Vec<f32>; 2]) {
+/// Ours is what ONNX Runtime computes, within the errors of both sides' activations, and what the kernel rounds.
+fn check(layer: &Layer, expected: &[f32], most: f32, states: [Vec<f32>; 2]) {
     let width = layer.batch * layer.hidden;
     for (token, row) in expected.chunks_exact(2 * width).enumerate() {
         for (theirs, states) in row.chunks_exact(width).zip(&states) {
             let ours = &states[token * width..][..width];
-            assert!(theirs.iter().zip(ours).all(|(a, b)| (a - b).abs() < 3e-3), "token {token} differs");
+            assert!(theirs.iter().zip(ours).all(|(a, b)| (a - b).abs() < most), "token {token} differs");
         }
     }
 }

@@ -26,15 +26,19 @@ pub struct Vocabulary<B> {
     count: usize,
     /// The first bytes of every [`STRIDE`]-th entry: most of a search needs nothing else.
     samples: Vec<u64>,
+    /// The row of each entry of one ASCII character: most look-ups of characters are for them.
+    ascii: Ascii,
 }
+
+type Ascii = Box<[Option<u32>; 128]>;
 
 impl<B: AsRef<[u8]>> Vocabulary<B> {
     /// Checks the table (lengths, order, UTF-8, every row below `rows`) and wraps its bytes.
     pub fn open(bytes: B, rows: u32) -> Result<Self> {
-        let count = check(bytes.as_ref(), rows)?;
+        let (count, ascii) = check(bytes.as_ref(), rows)?;
         let table = Table::new(bytes.as_ref(), count);
         let samples = (0..count).step_by(STRIDE).map(|i| prefix(table.entry(i))).collect();
-        Ok(Self { bytes, count, samples })
+        Ok(Self { bytes, count, samples, ascii })
     }
 
     /// Number of entries.
@@ -49,7 +53,14 @@ impl<B: AsRef<[u8]>> Vocabulary<B> {
 
     /// The row of exactly `entry`.
     pub fn get(&self, entry: &str) -> Option<u32> {
-        let (table, first) = (self.table(), prefix(entry.as_bytes()));
+        match entry.as_bytes() {
+            [c] => self.ascii[usize::from(*c)],
+            bytes => self.search(bytes),
+        }
+    }
+
+    fn search(&self, entry: &[u8]) -> Option<u32> {
+        let (table, first) = (self.table(), prefix(entry));
         // A prefix never decreases from one entry to the next, so the entry lies after the last sample that is less and
         // before the first that is more.
         let less = self.samples.partition_point(|&sample| sample < first);
@@ -57,7 +68,7 @@ impl<B: AsRef<[u8]>> Vocabulary<B> {
         let (mut low, mut high) = (less.saturating_sub(1) * STRIDE, self.count.min((less + equal) * STRIDE));
         while low < high {
             let middle = low + (high - low) / 2;
-            match table.entry(middle).cmp(entry.as_bytes()) {
+            match table.entry(middle).cmp(entry) {
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Greater => high = middle,
                 std::cmp::Ordering::Equal => return Some(table.row(middle)),
@@ -130,8 +141,8 @@ fn number(bytes: &[u8], i: usize) -> u32 {
     u32::from_le_bytes([bytes[4 * i], bytes[4 * i + 1], bytes[4 * i + 2], bytes[4 * i + 3]])
 }
 
-/// The number of entries of a well-formed file, in one pass over it.
-fn check(bytes: &[u8], rows: u32) -> Result<usize> {
+/// The number of entries of a well-formed file, and the rows of those of one ASCII character, in one pass over it.
+fn check(bytes: &[u8], rows: u32) -> Result<(usize, Ascii)> {
     if bytes.len() < HEAD + 4 || !bytes.starts_with(MAGIC) {
         return Err(malformed("does not begin as a vocabulary does (`MTLVOC1`)").at("magic"));
     }
@@ -150,6 +161,7 @@ fn check(bytes: &[u8], rows: u32) -> Result<usize> {
     if table.offset(0) != 0 || table.offset(count) != text.len() {
         return Err(malformed("the entries do not cover the text").at("offsets"));
     }
+    let mut ascii = Box::new([None; 128]);
     let mut previous = "";
     for i in 0..count {
         let entry = text.get(table.offset(i)..table.offset(i + 1));
@@ -161,9 +173,12 @@ fn check(bytes: &[u8], rows: u32) -> Result<usize> {
         if table.row(i) >= rows {
             return Err(malformed(format!("row {} of a table of {rows} rows", table.row(i))).at(place(i)));
         }
+        if let [c] = entry.as_bytes() {
+            ascii[usize::from(*c)] = Some(table.row(i));
+        }
         previous = entry;
     }
-    Ok(count)
+    Ok((count, ascii))
 }
 
 fn place(i: usize) -> String {

@@ -46,8 +46,11 @@ fn main() {
     for (outputs, inputs) in [(684, 110), (704, 171), (64, 128), (128, 300), (256, 512), (1, 128)] {
         for count in [1, 8, 32, 128, 800] {
             let (weights, rows) = (draw(outputs * inputs), draw(count * inputs));
-            let matrix =
-                Matrix::new(Kernel::best(), outputs, inputs, |output| move |input| weights[input * outputs + output]);
+            let of = |output: usize| {
+                let weights = &weights;
+                move |input: usize| weights[input * outputs + output]
+            };
+            let matrix = Matrix::new(Kernel::best(), outputs, inputs, of);
             let repeats = (WORK / (count * outputs * inputs)).max(1);
             let (mut a, mut b) = (vec![0.0; count * matrix.width()], vec![0.0; count * outputs]);
             matrix.multiply_add(&rows, inputs, &mut a);
