@@ -11,9 +11,11 @@ mod common;
 mod rounds;
 
 use common::onnx_options;
+use half::slice::HalfFloatSliceExt;
 use libmtl::Cancel;
 use libmtl::bundle::{Bundle, OpenOptions};
 use libmtl::engine::{self, Batch, EngineOptions, Found, Head};
+use libmtl::kernels::crf::{Transitions, Viterbi};
 use libmtl::tagger::{DecodeOptions, Tagger, features};
 use libmtl::text::readers;
 use rounds::{cpu_seconds, quartiles};
@@ -103,14 +105,26 @@ fn compare(native: &Tagger, onnx: &Tagger, sentences: &[&[String]], size: usize)
             engine.run(black_box(batch), heads, false, &cancel, &take).unwrap();
         }
     };
-    let passes: [&dyn Fn(); 5] = [
+    let viterbi = Viterbi::new(&transitions(bundle, task));
+    let paths = || {
+        for batch in &batches {
+            let take = |_: usize, _: usize, found: Found| {
+                let Found::Emissions(emissions) = found else { unreachable!("the native engine gives emissions") };
+                black_box(viterbi.best(emissions, &cancel)?);
+                Ok(())
+            };
+            engine.run(black_box(batch), &[head], false, &cancel, &take).unwrap();
+        }
+    };
+    let passes: [&dyn Fn(); 6] = [
         &|| tag(native),
         &|| tag(onnx),
         &|| sentences.chunks(size).for_each(|call| drop(black_box(encode(black_box(call))))),
         &|| emissions(&[]),
         &|| emissions(&[head]),
+        &paths,
     ];
-    let mut rounds: Vec<[f64; 5]> = Vec::new();
+    let mut rounds: Vec<[f64; 6]> = Vec::new();
     for _ in 0..=ROUNDS {
         rounds.push(passes.map(|pass| {
             let begun = cpu_seconds();
@@ -120,8 +134,8 @@ fn compare(native: &Tagger, onnx: &Tagger, sentences: &[&[String]], size: usize)
     }
     rounds.remove(0);
     let tokens: f64 = sentences.iter().map(|sentence| sentence.len() as f64).sum();
-    let of = |value: &dyn Fn(&[f64; 5]) -> f64| quartiles(rounds.iter().map(value).collect());
-    let share = |part: &dyn Fn(&[f64; 5]) -> f64| decimals(of(&|round| part(round) / round[0])[1], 3);
+    let of = |value: &dyn Fn(&[f64; 6]) -> f64| quartiles(rounds.iter().map(value).collect());
+    let share = |part: &dyn Fn(&[f64; 6]) -> f64| decimals(of(&|round| part(round) / round[0])[1], 3);
     let [low, ratio, high] = of(&|round| round[1] / round[0]).map(|ratio| decimals(ratio, 2));
     json!({
         "sentences_a_call": size, "rounds": ROUNDS,
@@ -129,9 +143,17 @@ fn compare(native: &Tagger, onnx: &Tagger, sentences: &[&[String]], size: usize)
         "native_to_onnx": {"median": ratio, "quartiles": [low, high]},
         "share_of_native": {
             "look_up": share(&|r| r[2]), "network": share(&|r| r[3]), "emission": share(&|r| r[4] - r[3]),
-            "decoding": share(&|r| r[0] - r[2] - r[4]), "emission_and_decoding": share(&|r| r[0] - r[2] - r[3]),
+            "viterbi": share(&|r| r[5] - r[4]), "emission_and_viterbi": share(&|r| r[5] - r[3]),
+            "results": share(&|r| r[0] - r[2] - r[5]),
         },
     })
+}
+
+/// The CRF of a task without the rules of a scheme.
+fn transitions(bundle: &Bundle, task: usize) -> Transitions {
+    let task = &bundle.manifest().tasks[task];
+    let read = |part: &str| bundle.tensor(&format!("task.{}.crf.{part}", task.name)).unwrap().data.to_f32_vec();
+    Transitions { labels: task.labels.len(), start: read("start"), end: read("end"), pairs: read("transitions") }
 }
 
 /// Medians over processes that open the model: from there to the first sentence's labels, and resident memory.

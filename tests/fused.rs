@@ -87,8 +87,7 @@ fn graphs_agree_on_random_networks() {
         };
         let folder = fused(random_bundle(rng.random(), &sizes).path());
         let bundle = Bundle::open(folder.path()).unwrap();
-        let exact = Kernel::available().map(Kernel::name).rfind(|kernel| !kernel.rounds());
-        let options = EngineOptions { kernel: exact, ..fused_options(1 + case % 3) };
+        let options = EngineOptions { kernel: Some(Kernel::exact().name()), ..fused_options(1 + case % 3) };
         let (portable, fused) = (open(&bundle, &onnx_options()), open(&bundle, &options));
         let lengths: Vec<usize> = (0..40).map(|_| rng.random_range(1..40)).collect();
         let batch = random_batch(rng.random(), &bundle, &lengths);
@@ -114,7 +113,7 @@ fn a_sentence_does_not_depend_on_its_neighbours() {
     let batch = random_batch(31, &bundle, &lengths);
     let all = heads(&bundle);
     let heads = [all[1], all[all.len() - 1]];
-    let kernel = Kernel::available().map(Kernel::name).rfind(|kernel| !kernel.rounds());
+    let kernel = Some(Kernel::exact().name());
     let engines = [1, 4].map(|threads| open(&bundle, &EngineOptions { kernel, ..fused_options(threads) }));
     let [together, threaded] =
         engines.each_ref().map(|engine| engine.emissions(&batch, &heads, &Cancel::new()).unwrap());

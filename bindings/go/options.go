@@ -38,7 +38,7 @@ func WithThreads(count int) OpenOption {
 	return OpenWith("threads", strconv.Itoa(count))
 }
 
-// WithKernel forces a kernel of the engine "native", such as "generic", "avx2", "avx512-fp16" or "neon"; without it, the fastest of this
+// WithKernel forces a kernel of the engine "native", such as "generic", "avx2", "avx512" or "neon"; without it, the fastest of this
 // processor computes. With one kernel, results are the same everywhere, bit for bit.
 func WithKernel(name string) OpenOption {
 	return OpenWith("kernel", name)

@@ -5,7 +5,7 @@ use super::boundary::{
 };
 use super::cancel::mtl_cancel;
 use super::error::mtl_error;
-use super::kernels::{Elements, Sequences, buffer, mtl_crf, mtl_sequences, transitions, versioned};
+use super::kernels::{Elements, MTL_F16, Sequences, buffer, mtl_crf, mtl_sequences, transitions, versioned};
 use super::status::mtl_status;
 use crate::cancel::Cancel;
 use crate::kernels::Kernel;
@@ -29,7 +29,8 @@ pub type mtl_bilstm_crf = Object<BilstmCrf>;
 pub struct mtl_bilstm {
     /// Size of this structure; the caller sets it to `sizeof(mtl_bilstm)`.
     pub struct_size: u32,
-    /// Type of all weights: `MTL_F32` or `MTL_F16`. All are finite.
+    /// Type of all weights: `MTL_F32` or `MTL_F16`. All are finite. Those of `MTL_F16` are multiplied by the fastest kernel of this
+    /// processor, which may round what it multiplies to 16 bits; those of `MTL_F32` by the fastest one that does not.
     pub element: u32,
     /// D, from 1 to `MTL_BILSTM_MAX_WIDTH`.
     pub inputs: u32,
@@ -76,7 +77,7 @@ fn network(bilstm: *const mtl_bilstm, crf: *const mtl_crf) -> Outcome<BilstmCrf>
     let bias = read(given.bias, 2 * 8 * hidden, "bias")?;
     let output = read(given.output, labels * 2 * hidden, "output")?;
     let output_bias = read(given.output_bias, labels, "output_bias")?;
-    let kernel = Kernel::best();
+    let kernel = if given.element == MTL_F16 { Kernel::best() } else { Kernel::exact() };
     let directions = [false, true].map(|reverse| {
         let half = |all: &'_ [f32]| -> std::ops::Range<usize> {
             let middle = all.len() / 2;

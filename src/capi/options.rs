@@ -186,7 +186,7 @@ pub extern "C" fn mtl_options_new(out_options: *mut *mut mtl_options, out_error:
 /// | `mtl_bundle_open*` | `trusted` | `false`; `true` maps a file instead of reading it and does not check digests: only for a bundle from inside something verified, such as an app's package |
 /// | `mtl_model_open` | `engine` | `native`, `onnx`; `cuda`, in a library that was built with it: for taggers, not run on a GPU yet |
 /// | | `threads` | `0`: the thread that calls; up to 1024 |
-/// | | `kernel` | the fastest of this processor; or `generic`, `avx2`, `avx512`, `avx512-fp16`, `amx-bf16`, `neon`, `neon-fp16`, `neon-fhm`: with one kernel, results are the same everywhere bit for bit. Only for the engine `native` |
+/// | | `kernel` | the fastest of this processor; or `generic`, `avx2`, `avx512`, `avx512-int16`, `avx512-fp16`, `amx-bf16`, `neon`, `neon-fp16`, `neon-fhm`: with one kernel, results are the same everywhere bit for bit. Only for the engine `native`, and for the graph `fused` on the processor |
 /// | | `graph` | `portable`; `fused`, for taggers that have it: libmtl's own kernels as an operator of ONNX Runtime, on the processor and, in a library with the engine `cuda`, on the provider `cuda`, where it was not run yet. Only for the engine `onnx` |
 /// | | `word_cache` | `2048`; KiB that a model may keep of the words that come again, `0` keeps none: results are the same, bit for bit. Not for the engine `onnx` |
 /// | | `library` | path of ONNX Runtime's shared library; without it, the one beside the program or the loader's own. With the engine `cuda`, of CUDA's driver |

@@ -35,7 +35,7 @@ pub struct EngineOptions {
     /// Where a call of the native engine finds the others; without it, the engine starts some of its own. The results
     /// are the same, bit for bit. ONNX Runtime always brings its own.
     pub pool: Option<Arc<Pool>>,
-    /// The kernel of the native engine, and of what the engine `cuda` does on the processor; without it, the fastest that this processor has. Results are the same, bit for
+    /// The kernel of the native engine, of the fused graph on the processor, and of what the engine `cuda` does on the processor; without it, the fastest that this processor has. Results are the same, bit for
     /// bit, with one kernel, and differ in their last digits between two.
     pub kernel: Option<KernelName>,
     /// The most bytes that the native engine keeps of words, from one call to the next: a tagger what the LSTM reads of them, a

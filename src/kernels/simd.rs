@@ -168,6 +168,11 @@ impl Kernel {
         *BEST.get_or_init(find)
     }
 
+    /// The fastest kernel of this processor that rounds nothing further than single precision does.
+    pub fn exact() -> Self {
+        Self::available().rfind(|kernel| !kernel.name.rounds()).unwrap_or(Self::generic())
+    }
+
     /// The kernel `name`, or an error that says what this processor lacks for it, or why the operating system refuses what it
     /// must be asked for: that of `amx-bf16`, and only here.
     pub fn named(name: KernelName) -> Result<Self> {
@@ -251,6 +256,7 @@ mod tests {
     fn the_best_kernel_is_one_that_can_run_and_the_others_are_refused() {
         let measured = Kernel::available().rfind(|kernel| kernel.name.measured());
         assert_eq!(Kernel::best().name(), measured.unwrap().name());
+        assert!(!Kernel::exact().name.rounds() && Kernel::exact().name.measured());
         let foreign = if cfg!(target_arch = "x86_64") { KernelName::Neon } else { KernelName::Avx512 };
         let error = Kernel::named(foreign).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Argument);

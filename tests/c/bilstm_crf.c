@@ -125,8 +125,10 @@ static void the_best_path_is_found(uint32_t element) {
     double best, mine;
     float value = 0;
     scores(s, labels, &best, &mine);
-    CHECK(fabs(mine - best) < 1e-4);
-    CHECK(fabs(values[s] - best) < 1e-4);
+    /* Halves may be multiplied by a kernel that rounds. */
+    double most = element == MTL_F16 ? 2e-2 : 1e-4;
+    CHECK(fabs(mine - best) < most);
+    CHECK(fabs(values[s] - best) < most);
     mtl_sequences one = sequences(element); /* a sentence's path does not depend on the others */
     size_t size = element == MTL_F16 ? sizeof *half_features : sizeof *features, skipped = (size_t)s * LONGEST * STRIDE;
     one.data = (const char *)one.data + skipped * size;

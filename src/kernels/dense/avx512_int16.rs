@@ -236,7 +236,9 @@ fn units<const M: usize>(rows: &[&[f32]; M]) -> [f32; M] {
     }
     let mut units = [0.0; M];
     for m in 0..M {
-        units[m] = _mm512_reduce_add_ps(squares[m]).max(1e-30).sqrt() / INPUTS;
+        let sum = _mm512_reduce_add_ps(squares[m]);
+        // NaN stays NaN, and with it the row's outputs.
+        units[m] = (if sum < 1e-30 { 1e-30 } else { sum }).sqrt() / INPUTS;
     }
     units
 }
@@ -431,5 +433,11 @@ mod tests {
             assert_eq!(run(single) == run(fixed), !rounded, "{value}");
         }
         assert!(matches!(Matrix::new(fixed, 5, 3, |_| |_| 0.5).weights, Weights::Single(_)));
+        let states = Matrix::for_states(fixed, 32, 40, |_| |_| 0.5);
+        let mut outputs = [0.0; 64];
+        states.multiply_add(&[[0.5; 40], [f32::NAN; 40]].concat(), 40, &mut outputs);
+        assert!(
+            outputs[..32].iter().all(|value| value.is_finite()) && outputs[32..].iter().all(|value| value.is_nan())
+        );
     }
 }
