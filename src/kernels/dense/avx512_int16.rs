@@ -26,10 +26,11 @@ const ROWS: usize = 8;
 /// The norm of a row of inputs, as integers, before they are rounded. So none is beyond 16 bits.
 const INPUTS: f32 = 32_000.0;
 
-/// The largest norm of an output's weights, likewise: the product of both is below 2^31 with what rounding adds.
+/// The largest norm of an output's weights, likewise: the product of both is below 2^31 with what rounding to integers adds, and what
+/// single precision may have lost of the norms.
 fn weights_norm(inputs: usize) -> f32 {
-    let rounding = 0.5 * (inputs as f32).sqrt();
-    2_147_000_000.0 / (INPUTS + rounding) - rounding
+    let (rounding, lost) = (0.5 * (inputs as f32).sqrt(), (1e-7 * inputs as f32).min(0.5));
+    2_147_000_000.0 * (1.0 - lost) / (INPUTS + rounding) - rounding
 }
 
 /// Above this, rounding the inputs beside it would move a gate by more than a hundredth.
@@ -98,8 +99,12 @@ impl Fixed {
         }
     }
 
-    /// As [`super::Matrix::multiply_add`]; every input is finite.
+    /// As [`super::Matrix::multiply_add`].
     pub(super) fn multiply_add(&self, rows: &[f32], stride: usize, outputs: &mut [f32]) {
+        // No output has no panel either.
+        if outputs.is_empty() {
+            return;
+        }
         for (group, outputs) in outputs.chunks_mut(ROWS * self.panels * PANEL).enumerate() {
             let rows = &rows[group * ROWS * stride..];
             // SAFETY: `new` has seen AVX-512 and AVX512-VNNI.
@@ -388,7 +393,7 @@ mod tests {
         let Some([single, fixed]) = kernels() else { return };
         let mut rng = ChaCha8Rng::seed_from_u64(test_seed());
         let fixed_shapes =
-            [[1, 1, 1], [33, 64, 7], [32, 65, 3], [704, 171, 5], [160, 110, 65], [40, 513, 4], [70, 1500, 2]];
+            [[1, 1, 1], [33, 64, 7], [32, 65, 3], [704, 171, 5], [160, 110, 65], [40, 513, 4], [5, 16384, 2]];
         let random = (0..6).map(|_| [rng.random_range(1..=700), rng.random_range(1..=1100), rng.random_range(1..=65)]);
         for shape in fixed_shapes.into_iter().chain(random.collect::<Vec<_>>()) {
             for bounded in [true, false] {
@@ -433,6 +438,7 @@ mod tests {
             assert_eq!(run(single) == run(fixed), !rounded, "{value}");
         }
         assert!(matches!(Matrix::new(fixed, 5, 3, |_| |_| 0.5).weights, Weights::Single(_)));
+        Matrix::for_outputs(fixed, 0, 3, |_| |_| 0.5).multiply_add(&[0.5; 6], 3, &mut []);
         let states = Matrix::for_states(fixed, 32, 40, |_| |_| 0.5);
         let mut outputs = [0.0; 64];
         states.multiply_add(&[[0.5; 40], [f32::NAN; 40]].concat(), 40, &mut outputs);
