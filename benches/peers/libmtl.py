@@ -8,6 +8,7 @@ import json
 import numpy
 
 F32 = 1  # MTL_F32
+F16 = 2  # MTL_F16
 
 
 class Library:
@@ -112,17 +113,20 @@ class BiLstm(ctypes.Structure):
 
 
 class Layer(Library):
-    """A BiLSTM with its linear layer and a CRF that prefers nothing; `weights` are those of `layers.weights`."""
+    """A BiLSTM with its linear layer and a CRF that prefers nothing; `weights` are those of `layers.weights`, given as `element`."""
 
-    def __init__(self, library, weights):
+    def __init__(self, library, weights, element):
         super().__init__(library)
+        self.element = element
+        kind = numpy.float16 if element == F16 else numpy.float32
+        weights = {name: numpy.ascontiguousarray(value, kind) for name, value in weights.items()}
         number = self.mtl.mtl_version()
         self.version = f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
         hidden, labels = weights["R"].shape[2], len(weights["linear_bias"])
         zeros = numpy.zeros(labels * labels, numpy.float32)
         crf = Crf(ctypes.sizeof(Crf), labels, zeros.ctypes.data, zeros.ctypes.data, zeros.ctypes.data)
         names = ("W", "R", "B", "linear", "linear_bias")
-        lstm = BiLstm(ctypes.sizeof(BiLstm), F32, weights["W"].shape[2], hidden, *(weights[name].ctypes.data for name in names))
+        lstm = BiLstm(ctypes.sizeof(BiLstm), element, weights["W"].shape[2], hidden, *(weights[name].ctypes.data for name in names))
         self.network = self.make("mtl_bilstm_crf_new", ctypes.byref(lstm), ctypes.byref(crf))
 
     def tag(self, batch):
