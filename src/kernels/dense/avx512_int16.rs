@@ -11,7 +11,7 @@
 use super::PANEL;
 use crate::kernels::processor;
 use std::arch::x86_64::{
-    __m512, __m512i, _mm256_storeu_si256, _mm512_and_si512, _mm512_cvtepi32_ps, _mm512_cvtps_epi32,
+    __m512, __m512i, _mm256_storeu_si256, _mm512_add_ps, _mm512_and_si512, _mm512_cvtepi32_ps, _mm512_cvtps_epi32,
     _mm512_cvtsepi32_epi16, _mm512_dpwssd_epi32, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512,
     _mm512_maskz_loadu_ps, _mm512_mul_ps, _mm512_or_si512, _mm512_reduce_add_ps, _mm512_set1_epi32, _mm512_set1_ps,
     _mm512_setzero_ps, _mm512_setzero_si512, _mm512_slli_epi32, _mm512_storeu_ps, _mm512_storeu_si512,
@@ -105,57 +105,86 @@ impl Fixed {
         if outputs.is_empty() {
             return;
         }
-        for (group, outputs) in outputs.chunks_mut(ROWS * self.panels * PANEL).enumerate() {
+        let width = self.panels * PANEL;
+        for (group, outputs) in outputs.chunks_mut(ROWS * width).enumerate() {
             let rows = &rows[group * ROWS * stride..];
             // SAFETY: `new` has seen AVX-512 and AVX512-VNNI.
             unsafe {
-                match outputs.len() / (self.panels * PANEL) {
-                    1 => self.group::<1, 4>(rows, stride, outputs),
-                    2 => self.group::<2, 4>(rows, stride, outputs),
-                    3 => self.group::<3, 2>(rows, stride, outputs),
-                    4 => self.group::<4, 2>(rows, stride, outputs),
-                    5 => self.group::<5, 1>(rows, stride, outputs),
-                    6 => self.group::<6, 1>(rows, stride, outputs),
-                    7 => self.group::<7, 1>(rows, stride, outputs),
-                    _ => self.group::<ROWS, 1>(rows, stride, outputs),
+                if outputs.len() == width {
+                    self.group::<1>(rows, stride, outputs);
+                } else {
+                    self.group::<ROWS>(rows, stride, outputs);
                 }
             }
         }
     }
 
-    /// M rows: their inputs are rounded once, then multiplied with all panels, P at a time.
+    /// Up to R rows: their inputs are rounded once, then multiplied with all panels.
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-    fn group<const M: usize, const P: usize>(&self, rows: &[f32], stride: usize, outputs: &mut [f32]) {
-        let rows: [&[f32]; M] = std::array::from_fn(|m| &rows[m * stride..][..self.inputs]);
-        let units = units(&rows);
-        let mut rounded = [Rounded([[0; 2]; BLOCK / 2]); M];
+    fn group<const R: usize>(&self, rows: &[f32], stride: usize, outputs: &mut [f32]) {
+        let count = outputs.len() / (self.panels * PANEL);
+        let (mut rounded, mut units) = ([Rounded([[0; 2]; BLOCK / 2]); R], [0.0; R]);
+        for row in 0..count {
+            units[row] = unit(&rows[row * stride..][..self.inputs]);
+        }
         for first in (0..self.inputs).step_by(BLOCK) {
             let inputs = BLOCK.min(self.inputs - first);
-            for m in 0..M {
-                round(&rows[m][first..][..inputs], 1.0 / units[m], &mut rounded[m]);
+            for row in 0..count {
+                round(&rows[row * stride + first..][..inputs], 1.0 / units[row], &mut rounded[row]);
             }
-            let pairs = inputs.div_ceil(2);
-            let mut panel = 0;
-            while panel < self.panels {
-                let whole = panel + P <= self.panels;
-                let tile = Tile {
-                    weights: &self.weights[panel * self.inputs.div_ceil(2) + first / 2..],
-                    each: self.inputs.div_ceil(2),
-                    scales: &self.scales[panel..],
-                    pairs,
-                    rounded: &rounded,
-                    units,
-                    outputs: &mut outputs[panel * PANEL..],
-                    width: self.panels * PANEL,
+            let block = Block { fixed: self, first: first / 2, pairs: inputs.div_ceil(2) };
+            let (mut rounded, mut units, mut outputs) = (&rounded[..count], &units[..count], &mut *outputs);
+            while !rounded.is_empty() {
+                // Sums and weights of a tile fill no more than the registers; few rows take more panels, so that enough sums are under way.
+                let rows = match rounded.len() {
+                    ROWS => block.sweep::<ROWS, 1>(rounded, units, outputs),
+                    4..ROWS => block.sweep::<4, 2>(rounded, units, outputs),
+                    3 => block.sweep::<3, 2>(rounded, units, outputs),
+                    2 => block.sweep::<2, 4>(rounded, units, outputs),
+                    _ => block.sweep::<1, 4>(rounded, units, outputs),
                 };
-                if whole {
-                    tile.run::<P>()
-                } else {
-                    tile.run::<1>()
-                }
-                panel += if whole { P } else { 1 };
+                (rounded, units) = (&rounded[rows..], &units[rows..]);
+                outputs = &mut outputs[rows * self.panels * PANEL..];
             }
         }
+    }
+}
+
+/// Inputs that have been rounded, and their weights.
+struct Block<'a> {
+    fixed: &'a Fixed,
+    /// The first pair of inputs, and how many there are.
+    first: usize,
+    pairs: usize,
+}
+
+impl Block<'_> {
+    /// Adds the products of the first M rows with all panels, P at a time, to those rows of `outputs`; returns M.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+    fn sweep<const M: usize, const P: usize>(&self, rounded: &[Rounded], units: &[f32], outputs: &mut [f32]) -> usize {
+        let Fixed { inputs, panels, weights, scales } = self.fixed;
+        let (rounded, units) = (rounded.first_chunk().expect("M rows"), units.first_chunk().expect("M rows"));
+        let mut panel = 0;
+        while panel < *panels {
+            let whole = panel + P <= *panels;
+            let tile = Tile::<M> {
+                weights: &weights[panel * inputs.div_ceil(2) + self.first..],
+                each: inputs.div_ceil(2),
+                scales: &scales[panel..],
+                pairs: self.pairs,
+                rounded,
+                units,
+                outputs: &mut outputs[panel * PANEL..],
+                width: panels * PANEL,
+            };
+            if whole {
+                tile.run::<P>()
+            } else {
+                tile.run::<1>()
+            }
+            panel += if whole { P } else { 1 };
+        }
+        M
     }
 }
 
@@ -184,7 +213,7 @@ struct Tile<'a, const M: usize> {
     pairs: usize,
     rounded: &'a [Rounded; M],
     /// What stands for one in each row's inputs.
-    units: [f32; M],
+    units: &'a [f32; M],
     outputs: &'a mut [f32],
     width: usize,
 }
@@ -227,25 +256,22 @@ impl<const M: usize> Tile<'_, M> {
     }
 }
 
-/// What stands for one in each row's inputs; never so little that it could not be divided by.
+/// What stands for one in a row's inputs; never so little that it could not be divided by.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-#[allow(clippy::needless_range_loop, reason = "as in a tile")]
-fn units<const M: usize>(rows: &[&[f32]; M]) -> [f32; M] {
-    let mut squares = [_mm512_setzero_ps(); M];
-    for first in (0..rows[0].len()).step_by(16) {
-        for m in 0..M {
-            let values = part(&rows[m][first..]);
-            squares[m] = _mm512_fmadd_ps(values, values, squares[m]);
+fn unit(row: &[f32]) -> f32 {
+    // Four sums, so that one does not wait for the other.
+    let mut squares = [_mm512_setzero_ps(); 4];
+    for values in row.chunks(64) {
+        for (sum, values) in squares.iter_mut().zip(values.chunks(16)) {
+            let values = part(values);
+            *sum = _mm512_fmadd_ps(values, values, *sum);
         }
     }
-    let mut units = [0.0; M];
-    for m in 0..M {
-        let sum = _mm512_reduce_add_ps(squares[m]);
-        // NaN stays NaN, and with it the row's outputs.
-        units[m] = (if sum < 1e-30 { 1e-30 } else { sum }).sqrt() / INPUTS;
-    }
-    units
+    let [a, b, c, d] = squares;
+    let sum = _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(a, b), _mm512_add_ps(c, d)));
+    // NaN stays NaN, and with it the row's outputs.
+    (if sum < 1e-30 { 1e-30 } else { sum }).sqrt() / INPUTS
 }
 
 /// Rounds a block of a row, times `factor`, to the nearest, ties to even; what is missing of its last pair is zero.
@@ -330,7 +356,7 @@ mod tests {
         let squares: f32 = weights.iter().map(|weight| weight * weight).sum();
         let factor = (f32::from(i16::MAX) / largest).min(weights_norm(row.len()) / squares.sqrt()).min(1e30);
         // SAFETY: the kernel is there.
-        let [unit] = unsafe { units(&[row]) };
+        let unit = unsafe { unit(row) };
         let integer = |value: f32| i64::from(value.round_ties_even() as i16);
         row.chunks(BLOCK).zip(weights.chunks(BLOCK)).fold(start, |total, (row, weights)| {
             let terms = row.iter().zip(weights).map(|(x, w)| integer(x * (1.0 / unit)) * integer(w * factor));
