@@ -206,9 +206,9 @@ fn compare(environment: &Environment, layer: &Layer, threads: usize) -> Value {
             }
             end.wait();
         };
-        for kernel in 0..kernels.len() {
-            ours(kernel);
-            let most = if kernels[kernel].name().rounds() { 5e-2 } else { 1e-4 };
+        for (number, kernel) in kernels.iter().enumerate() {
+            ours(number);
+            let most = if kernel.name().rounds() { 5e-2 } else { 1e-4 };
             check(layer, &expected, most, [0, 1].map(|backward| work[backward].lock().unwrap().1.clone()));
         }
         let times = measure(threads, (800 * 50 / layer.batch / layer.hidden).max(1), kernels.len() + 1, |contender| {
