@@ -2,7 +2,7 @@
 
 use super::Kernel;
 use super::activation::{Function, relu, selu, sigmoid};
-use super::dense::{Affine, Dense, Matrix};
+use super::dense::{Affine, Dense, Matrix, Rows};
 use super::simd::fused;
 use pulp::{Simd, WithSimd};
 
@@ -32,7 +32,7 @@ impl Highway {
             let (part, row) = part(output);
             part.bias[row]
         };
-        let matrix = Matrix::for_features(kernel, 2 * size, size, weights);
+        let matrix = Matrix::for_rows(Rows::FEATURES, kernel, 2 * size, size, weights);
         Self { size, layer: Dense::with(matrix, 2 * size, bias), function }
     }
 

@@ -5,7 +5,7 @@
 
 use super::Kernel;
 use super::activation::sigmoid;
-use super::dense::{Affine, Matrix};
+use super::dense::{Affine, Matrix, Rows};
 use super::simd::fused;
 use crate::{Cancel, Result};
 use pulp::{Simd, WithSimd};
@@ -39,7 +39,7 @@ impl Output {
         }
         let columns = labels * layers.len();
         let half = |first: usize| {
-            Matrix::for_outputs(kernel, columns, hidden, |column| {
+            Matrix::for_rows(Rows::OUTPUTS, kernel, columns, hidden, |column| {
                 let weights = &layers[column / labels].weights[column % labels * 2 * hidden + first..][..hidden];
                 move |input: usize| weights[input]
             })

@@ -247,7 +247,7 @@ fn round(values: &[f32], row: &mut [bf16; DEPTH]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Matrix, Weights};
+    use super::super::{Matrix, Rows, Weights};
     use super::*;
     use crate::kernels::simd::test_seed;
     use crate::kernels::{Kernel, KernelName};
@@ -304,8 +304,8 @@ mod tests {
         /// Packed for `kernel` as those of an LSTM's states, or of its inputs.
         fn matrix(&self, kernel: Kernel, states: bool) -> Matrix {
             let weight = |o: usize| move |i: usize| self.weights[o * self.inputs + i];
-            let new = if states { Matrix::for_states } else { Matrix::for_inputs };
-            new(kernel, self.outputs, self.inputs, weight)
+            let rows = if states { Rows::STATES } else { Rows::INPUTS };
+            Matrix::for_rows(rows, kernel, self.outputs, self.inputs, weight)
         }
 
         /// The outputs of rows from `first` on.
@@ -355,7 +355,7 @@ mod tests {
             [(4.0, true), (4.01, false), (f32::MAX, false), (f32::INFINITY, false), (f32::NAN, false)]
         {
             let run = |kernel| {
-                let matrix = Matrix::for_inputs(kernel, 40, 100, |_| |_| 0.123);
+                let matrix = Matrix::for_rows(Rows::INPUTS, kernel, 40, 100, |_| |_| 0.123);
                 let row: Vec<f32> = (0..100).map(|i| if i == 70 { value } else { 0.37 }).collect();
                 let mut outputs = vec![0.0f32; matrix.width()];
                 matrix.multiply_add(&row, 100, &mut outputs);

@@ -261,7 +261,7 @@ fn store(sixteen: &mut [f32], values: __m512) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Matrix, Weights};
+    use super::super::{Matrix, Rows, Weights};
     use super::*;
     use crate::kernels::simd::test_seed;
     use crate::kernels::{Kernel, KernelName};
@@ -324,7 +324,9 @@ mod tests {
         }
 
         fn matrix(&self, kernel: Kernel) -> Matrix {
-            Matrix::for_inputs(kernel, self.outputs, self.inputs, |o| move |i| self.weights[o * self.inputs + i])
+            Matrix::for_rows(Rows::INPUTS, kernel, self.outputs, self.inputs, |o| {
+                move |i| self.weights[o * self.inputs + i]
+            })
         }
 
         /// The outputs of rows from `first` on.
@@ -371,7 +373,7 @@ mod tests {
         let others = [f32::INFINITY, f32::NAN].map(|value| (value, 0.125, false));
         for (value, weight, rounded) in cases.into_iter().chain(others) {
             let [single, halves] =
-                [single, halves].map(|kernel| Matrix::for_inputs(kernel, 40, 100, |_| move |_| weight));
+                [single, halves].map(|kernel| Matrix::for_rows(Rows::INPUTS, kernel, 40, 100, |_| move |_| weight));
             let row: Vec<f32> = (0..100).map(|i| if i == 70 { value } else { 0.37 }).collect();
             let [single, halves] = [single, halves].map(|matrix| {
                 let mut outputs = vec![0.0; matrix.width()];
@@ -388,7 +390,11 @@ mod tests {
         let Some([_, kernel]) = kernels() else { return };
         for (value, fits) in [(0.5, true), (-0.0, true), (6e-8, false), (0.1, false), (7e4, false)] {
             let weight = |o| move |i| if (o, i) == (4, 2) { value } else { 1.0 };
-            assert_eq!(matches!(Matrix::for_states(kernel, 5, 3, weight).weights, Weights::Half(_)), fits, "{value}");
+            assert_eq!(
+                matches!(Matrix::for_rows(Rows::STATES, kernel, 5, 3, weight).weights, Weights::Half(_)),
+                fits,
+                "{value}"
+            );
             assert!(matches!(Matrix::new(kernel, 5, 3, weight).weights, Weights::Single(_)));
         }
     }

@@ -336,7 +336,7 @@ pub(super) fn moved(weights: &[f32], row: &[f32], bounded: bool) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Matrix, Weights};
+    use super::super::{Matrix, Rows, Weights};
     use super::*;
     use crate::kernels::simd::test_seed;
     use crate::kernels::{Kernel, KernelName};
@@ -402,8 +402,8 @@ mod tests {
 
         fn matrix(&self, kernel: Kernel, bounded: bool) -> Matrix {
             let [outputs, inputs, _] = self.shape;
-            let new = if bounded { Matrix::for_states } else { Matrix::for_inputs };
-            new(kernel, outputs, inputs, |o| move |i| self.weights[o * inputs + i])
+            let rows = if bounded { Rows::STATES } else { Rows::INPUTS };
+            Matrix::for_rows(rows, kernel, outputs, inputs, |o| move |i| self.weights[o * inputs + i])
         }
 
         /// The outputs of rows from `first` on.
@@ -455,7 +455,7 @@ mod tests {
         let values = [(32.0, true), (32.1, false), (f32::MAX, false), (f32::INFINITY, false), (f32::NAN, false)];
         for (value, rounded) in values {
             let run = |kernel| {
-                let matrix = Matrix::for_inputs(kernel, 40, 100, |_| |_| 0.123);
+                let matrix = Matrix::for_rows(Rows::INPUTS, kernel, 40, 100, |_| |_| 0.123);
                 let row: Vec<f32> = (0..100).map(|i| if i == 70 { value } else { 0.37 }).collect();
                 let mut outputs = vec![0.0f32; matrix.width()];
                 matrix.multiply_add(&row, 100, &mut outputs);
@@ -464,8 +464,8 @@ mod tests {
             assert_eq!(run(single) == run(fixed), !rounded, "{value}");
         }
         assert!(matches!(Matrix::new(fixed, 5, 3, |_| |_| 0.5).weights, Weights::Single(_)));
-        Matrix::for_outputs(fixed, 0, 3, |_| |_| 0.5).multiply_add(&[0.5; 6], 3, &mut []);
-        let states = Matrix::for_states(fixed, 32, 40, |_| |_| 0.5);
+        Matrix::for_rows(Rows::OUTPUTS, fixed, 0, 3, |_| |_| 0.5).multiply_add(&[0.5; 6], 3, &mut []);
+        let states = Matrix::for_rows(Rows::STATES, fixed, 32, 40, |_| |_| 0.5);
         let mut outputs = [0.0; 64];
         states.multiply_add(&[[0.5; 40], [f32::NAN; 40]].concat(), 40, &mut outputs);
         assert!(

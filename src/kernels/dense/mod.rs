@@ -51,9 +51,9 @@ enum Weights {
     Tiles(amx_bf16::Tiles, Option<Vec<Line>>),
 }
 
-/// What a kernel may do to the input rows of a matrix.
+/// Which rows a matrix multiplies, and so what a kernel may do to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Rows {
+pub struct Rows {
     rounding: Rounding,
     /// They are between -1 and 1.
     bounded: bool,
@@ -70,6 +70,19 @@ enum Rounding {
     Half,
 }
 
+impl Rows {
+    /// Any, which are not rounded.
+    pub const EXACT: Self = Self { rounding: Rounding::Exact, bounded: false };
+    /// Those of a layer before the LSTM.
+    pub const FEATURES: Self = Self { rounding: Rounding::Fixed, bounded: false };
+    /// An LSTM's inputs.
+    pub const INPUTS: Self = Self { rounding: Rounding::Half, bounded: false };
+    /// An LSTM's states, that it reads itself.
+    pub const STATES: Self = Self { rounding: Rounding::Half, bounded: true };
+    /// An LSTM's states, that an output layer reads.
+    pub const OUTPUTS: Self = Self { rounding: Rounding::Fixed, bounded: true };
+}
+
 impl Matrix {
     /// Packs for `kernel` a matrix of `outputs` columns; `weights(output)(input)` gives its entries. Padding columns are zero.
     pub fn new<R: Fn(usize) -> f32>(
@@ -78,55 +91,16 @@ impl Matrix {
         inputs: usize,
         weights: impl Fn(usize) -> R,
     ) -> Self {
-        Self::pack(kernel, outputs, inputs, weights, Rows { rounding: Rounding::Exact, bounded: false })
+        Self::for_rows(Rows::EXACT, kernel, outputs, inputs, weights)
     }
 
-    /// As [`Matrix::new`], for rows of a layer before the LSTM, which the kernel may round a little.
-    pub fn for_features<R: Fn(usize) -> f32>(
+    /// As [`Matrix::new`], for `rows` that the kernel may round.
+    pub fn for_rows<R: Fn(usize) -> f32>(
+        rows: Rows,
         kernel: Kernel,
         outputs: usize,
         inputs: usize,
         weights: impl Fn(usize) -> R,
-    ) -> Self {
-        Self::pack(kernel, outputs, inputs, weights, Rows { rounding: Rounding::Fixed, bounded: false })
-    }
-
-    /// As [`Matrix::new`], for input rows of an LSTM, which the kernel may round.
-    pub fn for_inputs<R: Fn(usize) -> f32>(
-        kernel: Kernel,
-        outputs: usize,
-        inputs: usize,
-        weights: impl Fn(usize) -> R,
-    ) -> Self {
-        Self::pack(kernel, outputs, inputs, weights, Rows { rounding: Rounding::Half, bounded: false })
-    }
-
-    /// As [`Matrix::new`], for an LSTM's states, between -1 and 1, that it reads itself, and which the kernel may round.
-    pub fn for_states<R: Fn(usize) -> f32>(
-        kernel: Kernel,
-        outputs: usize,
-        inputs: usize,
-        weights: impl Fn(usize) -> R,
-    ) -> Self {
-        Self::pack(kernel, outputs, inputs, weights, Rows { rounding: Rounding::Half, bounded: true })
-    }
-
-    /// As [`Matrix::new`], for an LSTM's states that an output layer reads, and which the kernel may round a little.
-    pub fn for_outputs<R: Fn(usize) -> f32>(
-        kernel: Kernel,
-        outputs: usize,
-        inputs: usize,
-        weights: impl Fn(usize) -> R,
-    ) -> Self {
-        Self::pack(kernel, outputs, inputs, weights, Rows { rounding: Rounding::Fixed, bounded: true })
-    }
-
-    fn pack<R: Fn(usize) -> f32>(
-        kernel: Kernel,
-        outputs: usize,
-        inputs: usize,
-        weights: impl Fn(usize) -> R,
-        may: Rows,
     ) -> Self {
         let panels = outputs.div_ceil(PANEL);
         let mut lines = vec![Line([0.0; PANEL]); panels * inputs];
@@ -136,7 +110,7 @@ impl Matrix {
             let lines = &mut lines[panel * inputs..][..inputs];
             lines.iter_mut().enumerate().for_each(|(input, line)| line.0[lane] = weight(input));
         }
-        Self { kernel, inputs, panels, weights: Weights::new(kernel, inputs, lines, may) }
+        Self { kernel, inputs, panels, weights: Weights::new(kernel, inputs, lines, rows) }
     }
 
     /// Inputs of a row.
@@ -216,10 +190,10 @@ fn in_runs(
 
 impl Weights {
     #[cfg(target_arch = "aarch64")]
-    fn new(kernel: Kernel, inputs: usize, lines: Vec<Line>, may: Rows) -> Self {
+    fn new(kernel: Kernel, inputs: usize, lines: Vec<Line>, rows: Rows) -> Self {
         let arithmetic = match kernel.name() {
             KernelName::NeonFp16 => neon::Arithmetic::Widening,
-            KernelName::NeonFhm if may == Rows { rounding: Rounding::Half, bounded: true } => neon::Arithmetic::Fused,
+            KernelName::NeonFhm if rows == Rows::STATES => neon::Arithmetic::Fused,
             KernelName::NeonFhm => neon::Arithmetic::Widening,
             _ => return Self::Single(lines),
         };
@@ -227,17 +201,17 @@ impl Weights {
     }
 
     #[cfg(target_arch = "x86_64")]
-    fn new(kernel: Kernel, inputs: usize, lines: Vec<Line>, may: Rows) -> Self {
+    fn new(kernel: Kernel, inputs: usize, lines: Vec<Line>, rows: Rows) -> Self {
         match kernel.name() {
-            KernelName::Avx512Fp16 if may.rounding == Rounding::Half => {
+            KernelName::Avx512Fp16 if rows.rounding == Rounding::Half => {
                 avx512_fp16::Halves::new(inputs, &lines).map_or(Self::Single(lines), Self::Half)
             }
-            KernelName::Avx512Int16 if may.rounding >= Rounding::Fixed && inputs > 0 => {
+            KernelName::Avx512Int16 if rows.rounding >= Rounding::Fixed && inputs > 0 => {
                 let fixed = avx512_int16::Fixed::new(inputs, &lines);
-                Self::Fixed(fixed, (!may.bounded).then_some(lines))
+                Self::Fixed(fixed, (!rows.bounded).then_some(lines))
             }
-            KernelName::AmxBf16 if may.rounding == Rounding::Half && inputs > 0 => {
-                Self::Tiles(amx_bf16::Tiles::new(inputs, &lines), (!may.bounded).then_some(lines))
+            KernelName::AmxBf16 if rows.rounding == Rounding::Half && inputs > 0 => {
+                Self::Tiles(amx_bf16::Tiles::new(inputs, &lines), (!rows.bounded).then_some(lines))
             }
             _ => Self::Single(lines),
         }

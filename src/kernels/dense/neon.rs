@@ -225,7 +225,7 @@ fn multiply_line<const M: usize, const LANE: usize>(sums: &mut Sums<M>, line: &L
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Matrix, Weights};
+    use super::super::{Matrix, Rows, Weights};
     use super::*;
     use crate::kernels::{Kernel, KernelName};
     use rand::{RngExt, SeedableRng};
@@ -258,7 +258,9 @@ mod tests {
 
         fn matrix(&self, name: KernelName) -> Matrix {
             let kernel = Kernel::named(name).unwrap();
-            Matrix::for_states(kernel, 4 * self.hidden, self.hidden, |o| move |i| self.weights[o * self.hidden + i])
+            Matrix::for_rows(Rows::STATES, kernel, 4 * self.hidden, self.hidden, |o| {
+                move |i| self.weights[o * self.hidden + i]
+            })
         }
 
         fn run(matrix: &Matrix, rows: &[f32], stride: usize, start: &[f32]) -> Vec<f32> {

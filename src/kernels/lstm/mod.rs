@@ -9,7 +9,7 @@ mod range_tests;
 #[cfg(all(test, any(target_arch = "aarch64", target_arch = "x86_64")))]
 mod rounding_tests;
 
-use super::dense::Matrix;
+use super::dense::{Matrix, Rows};
 use super::{Kernel, KernelName};
 use crate::{Cancel, Result};
 
@@ -65,8 +65,12 @@ impl Direction {
             kernel,
             hidden,
             units,
-            input: Matrix::for_inputs(kernel, 4 * units, inputs, |column| weights(input, inputs, row(column))),
-            recurrent: Matrix::for_states(kernel, 4 * units, hidden, |column| weights(recurrent, hidden, row(column))),
+            input: Matrix::for_rows(Rows::INPUTS, kernel, 4 * units, inputs, |column| {
+                weights(input, inputs, row(column))
+            }),
+            recurrent: Matrix::for_rows(Rows::STATES, kernel, 4 * units, hidden, |column| {
+                weights(recurrent, hidden, row(column))
+            }),
             bias: (0..4 * units).map(both).collect(),
             reverse,
         }
