@@ -198,9 +198,15 @@ fn factors(panel: &[super::Line]) -> [f32; PANEL] {
             squares[lane] += line.0[lane] * line.0[lane];
         }
     }
+    std::array::from_fn(|lane| factor(panel.len(), largest[lane], squares[lane]))
+}
+
+/// The same, of one output by its largest weight and the sum of their squares.
+fn factor(inputs: usize, largest: f32, squares: f32) -> f32 {
+    // Squares beyond single precision's range are taken for as large as they can be.
+    let norm = if (1e-20..1e30).contains(&squares) { squares.sqrt() } else { largest * (inputs as f32).sqrt() };
     // An output without weights has any factor; its inverse must be finite.
-    let norm = weights_norm(panel.len());
-    std::array::from_fn(|lane| (f32::from(i16::MAX) / largest[lane]).min(norm / squares[lane].sqrt()).min(1e30))
+    (f32::from(i16::MAX) / largest).min(weights_norm(inputs) / norm).min(1e30)
 }
 
 /// What a tile of M rows reads and writes, from its first panel on.
@@ -323,12 +329,13 @@ fn store(sixteen: &mut [f32], values: __m512) {
 pub(super) fn moved(weights: &[f32], row: &[f32], bounded: bool) -> f64 {
     let largest = |values: &[f32]| values.iter().fold(0.0f64, |most, value| most.max(f64::from(value.abs())));
     let size = |values: &[f32]| values.iter().map(|value| f64::from(value.abs())).sum::<f64>();
-    let norm = |values: &[f32]| values.iter().map(|value| f64::from(value * value)).sum::<f64>().sqrt();
+    let norm = |values: &[f32]| values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
     if !bounded && largest(row) > f64::from(INPUT) {
         return 0.0;
     }
     let input = norm(row).max(1e-15) / f64::from(INPUTS);
-    let weight = (largest(weights) / f64::from(i16::MAX)).max(norm(weights) / f64::from(weights_norm(row.len())));
+    let squares = weights.iter().map(|weight| weight * weight).sum();
+    let weight = 1.0 / f64::from(factor(weights.len(), largest(weights) as f32, squares));
     // Half a unit of each, of both, and what single precision rounds of scales and sums.
     let both = 0.25 * input * weight * row.len() as f64;
     0.5 * (input * size(weights) + weight * size(row)) + both + 1e-6 * size(weights) * largest(row)
@@ -354,7 +361,7 @@ mod tests {
     fn model(weights: &[f32], row: &[f32], start: f32) -> f32 {
         let largest = weights.iter().fold(0.0f32, |most, weight| most.max(weight.abs()));
         let squares: f32 = weights.iter().map(|weight| weight * weight).sum();
-        let factor = (f32::from(i16::MAX) / largest).min(weights_norm(row.len()) / squares.sqrt()).min(1e30);
+        let factor = factor(row.len(), largest, squares);
         // SAFETY: the kernel is there.
         let unit = unsafe { unit(row) };
         let integer = |value: f32| i64::from(value.round_ties_even() as i16);
@@ -381,8 +388,10 @@ mod tests {
             let stride = inputs + rng.random_range(0..9);
             let mut draw = |scale: f32| (rng.random::<f32>() * 2.0 - 1.0) * scale;
             let weights = (0..outputs * inputs)
-                .map(|i| match i / inputs % 5 {
+                .map(|i| match i / inputs % 7 {
                     0 => 0.7,
+                    5 => 1e-23,
+                    6 => 1e20,
                     1 => draw([1e-40, 0.0, 6e-5][i % 3]),
                     _ => draw(0.3),
                 })
