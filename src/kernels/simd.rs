@@ -161,16 +161,18 @@ impl Kernel {
             return kernel;
         }
         static BEST: OnceLock<Kernel> = OnceLock::new();
-        let find = || {
-            let measured = KernelName::ALL.into_iter().filter(|name| name.measured());
-            measured.rev().find_map(|name| Self::named(name).ok()).unwrap_or(Self::generic())
-        };
-        *BEST.get_or_init(find)
+        *BEST.get_or_init(|| Self::fastest(KernelName::measured))
     }
 
-    /// The fastest kernel of this processor that rounds nothing further than single precision does.
+    /// The fastest kernel of this processor, of those that have been measured, that rounds nothing further than single precision does.
     pub fn exact() -> Self {
-        Self::available().rfind(|kernel| !kernel.name.rounds()).unwrap_or(Self::generic())
+        Self::fastest(|name| name.measured() && !name.rounds())
+    }
+
+    /// The fastest one that `may` be chosen; no other is looked for.
+    fn fastest(may: impl Fn(KernelName) -> bool) -> Self {
+        let names = KernelName::ALL.into_iter().filter(|&name| may(name));
+        names.rev().find_map(|name| Self::named(name).ok()).unwrap_or(Self::generic())
     }
 
     /// The kernel `name`, or an error that says what this processor lacks for it, or why the operating system refuses what it

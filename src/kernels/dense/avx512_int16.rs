@@ -163,6 +163,7 @@ impl Block<'_> {
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
     fn sweep<const M: usize, const P: usize>(&self, rounded: &[Rounded], units: &[f32], outputs: &mut [f32]) -> usize {
         let Fixed { inputs, panels, weights, scales } = self.fixed;
+        // The caller has matched their number.
         let (rounded, units) = (rounded.first_chunk().expect("M rows"), units.first_chunk().expect("M rows"));
         let mut panel = 0;
         while panel < *panels {
